@@ -1,0 +1,165 @@
+//! A GPU as the guard sees it: what it can say ([`Sensor`]), what it can be told ([`Actuator`]),
+//! and the driver that has it ([`Driver`]). The only layer that knows NVML or the thermal model.
+//!
+//! Missing data is a value here ([`Missing`]), never a zero: "this card has no memory sensor",
+//! "this read failed" and "the card is gone" lead to different decisions.
+
+pub mod clock_events;
+pub mod dry_run;
+pub mod facts;
+pub mod nvml;
+mod nvml_raw;
+pub mod plant;
+pub mod profile;
+pub mod reading;
+pub mod sim;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::units::{Megahertz, Moment, Watts};
+
+pub use clock_events::ClockEvents;
+pub use facts::{Facts, Identity, PowerConstraints, Thresholds, TlimitOffsets};
+pub use reading::{Missing, Reading, Slow};
+
+/// A GPU's UUID as NVML prints it (`GPU-…`): its identity across reboots, indexes and slots.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Uuid(Arc<str>);
+
+impl Uuid {
+    pub fn new(uuid: &str) -> Self {
+        Self(uuid.into())
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Uuid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Which readings a tick wants: the control loop's own every time, the slow ones now and then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cadence {
+    /// Temperatures, power, limits, clocks, clock events: microseconds each.
+    Fast,
+    /// All of it: also fans, energy, memory, ECC, counters, which cost milliseconds.
+    Full,
+}
+
+/// What a GPU says. Needs no privilege.
+pub trait Sensor {
+    fn identity(&self) -> &Arc<Identity>;
+
+    /// Constants of this card and driver, as of the last (re)initialisation or refresh.
+    fn facts(&self) -> &Arc<Facts>;
+
+    /// One look at the card. Never fails as a whole: what couldn't be read says so in its place.
+    fn read(&mut self, now: Moment, cadence: Cadence) -> Reading;
+}
+
+/// What a GPU can be told. Needs root or `CAP_SYS_ADMIN`.
+pub trait Actuator {
+    /// The requested power management limit, straight from the card (not the enforced one, which
+    /// out-of-band limits lower).
+    fn power_limit(&mut self) -> Result<Watts, ActuatorError>;
+
+    fn set_power_limit(&mut self, limit: Watts) -> Result<(), ActuatorError>;
+
+    fn lock_gpu_clock(&mut self, range: ClockRange) -> Result<(), ActuatorError>;
+
+    fn reset_gpu_clock(&mut self) -> Result<(), ActuatorError>;
+
+    fn lock_memory_clock(&mut self, range: ClockRange) -> Result<(), ActuatorError>;
+
+    fn reset_memory_clock(&mut self) -> Result<(), ActuatorError>;
+
+    /// False for an actuator that only pretends (`mode: observe`).
+    fn writes(&self) -> bool {
+        true
+    }
+}
+
+/// One GPU, held open by one worker thread.
+pub trait Gpu: Sensor + Actuator + Send {}
+
+impl<T: Sensor + Actuator + Send> Gpu for T {}
+
+/// A clock lock: the card may choose any clock within, ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClockRange {
+    pub min: Megahertz,
+    pub max: Megahertz,
+}
+
+/// The driver of the node's GPUs. Shared by the workers; every method may block, as NVML does.
+pub trait Driver: Send + Sync {
+    /// All GPUs of the node. (Re)initialises the library when nobody holds a GPU of the old one.
+    fn inventory(&self) -> Result<Vec<Arc<Identity>>, DriverError>;
+
+    /// Opens one GPU and reads its facts.
+    fn open(&self, uuid: &Uuid) -> Result<Box<dyn Gpu>, DriverError>;
+
+    /// A source of Xid events of all GPUs, for a thread of its own. `None`: not supported.
+    fn events(&self) -> Result<Option<Box<dyn EventSource>>, DriverError> {
+        Ok(None)
+    }
+}
+
+/// Blocking source of critical GPU events.
+pub trait EventSource: Send {
+    /// The next event, or `None` when `timeout` passed without one.
+    fn wait(&mut self, timeout: Duration) -> Result<Option<Xid>, DriverError>;
+}
+
+/// A critical error the driver reported of one GPU (NVIDIA's "Xid" codes).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Xid {
+    pub uuid: Uuid,
+    pub code: u64,
+}
+
+/// Why a write didn't take. The variant decides what the guard does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum ActuatorError {
+    /// Exporter only, from now on: said once in the log, in `check` and in a metric.
+    #[error("no permission: run as root or with CAP_SYS_ADMIN")]
+    NoPermission,
+    /// Our arithmetic and the card's constraints disagree; the value is not tried again.
+    #[error("out of the card's range")]
+    OutOfRange,
+    /// The card has no such control; never tried again until the next initialisation.
+    #[error("not supported by this card or driver")]
+    Unsupported,
+    /// The card or driver went away: the handle is dropped and opened anew.
+    #[error("GPU or driver lost")]
+    Lost,
+    /// Tried again on the next tick.
+    #[error("NVML code {0}")]
+    Transient(u32),
+}
+
+/// Why the driver can't be used at all.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum DriverError {
+    #[error("the NVML library can't be loaded: {0}")]
+    LibraryMissing(String),
+    #[error("the NVIDIA driver is not loaded")]
+    DriverNotLoaded,
+    #[error("driver and NVML library have different versions (a driver upgrade is under way)")]
+    VersionMismatch,
+    #[error("no GPU with UUID {0}")]
+    NoSuchGpu(Uuid),
+    #[error("GPU lost")]
+    GpuLost,
+    #[error("{call}: NVML code {code}")]
+    Call { call: &'static str, code: u32 },
+}
