@@ -2,4 +2,5 @@
 //! them, and gives back exactly what it took. See ARCHITECTURE.md for the map.
 
 pub mod device;
+pub mod policy;
 pub mod units;
