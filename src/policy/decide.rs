@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::device::{ClockRange, Facts, Missing, PowerConstraints, Reading};
-use crate::units::{Moment, Ratio};
+use crate::units::{Moment, Ratio, Watts};
 
 use super::claim::{Contest, Verdict};
 use super::hold::HoldLedger;
@@ -68,9 +68,9 @@ impl Policy {
     }
 
     /// A guard before this one left the GPU throttled: go on from there, and give back in steps.
-    pub fn adopt(&mut self, now: Moment) {
+    pub fn adopt(&mut self, now: Moment, limit: Option<Watts>) {
         self.held.hold(Level::Gradual);
-        self.ladder.bottom(now);
+        self.ladder.descend_to(now, limit);
         self.trigger = Some(Trigger::Local);
         self.last = Decision {
             state: State::Gradual,
@@ -354,7 +354,7 @@ impl Policy {
 
 impl Decision {
     /// Nothing seen, nothing done.
-    fn unseen() -> Self {
+    pub fn unseen() -> Self {
         Self {
             state: State::Normal,
             level: Level::None,
