@@ -109,6 +109,22 @@ impl Fault {
             Self::Transient(code) => code,
         }
     }
+
+    /// As the reason why a GPU or the driver can't be used, `call` being what said so.
+    pub(super) fn of(self, call: &'static str) -> DriverError {
+        match self {
+            Self::Lost(Loss::Gpu) => DriverError::GpuLost,
+            // Initialised we were: then the driver was unloaded, and perhaps loaded again.
+            Self::Lost(Loss::DriverNotLoaded | Loss::Uninitialized) => DriverError::DriverNotLoaded,
+            Self::Lost(Loss::VersionMismatch) => DriverError::VersionMismatch,
+            Self::Unsupported | Self::NoPermission | Self::InvalidArgument | Self::Transient(_) => {
+                DriverError::Call {
+                    call,
+                    code: self.code(),
+                }
+            }
+        }
+    }
 }
 
 impl From<Fault> for Missing {
@@ -137,19 +153,7 @@ impl From<Fault> for ActuatorError {
 
 /// For calls without which a GPU or the whole driver can't be used.
 pub(super) fn driver_error(call: &'static str, error: NvmlError) -> DriverError {
-    match classify(error) {
-        Fault::Lost(Loss::Gpu) => DriverError::GpuLost,
-        Fault::Lost(Loss::DriverNotLoaded) => DriverError::DriverNotLoaded,
-        Fault::Lost(Loss::VersionMismatch) => DriverError::VersionMismatch,
-        fault @ (Fault::Lost(Loss::Uninitialized)
-        | Fault::Unsupported
-        | Fault::NoPermission
-        | Fault::InvalidArgument
-        | Fault::Transient(_)) => DriverError::Call {
-            call,
-            code: fault.code(),
-        },
-    }
+    classify(error).of(call)
 }
 
 #[cfg(test)]
@@ -209,6 +213,7 @@ mod tests {
     fn what_the_driver_lost_is_told_apart_from_what_the_card_lost() {
         let error = |code| driver_error("nvmlInit_v2", NvmlError::from(code));
         assert_eq!(error(9), DriverError::DriverNotLoaded);
+        assert_eq!(error(1), DriverError::DriverNotLoaded);
         assert_eq!(error(18), DriverError::VersionMismatch);
         assert_eq!(error(15), DriverError::GpuLost);
         assert_eq!(

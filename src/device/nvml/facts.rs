@@ -1,7 +1,8 @@
 //! What an open card says once.
 //!
-//! A value the card refuses is absent. Only a card that went away meanwhile fails as a whole: a
-//! guard that keeps an eye on a card it knows little of beats one that won't open it.
+//! What the card refuses is absent. What merely failed is too, with a warning: a guard that keeps an
+//! eye on a card it knows little of beats one that won't open it. Two failures are the open's: the
+//! card is gone, or the range of its power limit can't be told, without which nothing protects it.
 
 use nvml_wrapper::enum_wrappers::device::{Brand, Clock, TemperatureThreshold};
 use nvml_wrapper::enums::device::DeviceArchitecture;
@@ -20,7 +21,7 @@ use crate::device::{
 };
 use crate::units::{Celsius, Megahertz, Watts};
 
-use super::codes::{Fault, Loss, classify, driver_error};
+use super::codes::{Fault, classify, driver_error};
 
 pub(super) fn identity(
     card: &Card,
@@ -89,28 +90,30 @@ pub(super) fn fans(card: &Card) -> Result<u32, DriverError> {
     Ok(fans.unwrap_or_default())
 }
 
-/// A value that may be missing: `None` unless the card itself is.
-fn constant<T>(call: &'static str, answer: Result<T, NvmlError>) -> Result<Option<T>, DriverError> {
+/// A value the card may not have. Fails with the card, and where it can't be told whether the card
+/// has it.
+fn supported<T>(
+    call: &'static str,
+    answer: Result<T, NvmlError>,
+) -> Result<Option<T>, DriverError> {
     let error = match answer {
         Ok(value) => return Ok(Some(value)),
         Err(error) => error,
     };
-    let message = error.to_string();
     match classify(error) {
-        Fault::Lost(Loss::Gpu) => Err(DriverError::GpuLost),
-        Fault::Lost(Loss::DriverNotLoaded) => Err(DriverError::DriverNotLoaded),
-        Fault::Lost(Loss::VersionMismatch) => Err(DriverError::VersionMismatch),
-        Fault::Lost(Loss::Uninitialized) => Err(DriverError::Call { call, code: 1 }),
         Fault::Unsupported | Fault::NoPermission | Fault::InvalidArgument => Ok(None),
-        Fault::Transient(code) => {
-            warn!(
-                call,
-                code,
-                error = message,
-                "left out until the GPU is opened anew"
-            );
+        fault @ (Fault::Lost(_) | Fault::Transient(_)) => Err(fault.of(call)),
+    }
+}
+
+/// A value the guard can do without. Fails with the card only.
+fn constant<T>(call: &'static str, answer: Result<T, NvmlError>) -> Result<Option<T>, DriverError> {
+    match supported(call, answer) {
+        Err(DriverError::Call { call, code }) => {
+            warn!(call, code, "left out until the GPU is opened anew");
             Ok(None)
         }
+        answer => answer,
     }
 }
 
@@ -125,7 +128,7 @@ fn text(
 
 fn power(card: &Card) -> Result<Option<PowerConstraints>, DriverError> {
     let device = card.device();
-    let range = constant(
+    let range = supported(
         "nvmlDeviceGetPowerManagementLimitConstraints",
         device.power_management_limit_constraints(),
     )?;
@@ -135,12 +138,16 @@ fn power(card: &Card) -> Result<Option<PowerConstraints>, DriverError> {
     else {
         return Ok(None);
     };
-    let default = constant(
+    let default = supported(
         "nvmlDeviceGetPowerManagementDefaultLimit",
         device.power_management_limit_default(),
     )?;
     Ok(Some(PowerConstraints {
-        default: Watts::from_milliwatts(default.unwrap_or(range.max_limit)),
+        default: Watts::from_milliwatts(
+            default
+                .filter(|&limit| limit > 0)
+                .unwrap_or(range.max_limit),
+        ),
         min: Watts::from_milliwatts(range.min_limit),
         max: Watts::from_milliwatts(range.max_limit),
     }))
@@ -155,6 +162,7 @@ fn thresholds(card: &Card) -> Result<Thresholds, DriverError> {
         )?;
         // No card slows down at 0 °C: that is a driver without a number.
         Ok(degrees
+            .map(u32::cast_signed)
             .filter(|&degrees| degrees > 0)
             .map(|degrees| Celsius::new(f64::from(degrees))))
     };
