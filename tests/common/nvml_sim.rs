@@ -1,7 +1,6 @@
 //! A simulated machine with GPUs, for one test: the library to load and the hands on the hardware.
 #![expect(
     clippy::disallowed_methods,
-    clippy::panic,
     clippy::unwrap_used,
     reason = "test code: starts the simulator's programs and fails by panicking"
 )]
@@ -67,7 +66,7 @@ impl Machine {
     }
 
     /// The machine of the process that this one was started by.
-    pub(crate) fn inherited() -> Self {
+    fn inherited() -> Self {
         Self {
             state: env::var_os(STATE).unwrap().into(),
             _scratch: None,
@@ -76,10 +75,10 @@ impl Machine {
 
     /// Runs one test of this program in a process of its own, on this machine: the library takes
     /// its machine from the environment, of which a process has one.
-    pub(crate) fn run_test(&self, test: &str) {
+    fn run_test(&self, test: &str) {
         let output = self
             .command(&env::current_exe().unwrap())
-            .args(["--exact", test, "--nocapture", "--include-ignored"])
+            .args(["--exact", test, "--nocapture"])
             .env(TEST, test)
             .output()
             .unwrap();
@@ -106,26 +105,36 @@ pub(crate) fn library() -> PathBuf {
 /// Runs `body` on a machine of its own, in a process of its own. `test` is the calling test's name;
 /// time on the machine stands still until the test lets some pass (`advance`).
 pub(crate) fn in_own_process(test: &str, profiles: &[&str], body: impl FnOnce(&Machine)) {
-    if env::var_os(TEST).is_some_and(|running| running == test) {
-        body(&Machine::inherited());
-    } else {
-        Machine::create(profiles, &["--time-scale", "0"]).run_test(test);
-    }
+    in_own_process_with(test, profiles, &[], body);
 }
 
-/// A file that `cargo build --workspace` leaves beside the test programs' directory.
+/// The same with options of `nvml-simctl create`.
+pub(crate) fn in_own_process_with(
+    test: &str,
+    profiles: &[&str],
+    options: &[&str],
+    body: impl FnOnce(&Machine),
+) {
+    if env::var_os(TEST).is_some_and(|running| running == test) {
+        return body(&Machine::inherited());
+    }
+    let options: Vec<&str> = ["--time-scale", "0"]
+        .iter()
+        .chain(options)
+        .copied()
+        .collect();
+    Machine::create(profiles, &options).run_test(test);
+}
+
+/// A file that `cargo build --workspace` leaves in the profile's directory, over the tests' own.
 fn built(name: &str) -> PathBuf {
     let program = env::current_exe().unwrap();
-    let found = program
-        .ancestors()
-        .skip(1)
-        .take(2)
-        .map(|directory| directory.join(name))
-        .find(|path| path.exists());
-    found.unwrap_or_else(|| {
-        panic!(
-            "{name} isn't beside {}: run `cargo build --workspace` first",
-            program.display()
-        )
-    })
+    let directory = program.parent().and_then(Path::parent).unwrap();
+    let path = directory.join(name);
+    assert!(
+        path.exists(),
+        "{} is missing: run `cargo build --workspace` first",
+        path.display()
+    );
+    path
 }

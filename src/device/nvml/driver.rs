@@ -54,8 +54,11 @@ impl NvmlDriver {
         }
     }
 
-    /// The instance in use, or a new one if there is none or its driver is gone from under it. Who
-    /// still holds the old one keeps it until they drop it: NVML counts initialisations.
+    /// The instance in use, or a new one if there is none or its driver is gone from under it.
+    ///
+    /// NVML counts initialisations and may do nothing on all but the first. So a driver that went
+    /// and came back can be used again only when everyone has dropped what they held of the old
+    /// one; until then, opening fails with [`DriverError::DriverNotLoaded`].
     ///
     /// Locked throughout: while one thread hangs in here, others wait rather than call into a
     /// driver that hangs.

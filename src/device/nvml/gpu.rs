@@ -73,21 +73,13 @@ impl NvmlGpu {
         degrees.map(|degrees| Celsius::new(f64::from(degrees)))
     }
 
-    /// The HBM sensor. Cards without one mostly refuse; some answer 0, which under a warm core
-    /// isn't a temperature.
+    /// The HBM sensor.
     fn memory(&mut self, core: Result<Celsius, Missing>) -> Result<Celsius, Missing> {
         let memory = self.probe.ask(Call::MemoryTemperature, |card| {
             let [memory] = card.temperature_fields([NVML_FI_DEV_MEMORY_TEMP])?;
             memory
         })?;
-        let core_is_warm = core.is_ok_and(|core| core.degrees() > 0.0);
-        if memory.degrees() == 0.0 && core_is_warm {
-            return Err(if self.memory_seen {
-                Missing::Failed(NO_DATA)
-            } else {
-                Missing::NotSupported
-            });
-        }
+        let memory = believed(memory, core, self.memory_seen)?;
         self.memory_seen = true;
         Ok(memory)
     }
@@ -116,6 +108,21 @@ impl NvmlGpu {
     }
 }
 
+/// Cards without a memory sensor mostly refuse; some answer 0, which beside a warm core isn't a
+/// temperature. From a sensor `seen` to work it is a failure, otherwise there is none.
+fn believed(
+    memory: Celsius,
+    core: Result<Celsius, Missing>,
+    seen: bool,
+) -> Result<Celsius, Missing> {
+    let core_is_warm = core.is_ok_and(|core| core.degrees() > 0.0);
+    match memory.degrees() == 0.0 && core_is_warm {
+        true if seen => Err(Missing::Failed(NO_DATA)),
+        true => Err(Missing::NotSupported),
+        false => Ok(memory),
+    }
+}
+
 /// `NVML_ERROR_NO_DATA`: what a zero that is no temperature comes down to.
 const NO_DATA: u32 = 21;
 
@@ -137,10 +144,7 @@ impl Sensor for NvmlGpu {
         let utilization = self
             .probe
             .ask(Call::Utilization, |card| card.device().utilization_rates());
-        if cadence == Cadence::Full {
-            self.slow = slow::read(&mut self.probe, self.fans, utilization.as_ref().ok());
-        }
-        Reading {
+        let mut reading = Reading {
             at: now,
             core,
             memory: self.memory(core),
@@ -160,9 +164,18 @@ impl Sensor for NvmlGpu {
                 .ask(Call::SmClock, |card| card.device().clock_info(Clock::SM))
                 .map(Megahertz::new),
             events: self.events(),
-            utilization: utilization.map(|rates| Ratio::from_percent(rates.gpu)),
-            slow: self.slow.clone(),
+            utilization: utilization
+                .as_ref()
+                .map(|rates| Ratio::from_percent(rates.gpu))
+                .map_err(|&missing| missing),
+            slow: Slow::default(),
+        };
+        if cadence == Cadence::Full {
+            // Last: it takes milliseconds, and the rest is to be of one moment.
+            self.slow = slow::read(&mut self.probe, self.fans, utilization.ok().as_ref());
         }
+        reading.slow = self.slow.clone();
+        reading
     }
 }
 
@@ -205,4 +218,24 @@ impl Actuator for NvmlGpu {
 
 fn actuator_error(error: NvmlError) -> ActuatorError {
     classify(error).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_zero_beside_a_warm_core_is_no_memory_temperature() {
+        let (zero, warm) = (Celsius::new(0.0), Ok(Celsius::new(41.0)));
+        assert_eq!(believed(zero, warm, false), Err(Missing::NotSupported));
+        assert_eq!(believed(zero, warm, true), Err(Missing::Failed(NO_DATA)));
+    }
+
+    #[test]
+    fn a_zero_in_the_cold_is_one() {
+        let zero = Celsius::new(0.0);
+        assert_eq!(believed(zero, Ok(zero), false), Ok(zero));
+        let hot = Celsius::new(88.0);
+        assert_eq!(believed(hot, Ok(zero), false), Ok(hot));
+    }
 }
