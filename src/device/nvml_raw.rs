@@ -124,8 +124,9 @@ impl Card {
         Ok(mask)
     }
 
-    /// Graphics clocks to choose from at a memory clock. The wrapper returns the first 128 of them
-    /// without a word where there are more (an RTX 6000 Ada has 194), which hides the lowest.
+    /// Graphics clocks to choose from at a memory clock. Where there are more than 128 of them (an
+    /// RTX 6000 Ada has 194), the wrapper takes NVML's "too small" for a success and returns a
+    /// buffer that NVML may not have filled in.
     pub(super) fn graphics_clocks(&self, memory_clock: u32) -> Result<Vec<u32>, NvmlError> {
         let call = nvml_sym(
             self.nvml
