@@ -61,7 +61,8 @@ impl StateFile {
             .open(path)?;
         file.set_len(SIZE as u64)?;
         // As the driver's device nodes: any user may read the cards, and reading lets time pass.
-        file.set_permissions(PermissionsExt::from_mode(0o666))?;
+        // Whoever isn't the owner leaves it as the owner had it.
+        let _ = file.set_permissions(PermissionsExt::from_mode(0o666));
         let map = MmapRaw::map_raw(&file)?;
         let state = Self { file, map };
         *state.lock()? = bench;
@@ -114,20 +115,28 @@ pub struct Locked<'a> {
     state: &'a StateFile,
 }
 
+impl StateFile {
+    fn bench(&self) -> *mut Bench {
+        #[expect(clippy::cast_ptr_alignment, reason = "a map begins at a page")]
+        let bench = self.map.as_mut_ptr().cast::<Bench>();
+        bench
+    }
+}
+
 impl Deref for Locked<'_> {
     type Target = Bench;
 
     fn deref(&self) -> &Bench {
-        // SAFETY: the map is SIZE bytes (checked), page-aligned, shared and live; every bit pattern
-        // is a Bench; the record lock keeps other processes away, the session's mutex threads.
-        unsafe { &*self.state.map.as_ptr().cast::<Bench>() }
+        // SAFETY: the map is SIZE bytes (checked), aligned, shared and live; every bit pattern is
+        // a Bench; the record lock keeps other processes away, the session's mutex threads.
+        unsafe { &*self.state.bench() }
     }
 }
 
 impl DerefMut for Locked<'_> {
     fn deref_mut(&mut self) -> &mut Bench {
         // SAFETY: as above, and the guard is borrowed exclusively.
-        unsafe { &mut *self.state.map.as_mut_ptr().cast::<Bench>() }
+        unsafe { &mut *self.state.bench() }
     }
 }
 
@@ -155,5 +164,80 @@ fn control_lock(file: &File, kind: libc::c_int) -> io::Result<()> {
         if error.kind() != io::ErrorKind::Interrupted {
             return Err(error);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layout::Card;
+    use crate::operate;
+
+    fn bench() -> Bench {
+        let cards = [profile::ALL[0], profile::ALL[1]];
+        operate::machine(&cards, 25.0, "580.95.05").expect("two cards fit")
+    }
+
+    fn scratch() -> (tempfile::TempDir, PathBuf) {
+        let directory = tempfile::tempdir().expect("scratch directory");
+        let path = directory.path().join("state");
+        (directory, path)
+    }
+
+    #[test]
+    fn two_handles_of_a_file_see_each_others_writes() {
+        let (_directory, path) = scratch();
+        let one = StateFile::create(&path, bench()).expect("create");
+        let other = StateFile::open(&path).expect("open");
+        one.lock().expect("lock").gpus[1].limit = 123_456;
+        assert_eq!(other.lock().expect("lock").gpus[1].limit, 123_456);
+        assert_eq!(other.lock().expect("lock").cards().len(), 2);
+    }
+
+    #[test]
+    fn a_file_of_another_version_is_refused_in_words() {
+        let (_directory, path) = scratch();
+        let file = StateFile::create(&path, bench()).expect("create");
+        file.lock().expect("lock").version = VERSION + 1;
+        let error = StateFile::open(&path).expect_err("another version");
+        assert!(
+            error.to_string().contains("version 2, this program has 1"),
+            "{error}"
+        );
+        assert!(error.to_string().contains("nvml-simctl create"), "{error}");
+    }
+
+    #[test]
+    fn a_file_of_something_else_is_refused() {
+        let (_directory, path) = scratch();
+        std::fs::write(&path, "not a machine").expect("write");
+        assert_eq!(
+            StateFile::open(&path).expect_err("too short").kind(),
+            io::ErrorKind::InvalidData
+        );
+        std::fs::write(&path, vec![0; SIZE]).expect("write");
+        assert_eq!(
+            StateFile::open(&path).expect_err("zeroes").kind(),
+            io::ErrorKind::InvalidData
+        );
+    }
+
+    #[test]
+    fn a_machine_made_anew_is_another_driver_load() {
+        let (_directory, path) = scratch();
+        let first = StateFile::create(&path, bench()).expect("create");
+        assert_eq!(first.lock().expect("lock").generation, 1);
+        StateFile::create(&path, bench()).expect("create again");
+        assert_eq!(first.lock().expect("lock").generation, 2);
+    }
+
+    #[test]
+    fn the_layout_has_no_holes() {
+        // A hole is a byte whose value nobody decides; and a moved field is another version.
+        let fields =
+            32 + 48 + size_of_val(&bench().gpus[0].state) * 2 + 16 + 8 * 5 + 4 * 10 + 8 * 3;
+        assert_eq!(size_of::<Card>(), fields);
+        assert_eq!(std::mem::offset_of!(Bench, version), 8);
+        assert_eq!(std::mem::offset_of!(Bench, generation), 16);
     }
 }

@@ -100,7 +100,7 @@ pub struct Card {
     pub frozen: State,
     pub limit_writes: u64,
     pub lock_writes: u64,
-    /// Writes refused: out of range, no permission, not supported.
+    /// Writes the card refused: out of range, no permission, no such lock.
     pub refused_writes: u64,
 }
 

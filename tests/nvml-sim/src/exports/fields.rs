@@ -56,15 +56,20 @@ pub extern "C" fn nvmlDeviceGetFieldValues(
     })
 }
 
+/// Narrow values are written as wide ones, which on a little-endian machine is the same and
+/// leaves no byte of the union undecided.
 fn store(field: &mut nvmlFieldValue_t, value: Value) {
-    // Whole union first: what the caller reads beyond the member's size is zero.
-    field.value = nvmlValue_t { ullVal: 0 };
     field.nvmlReturn = SUCCESS;
     (field.valueType, field.value) = match value {
         Value::Double(double) => (0, nvmlValue_t { dVal: double }),
         Value::Unsigned(int) => (1, nvmlValue_t { ullVal: int.into() }),
         Value::UnsignedLongLong(long) => (3, nvmlValue_t { ullVal: long }),
-        Value::SignedInt(int) => (5, nvmlValue_t { siVal: int }),
+        Value::SignedInt(int) => (
+            5,
+            nvmlValue_t {
+                ullVal: int.cast_unsigned().into(),
+            },
+        ),
     };
 }
 

@@ -136,7 +136,7 @@ fn main() -> anyhow::Result<()> {
     }
     let file = StateFile::open(&cli.state).with_context(|| cli.state.display().to_string())?;
     let mut bench = file.lock()?;
-    physics::catch_up(&mut bench, clock::since_boot());
+    physics::settle(&mut bench, clock::since_boot());
     run(&mut bench, cli.command)
 }
 
