@@ -30,6 +30,9 @@ pub struct NvmlDriver {
 #[derive(Debug, Default)]
 struct State {
     instance: Weak<Nvml>,
+    /// The library lacks what nvml-wrapper can't do without. Not loaded a second time: it can't be
+    /// unloaded again.
+    is_incomplete: bool,
     /// GPUs that couldn't be listed, by index, as last said in the log.
     unlisted: BTreeMap<u32, DriverError>,
 }
@@ -40,9 +43,6 @@ const SONAME: &str = "libnvidia-ml.so.1";
 /// What to do about a library that can't be loaded.
 const REMEDY: &str = "install the NVIDIA driver on this node (in a container: run it with the \
                       NVIDIA container runtime), or name the library with --nvml.library";
-
-/// As for a library that isn't NVML, or not all of it.
-const WRONG_LIBRARY: &str = "is not a complete NVML library; check --nvml.library";
 
 impl NvmlDriver {
     /// `library` is the path of the NVML library, for where the system's loader doesn't find it.
@@ -67,7 +67,19 @@ impl NvmlDriver {
         if let Some(nvml) = state.instance.upgrade().filter(|nvml| is_usable(nvml)) {
             return Ok(nvml);
         }
-        let nvml = Arc::new(initialise(self.library.as_deref())?);
+        let library = self.library.as_deref();
+        if state.is_incomplete {
+            return Err(incomplete(library));
+        }
+        let nvml = initialise(library)?;
+        let lib = nvml.lib();
+        if lib.nvmlShutdown.is_err() || lib.nvmlEventSetFree.is_err() {
+            // Dropping what such a library can't free, nvml-wrapper panics. Left loaded instead.
+            mem::forget(nvml);
+            state.is_incomplete = true;
+            return Err(incomplete(library));
+        }
+        let nvml = Arc::new(nvml);
         state.instance = Arc::downgrade(&nvml);
         Ok(nvml)
     }
@@ -149,17 +161,7 @@ fn initialise(library: Option<&Path>) -> Result<Nvml, DriverError> {
     if let Some(path) = library {
         builder.lib_path(path.as_os_str());
     }
-    let nvml = builder.init().map_err(|error| init_error(library, error))?;
-    let lib = nvml.lib();
-    if lib.nvmlShutdown.is_err() || lib.nvmlEventSetFree.is_err() {
-        // nvml-wrapper panics when it drops what such a library can't free. Left loaded instead.
-        mem::forget(nvml);
-        return Err(DriverError::LibraryMissing(format!(
-            "{} {WRONG_LIBRARY}",
-            name(library)
-        )));
-    }
-    Ok(nvml)
+    builder.init().map_err(|error| init_error(library, error))
 }
 
 fn init_error(library: Option<&Path>, error: NvmlError) -> DriverError {
@@ -171,11 +173,17 @@ fn init_error(library: Option<&Path>, error: NvmlError) -> DriverError {
         NvmlError::LibraryNotFound => {
             DriverError::LibraryMissing(format!("{}: {error}; {REMEDY}", name(library)))
         }
-        NvmlError::FailedToLoadSymbol(_) => {
-            DriverError::LibraryMissing(format!("{} {WRONG_LIBRARY}", name(library)))
-        }
+        NvmlError::FailedToLoadSymbol(_) => incomplete(library),
         other => driver_error("nvmlInit_v2", other),
     }
+}
+
+/// The error for a library that isn't NVML, or not all of it.
+fn incomplete(library: Option<&Path>) -> DriverError {
+    let name = name(library);
+    DriverError::LibraryMissing(format!(
+        "{name} is not a complete NVML library; check --nvml.library"
+    ))
 }
 
 fn name(library: Option<&Path>) -> String {
