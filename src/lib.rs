@@ -3,5 +3,6 @@
 
 pub mod config;
 pub mod device;
+pub mod guard;
 pub mod policy;
 pub mod units;
