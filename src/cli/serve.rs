@@ -3,6 +3,7 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
@@ -12,13 +13,16 @@ use crate::config::{Config, LoadError, Mode, OnExit};
 use crate::device::Driver;
 use crate::device::dry_run::Observing;
 use crate::device::nvml::NvmlDriver;
-use crate::guard::{Clock, Guard, Plan, Shared};
+use crate::guard::{Apps, Clock, Guard, Plan, Shared};
 use crate::policy::Chain;
 
 use super::{EXIT_CONFIG, Flags, ModeFlag, log, showcase};
 
 /// HTTP threads. The GPUs have their own.
 const WEB_THREADS: usize = 2;
+
+/// How long a stop waits for the apps to hear of it.
+const APPS_PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) fn run(flags: &Flags) -> ExitCode {
     log::start(flags.log_level, flags.log_format);
@@ -90,13 +94,31 @@ async fn serve(flags: &Flags, config: Config) -> anyhow::Result<()> {
         config.alertmanager.heartbeat_timeout,
         clock.wall(),
     );
-    let shared = Arc::new(Shared::new(clock, chain, Box::new(|_, _| {})));
+    let apps = Arc::new(apps(flags, &config));
+    let wishes = apps.clone();
+    let tell_apps = Box::new(move |gpu: &_, mode| wishes.wish(gpu, mode));
+    let shared = Arc::new(Shared::new(clock, chain, tell_apps));
     let guard = Guard::start(plan(flags, &config, clock), shared.clone())?;
     let stop = until_stopped(&guard).await;
     if !tokio::task::spawn_blocking(|| guard.stop()).await? {
         tracing::warn!("a GPU's worker hangs inside NVML and is left behind");
     }
+    if !apps.settle(APPS_PATIENCE).await {
+        tracing::warn!("not every app heard that it is back to normal; the next start tells them");
+    }
     stop
+}
+
+fn apps(flags: &Flags, config: &Config) -> Apps {
+    let state_dir = flags.state_dir();
+    let observe = config.mode == Mode::Observe;
+    let remembers = (!observe).then_some(state_dir.as_path());
+    Apps::spawn(
+        config.apps.clone(),
+        remembers,
+        observe,
+        &tokio::runtime::Handle::current(),
+    )
 }
 
 fn plan(flags: &Flags, config: &Config, clock: Clock) -> Plan {

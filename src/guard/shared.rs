@@ -16,7 +16,7 @@ use super::clock::Clock;
 use super::tick::Tick;
 
 /// Tells the applications on a GPU; must not block.
-pub type TellApps = Box<dyn Fn(&Identity, AppMode) + Send + Sync>;
+pub type TellApps = Box<dyn Fn(&Arc<Identity>, AppMode) + Send + Sync>;
 
 /// The state of one guard.
 pub struct Shared {
@@ -129,7 +129,7 @@ impl Shared {
         }
     }
 
-    pub fn tell_apps(&self, identity: &Identity, mode: AppMode) {
+    pub fn tell_apps(&self, identity: &Arc<Identity>, mode: AppMode) {
         (self.tell_apps)(identity, mode);
     }
 

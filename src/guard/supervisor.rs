@@ -252,7 +252,7 @@ fn work(mut worker: Worker, shared: &Shared, station: &Station, period: Duration
     let mut due = clock.wall();
     while !shared.is_stopping() {
         if shared.is_detached() {
-            worker.leave(clock.now());
+            worker.leave(clock.now(), shared);
             station.publish(worker.idle(clock.now(), clock.wall()));
             thread::park_timeout(Duration::from_secs(1));
             continue;
@@ -264,7 +264,7 @@ fn work(mut worker: Worker, shared: &Shared, station: &Station, period: Duration
         due = next(due, began, period);
         rest(shared, began, due);
     }
-    worker.leave(clock.now());
+    worker.leave(clock.now(), shared);
 }
 
 /// The tick after one that began at `began`: on the beat, and missed beats are not made up for.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::device::{Cadence, Driver, Facts, Gpu, Identity, Missing, Reading};
-use crate::policy::{Decision, Event, Observation, Policy, Settings};
+use crate::policy::{AppMode, Decision, Event, Observation, Policy, Settings};
 use crate::units::{Celsius, Moment};
 
 use super::actuate::Hand;
@@ -106,7 +106,7 @@ impl Worker {
 
     /// Lets go of the card: a stop, a detach, or a lost GPU's last tick. What is throttled is given
     /// back at or under safe, and otherwise stays, journaled.
-    pub fn leave(&mut self, now: Moment) {
+    pub fn leave(&mut self, now: Moment, shared: &Shared) {
         let Some(gpu) = &mut self.gpu else { return };
         let reading = gpu.read(now, Cadence::Fast);
         let safe = self.policy.as_ref().is_some_and(|policy| {
@@ -120,6 +120,7 @@ impl Worker {
             (true, ..) => {}
             (false, false, true) => {
                 self.hand.give_back(gpu.as_mut(), &reading, &mut self.tally);
+                shared.tell_apps(&self.identity, AppMode::Normal);
                 tracing::info!(gpu = %uuid, "given back on leaving");
             }
             (false, true, _) => tracing::info!(gpu = %uuid, "kept throttled, as configured"),

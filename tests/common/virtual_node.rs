@@ -1,4 +1,5 @@
 //! A node in virtual time: the real workers and the real policy over simulated GPUs.
+#![allow(dead_code, reason = "each test program uses its own part")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
