@@ -1,0 +1,3 @@
+//! What end-to-end tests have in common.
+
+pub(crate) mod chain;
