@@ -69,8 +69,8 @@ control() { must_fail "$2" "$rules" "$(alert "$3") $4" promtool test rules "test
 check "driving rules" promtool test rules tests/driving.test.yml
 control driving "announced later, at the set point" GpuHeatingTowardsAlertTrip 's/< 3$/< 2/'
 control driving "announced without coming from outside the band" GpuHeatingTowardsAlertTrip 's/>= 4/>= 0/'
-control driving "no prediction" GpuHeatingTowardsAlertTrip 's/5\) < 0/5) < -100/'
-control driving "prediction too far ahead" GpuHeatingTowardsAlertTrip 's/\[5s\], 5\)/[5s], 15)/'
+control driving "no prediction" GpuHeatingTowardsAlertTrip 's/7\) < 0/7) < -100/'
+control driving "prediction too far ahead" GpuHeatingTowardsAlertTrip 's/\[5s\], 7\)/[5s], 15)/'
 control driving "no hold after the heat" GpuHeatingTowardsAlertTrip 's/(keep_firing_for:) 30s/\1 5s/'
 control driving "hold without end" GpuHeatingTowardsAlertTrip 's/(keep_firing_for:) 30s/\1 5m/'
 control driving "no bridge over lost scrapes" GpuAtCriticalTrip "s/last_over_time\(($margin)\[30s\]\)/\1/"
@@ -80,6 +80,7 @@ control driving "level hysteresis as entry" GpuPastAlertTrip 's/< 0$/< 1/'
 control driving "hysteresis of another GPU" GpuPastAlertTrip 's/on \(instance, uuid\)/on (instance)/'
 control driving "waiting at critical" GpuAtCriticalTrip 's/keep_firing_for: 10s/for: 5s/'
 control driving "runaway not foreseen" GpuAtCriticalTrip 's/5\) <= 0/5) <= -100/'
+control driving "slow heat taken for a runaway" GpuAtCriticalTrip 's/< -0.4/< -0.1/'
 control driving "critical held for ever" GpuAtCriticalTrip 's/(keep_firing_for:) 10s/\1 5m/'
 
 check "heartbeat" promtool test rules tests/heartbeat.test.yml

@@ -275,7 +275,8 @@ fn faster_rules(shipped: &str, timing: Timing) -> String {
         ("[1m]", format!("[{}]", ms(60))),
         ("[5s]", format!("[{}]", ms(5))),
         (", 5)", format!(", {})", 5.0 / f64::from(scale))),
-        ("< -0.5", format!("< {}", -0.5 * f64::from(scale))),
+        (", 7)", format!(", {})", 7.0 / f64::from(scale))),
+        ("< -0.4", format!("< {}", -0.4 * f64::from(scale))),
         (
             "keep_firing_for: 30s",
             format!("keep_firing_for: {}", ms(30)),
