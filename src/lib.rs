@@ -2,4 +2,6 @@
 //! them, and gives back exactly what it took. See ARCHITECTURE.md for the map.
 
 pub mod device;
+pub mod guard;
+pub mod policy;
 pub mod units;

@@ -10,7 +10,6 @@
     clippy::panic,
     reason = "tests start programs, wait by the wall clock, and fail by panic"
 )]
-#![allow(dead_code, reason = "not every test uses every part")]
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

@@ -1,3 +1,5 @@
-//! What end-to-end tests have in common.
+//! What several test programs need.
+#![allow(dead_code, reason = "each test program uses its own part")]
 
 pub(crate) mod chain;
+pub(crate) mod nvml_sim;

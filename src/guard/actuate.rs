@@ -1,0 +1,399 @@
+//! Carrying a decision out: journal, write, read back. Only what changed is written.
+
+use std::time::Duration;
+
+use crate::device::{ActuatorError, ClockRange, Gpu, Reading, Uuid};
+use crate::policy::{Claim, LimitClaim, Targets};
+use crate::units::{Moment, Watts};
+
+use super::journal::{Entry, Journal, boot_id};
+use super::tally::{Action, ActionResult, Tally};
+use super::tick::Permission;
+
+/// The writing hand on one GPU: what is claimed, and the journal that says so.
+pub struct Hand {
+    uuid: Uuid,
+    boot_id: String,
+    journal: Journal,
+    claim: Claim,
+    /// Locks as set, by [`Domain`], to write them once.
+    locked: [Option<ClockRange>; 2],
+    /// An operator's own SM lock, to be set instead of a reset.
+    restore_clock: Option<ClockRange>,
+    permission: Permission,
+    /// The last limit written was read back as written.
+    confirmed: bool,
+    journal_failing: bool,
+    energy_millijoules: Option<u64>,
+    /// The last outcome of each [`Action`].
+    results: [ActionResult; Action::ALL.len()],
+    /// Without permission, the next try waits.
+    denied_at: Option<Moment>,
+    now: Moment,
+}
+
+/// Between two tries without permission: somebody may grant it.
+const ASK_AGAIN: Duration = Duration::from_secs(60);
+
+/// The two clocks that can be locked.
+#[derive(Clone, Copy)]
+enum Domain {
+    Gpu,
+    Memory,
+}
+
+impl Domain {
+    fn set(self, gpu: &mut dyn Gpu, range: ClockRange) -> Result<(), ActuatorError> {
+        match self {
+            Self::Gpu => gpu.lock_gpu_clock(range),
+            Self::Memory => gpu.lock_memory_clock(range),
+        }
+    }
+
+    fn reset(self, gpu: &mut dyn Gpu) -> Result<(), ActuatorError> {
+        match self {
+            Self::Gpu => gpu.reset_gpu_clock(),
+            Self::Memory => gpu.reset_memory_clock(),
+        }
+    }
+
+    const fn lock(self) -> Action {
+        match self {
+            Self::Gpu => Action::GpuClockLock,
+            Self::Memory => Action::MemoryClockLock,
+        }
+    }
+
+    const fn reset_action(self) -> Action {
+        match self {
+            Self::Gpu => Action::GpuClockReset,
+            Self::Memory => Action::MemoryClockReset,
+        }
+    }
+
+    const fn is_claimed(self, claim: &Claim) -> bool {
+        match self {
+            Self::Gpu => claim.gpu_clock,
+            Self::Memory => claim.memory_clock,
+        }
+    }
+
+    const fn claimed(self, claim: Claim, is: bool) -> Claim {
+        match self {
+            Self::Gpu => Claim {
+                gpu_clock: is,
+                ..claim
+            },
+            Self::Memory => Claim {
+                memory_clock: is,
+                ..claim
+            },
+        }
+    }
+}
+
+/// What the journal holds against a write.
+enum Direction {
+    /// Goes ahead whatever the disk says.
+    Protective,
+    /// Waits until it is journaled.
+    Raising,
+}
+
+impl Hand {
+    pub fn new(uuid: Uuid, journal: Journal, restore_clock: Option<ClockRange>) -> Self {
+        Self {
+            uuid,
+            boot_id: boot_id(),
+            journal,
+            claim: Claim::default(),
+            locked: [None; 2],
+            restore_clock,
+            permission: Permission::Unproven,
+            confirmed: false,
+            journal_failing: false,
+            energy_millijoules: None,
+            results: [ActionResult::Ok; Action::ALL.len()],
+            denied_at: None,
+            now: Moment::START,
+        }
+    }
+
+    pub const fn claim(&self) -> &Claim {
+        &self.claim
+    }
+
+    pub const fn permission(&self) -> Permission {
+        self.permission
+    }
+
+    pub const fn confirmed(&self) -> bool {
+        self.confirmed
+    }
+
+    pub fn set_permission(&mut self, permission: Permission) {
+        self.permission = permission;
+    }
+
+    /// Goes on with what a guard before this one claimed.
+    pub fn adopt(&mut self, claim: Claim) {
+        self.claim = claim;
+        self.confirmed = claim.limit.is_some();
+    }
+
+    /// Of what was adopted, only this is still ours.
+    pub fn reclaim(&mut self, claim: Claim, tally: &mut Tally) {
+        self.confirmed = claim.limit.is_some();
+        self.record(claim, tally);
+    }
+
+    /// Puts everything back at once: on leaving, the GPU being safe.
+    pub fn give_back(&mut self, gpu: &mut dyn Gpu, reading: &Reading, tally: &mut Tally) {
+        self.apply(gpu, &Targets::default(), reading, tally);
+    }
+
+    /// The driver was reloaded: what we had set is gone, and so is what was there before.
+    pub fn forget(&mut self, tally: &mut Tally) {
+        self.locked = [None; 2];
+        self.confirmed = false;
+        self.record(Claim::default(), tally);
+    }
+
+    /// The card was opened anew: locks may be gone, and another driver may allow other things.
+    pub fn reopened(&mut self) {
+        self.locked = [None; 2];
+        self.results = [ActionResult::Ok; Action::ALL.len()];
+        self.denied_at = None;
+    }
+
+    /// Somebody else set this limit: it is what will be given back.
+    pub fn adopt_foreign(&mut self, limit: Watts, tally: &mut Tally) {
+        if let Some(ours) = self.claim.limit {
+            let ours = LimitClaim {
+                original: limit,
+                ..ours
+            };
+            tally.foreign_limits += 1;
+            self.record(
+                Claim {
+                    limit: Some(ours),
+                    ..self.claim
+                },
+                tally,
+            );
+        }
+    }
+
+    /// Brings the GPU to `targets`.
+    pub fn apply(
+        &mut self,
+        gpu: &mut dyn Gpu,
+        targets: &Targets,
+        reading: &Reading,
+        tally: &mut Tally,
+    ) {
+        self.energy_millijoules = reading.slow.energy_millijoules.or(self.energy_millijoules);
+        self.now = reading.at;
+        if self
+            .denied_at
+            .is_some_and(|at| self.now.since(at) < ASK_AGAIN)
+        {
+            return;
+        }
+        if let Ok(current) = reading.limit {
+            self.apply_limit(gpu, targets.limit, current, tally);
+        }
+        self.apply_clock(gpu, Domain::Gpu, targets.gpu_clock, tally);
+        self.apply_clock(gpu, Domain::Memory, targets.memory_clock, tally);
+    }
+
+    fn apply_limit(
+        &mut self,
+        gpu: &mut dyn Gpu,
+        target: Option<Watts>,
+        current: Watts,
+        tally: &mut Tally,
+    ) {
+        let original = self.claim.limit.map(|ours| ours.original);
+        let Some(wanted) = target.or(original) else {
+            return;
+        };
+        if wanted != current && !self.is_barred(Action::PowerLimit) {
+            self.write_limit(gpu, current, wanted, tally);
+        } else if wanted == current && self.claim.limit.is_some() {
+            self.confirmed = true;
+        }
+        let given_back = target.is_none() && self.claim.limit.is_some();
+        if given_back && gpu.power_limit().is_ok_and(|limit| Some(limit) == original) {
+            self.confirmed = false;
+            self.record(
+                Claim {
+                    limit: None,
+                    ..self.claim
+                },
+                tally,
+            );
+        }
+    }
+
+    fn write_limit(&mut self, gpu: &mut dyn Gpu, from: Watts, to: Watts, tally: &mut Tally) {
+        if !gpu.writes() {
+            tally.act(Action::PowerLimit, ActionResult::Observed);
+            return;
+        }
+        let before = self.claim;
+        let mut claim = self.claim;
+        claim.writing(from, to);
+        let direction = if to < from {
+            Direction::Protective
+        } else {
+            Direction::Raising
+        };
+        if !self.journal(claim, &direction, tally) {
+            self.claim = before;
+            tally.act(Action::PowerLimit, ActionResult::Unjournaled);
+            return;
+        }
+        let written = gpu.set_power_limit(to);
+        self.confirmed = false;
+        let result = match written {
+            Ok(()) if gpu.power_limit() == Ok(to) => {
+                self.confirmed = true;
+                ActionResult::Ok
+            }
+            Ok(()) => ActionResult::NotTaken,
+            Err(error) => {
+                self.refused(error, before, tally);
+                error.into()
+            }
+        };
+        self.done(Action::PowerLimit, result, tally);
+    }
+
+    fn apply_clock(
+        &mut self,
+        gpu: &mut dyn Gpu,
+        domain: Domain,
+        target: Option<ClockRange>,
+        tally: &mut Tally,
+    ) {
+        let set = self.locked[domain as usize];
+        match target {
+            Some(range) if set == Some(range) || self.is_barred(domain.lock()) => {}
+            Some(range) if gpu.writes() => {
+                let before = self.claim;
+                self.journal(domain.claimed(before, true), &Direction::Protective, tally);
+                let result = domain.set(gpu, range);
+                self.locked[domain as usize] = result.is_ok().then_some(range);
+                if let Err(error) = result {
+                    self.refused(error, before, tally);
+                }
+                self.done(domain.lock(), outcome(result), tally);
+            }
+            Some(range) => {
+                self.locked[domain as usize] = Some(range);
+                tally.act(domain.lock(), ActionResult::Observed);
+            }
+            None => {
+                self.locked[domain as usize] = None;
+                if domain.is_claimed(&self.claim) {
+                    self.unlock(gpu, domain, tally);
+                }
+            }
+        }
+    }
+
+    fn unlock(&mut self, gpu: &mut dyn Gpu, domain: Domain, tally: &mut Tally) {
+        let result = match (domain, self.restore_clock) {
+            (Domain::Gpu, Some(range)) => domain.set(gpu, range),
+            _ => domain.reset(gpu),
+        };
+        if result.is_ok() {
+            self.record(domain.claimed(self.claim, false), tally);
+        }
+        self.done(domain.reset_action(), outcome(result), tally);
+    }
+
+    /// A refusal leaves the GPU as it was, and with it the claim; anything else may have taken.
+    fn refused(&mut self, error: ActuatorError, before: Claim, tally: &mut Tally) {
+        use ActuatorError::{Lost, NoPermission, OutOfRange, Transient, Unsupported};
+        match error {
+            NoPermission | OutOfRange | Unsupported => {
+                self.record(before, tally);
+            }
+            Lost | Transient(_) => {}
+        }
+    }
+
+    /// A card that can't or won't take such a write isn't asked again until it is opened anew.
+    fn is_barred(&self, action: Action) -> bool {
+        matches!(
+            self.results[action as usize],
+            ActionResult::Unsupported | ActionResult::OutOfRange
+        )
+    }
+
+    /// Counts the outcome; says a trouble when it begins and when it ends.
+    fn done(&mut self, action: Action, result: ActionResult, tally: &mut Tally) {
+        tally.act(action, result);
+        let before = std::mem::replace(&mut self.results[action as usize], result);
+        let (name, gpu) = (action.name(), &self.uuid);
+        match result {
+            ActionResult::Ok => tracing::info!(%gpu, action = name, "action taken"),
+            ActionResult::NoPermission if self.permission != Permission::Denied => {
+                tracing::error!(%gpu, action = name, "no permission to actuate: this guard can't protect the GPU; run it as root or with CAP_SYS_ADMIN");
+            }
+            _ if result != before => {
+                tracing::warn!(%gpu, action = name, result = result.name(), "action failed");
+            }
+            _ => {}
+        }
+        match result {
+            ActionResult::Ok | ActionResult::NotTaken => {
+                self.permission = Permission::Granted;
+                self.denied_at = None;
+            }
+            ActionResult::NoPermission => {
+                self.permission = Permission::Denied;
+                self.denied_at = Some(self.now);
+            }
+            _ => {}
+        }
+    }
+
+    /// Claims `claim` on disk before the GPU is touched. False: the write has to wait.
+    fn journal(&mut self, claim: Claim, direction: &Direction, tally: &mut Tally) -> bool {
+        let written = self.record(claim, tally);
+        written || matches!(direction, Direction::Protective)
+    }
+
+    /// What is claimed from here on, on disk if that answers.
+    fn record(&mut self, claim: Claim, tally: &mut Tally) -> bool {
+        let previous = std::mem::replace(&mut self.claim, claim);
+        if previous == claim && !self.journal_failing {
+            return true;
+        }
+        let entry = Entry {
+            uuid: self.uuid.clone(),
+            claim,
+            boot_id: self.boot_id.clone(),
+            energy_millijoules: self.energy_millijoules,
+        };
+        let result = self.journal.record(entry);
+        let failing = result.is_err();
+        if let Err(error) = result {
+            tally.journal_failures += 1;
+            if !self.journal_failing {
+                tracing::error!(gpu = %self.uuid, %error, "journal not written: protective writes go ahead, raises wait");
+            }
+        } else if self.journal_failing {
+            tracing::info!(gpu = %self.uuid, "journal written again");
+        }
+        self.journal_failing = failing;
+        !failing
+    }
+}
+
+fn outcome(result: Result<(), ActuatorError>) -> ActionResult {
+    result.map_or_else(ActionResult::from, |()| ActionResult::Ok)
+}

@@ -1,0 +1,349 @@
+//! The write-ahead journal: what is ours on a GPU, on disk before it is on the GPU.
+//!
+//! One small file per GPU in `<state.dir>/gpus`, replaced as a whole (write, fsync, rename, fsync of
+//! the directory). A thread of its own does that, because a disk can hang: the control loop waits
+//! for it at most [`PATIENCE`].
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::device::{Reading, Uuid};
+use crate::policy::{Claim, LimitClaim};
+use crate::units::Watts;
+
+/// How long a write to the GPU may wait for the disk.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+const VERSION: u32 = 1;
+
+/// What a guard left on a GPU, with what tells whether it is still there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    pub uuid: Uuid,
+    pub claim: Claim,
+    /// A reboot clears limits and locks.
+    pub boot_id: String,
+    /// So does a driver reload, which sets this counter back.
+    pub energy_millijoules: Option<u64>,
+}
+
+impl Entry {
+    /// What of the claim is still on the GPU, as far as it can be told: a limit only if it is one
+    /// of ours. `Err`: nothing can be, and why.
+    pub fn still_there(&self, reading: &Reading) -> Result<Claim, &'static str> {
+        if self.boot_id != boot_id() {
+            return Err("the machine was rebooted");
+        }
+        let energy = self.energy_millijoules.zip(reading.slow.energy_millijoules);
+        if energy.is_some_and(|(then, now)| now < then) {
+            return Err("the driver was reloaded");
+        }
+        let foreign = |limit: &LimitClaim| reading.limit.is_ok_and(|now| !limit.owns(now));
+        Ok(Claim {
+            limit: self.claim.limit.filter(|limit| !foreign(limit)),
+            ..self.claim
+        })
+    }
+}
+
+/// Why an entry couldn't be written or read.
+#[derive(Debug, Error)]
+pub enum JournalError {
+    #[error("the disk didn't answer within {} ms", PATIENCE.as_millis())]
+    Late,
+    #[error("{path}: {source}")]
+    Io { path: PathBuf, source: io::Error },
+    #[error("{path} is not a journal of this guard: {reason}")]
+    Unreadable { path: PathBuf, reason: String },
+}
+
+/// The journal of one GPU.
+pub struct Journal {
+    requests: Option<SyncSender<Request>>,
+}
+
+struct Request {
+    entry: Entry,
+    done: SyncSender<Result<(), JournalError>>,
+}
+
+impl Journal {
+    /// A journal under `state_dir`, with its own writer thread, which ends when this is dropped.
+    pub fn open(state_dir: &Path, uuid: &Uuid) -> Self {
+        let path = path_of(state_dir, uuid);
+        let (requests, queue) = sync_channel::<Request>(1);
+        let writer = thread::Builder::new().name("journal".to_owned());
+        let spawned = writer.spawn(move || write_all(&path, &queue));
+        Self {
+            requests: spawned.is_ok().then_some(requests),
+        }
+    }
+
+    /// A journal that remembers nothing: simulated GPUs vanish with the process.
+    pub const fn none() -> Self {
+        Self { requests: None }
+    }
+
+    pub const fn is_none(&self) -> bool {
+        self.requests.is_none()
+    }
+
+    /// Puts `entry` on disk, or removes the file if nothing is claimed any more.
+    pub fn record(&self, entry: Entry) -> Result<(), JournalError> {
+        let Some(requests) = &self.requests else {
+            return Ok(());
+        };
+        let (done, answer) = sync_channel(1);
+        match requests.try_send(Request { entry, done }) {
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => Err(JournalError::Late),
+            Ok(()) => match answer.recv_timeout(PATIENCE) {
+                Ok(result) => result,
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                    Err(JournalError::Late)
+                }
+            },
+        }
+    }
+}
+
+fn write_all(path: &Path, queue: &Receiver<Request>) {
+    while let Ok(Request { entry, done }) = queue.recv() {
+        let written = if entry.claim.is_empty() {
+            remove(path)
+        } else {
+            write(path, &entry)
+        };
+        let result = written.map_err(|source| JournalError::Io {
+            path: path.to_owned(),
+            source,
+        });
+        // Nobody waits any more if the disk took longer than the patience.
+        let _ = done.try_send(result);
+    }
+}
+
+/// All entries under `state_dir`, and what couldn't be read. A missing directory holds none.
+pub fn load_all(state_dir: &Path) -> (Vec<Entry>, Vec<JournalError>) {
+    let (mut entries, mut errors) = (Vec::new(), Vec::new());
+    let directory = state_dir.join("gpus");
+    let listing = match fs::read_dir(&directory) {
+        Ok(listing) => listing,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return (entries, errors),
+        Err(source) => {
+            return (
+                entries,
+                vec![JournalError::Io {
+                    path: directory,
+                    source,
+                }],
+            );
+        }
+    };
+    for file in listing.flatten() {
+        let path = file.path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "json")
+        {
+            match read(&path) {
+                Ok(entry) => entries.push(entry),
+                Err(error) => errors.push(error),
+            }
+        }
+    }
+    (entries, errors)
+}
+
+/// The entry of one GPU, if there is one.
+pub fn load(state_dir: &Path, uuid: &Uuid) -> Result<Option<Entry>, JournalError> {
+    let path = path_of(state_dir, uuid);
+    match path.try_exists() {
+        Ok(false) => Ok(None),
+        Ok(true) => read(&path).map(Some),
+        Err(source) => Err(JournalError::Io { path, source }),
+    }
+}
+
+/// This boot's identity: limits and locks don't survive it.
+pub fn boot_id() -> String {
+    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    id.trim().to_owned()
+}
+
+/// Replaces `path` with `content` as a whole, durably.
+pub fn replace_file(path: &Path, content: &[u8]) -> io::Result<()> {
+    let directory = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(directory)?;
+    let temporary = path.with_extension("tmp");
+    let mut file = File::create(&temporary)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    fs::rename(&temporary, path)?;
+    File::open(directory)?.sync_all()
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+        Ok(()) => File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all(),
+    }
+}
+
+/// UUIDs come from the driver, and still: only what a UUID consists of gets into a path.
+fn path_of(state_dir: &Path, uuid: &Uuid) -> PathBuf {
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() || c == '-' {
+            c
+        } else {
+            '_'
+        }
+    };
+    let name: String = uuid.as_str().chars().map(plain).collect();
+    state_dir.join("gpus").join(name).with_extension("json")
+}
+
+/// The file's form.
+#[derive(Serialize, Deserialize)]
+struct Record {
+    version: u32,
+    uuid: String,
+    boot_id: String,
+    energy_millijoules: Option<u64>,
+    limit: Option<LimitRecord>,
+    gpu_clock_locked: bool,
+    memory_clock_locked: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct LimitRecord {
+    original_milliwatts: u32,
+    previous_milliwatts: u32,
+    next_milliwatts: u32,
+}
+
+fn write(path: &Path, entry: &Entry) -> io::Result<()> {
+    let limit = entry.claim.limit.map(|limit| LimitRecord {
+        original_milliwatts: limit.original.milliwatts(),
+        previous_milliwatts: limit.previous.milliwatts(),
+        next_milliwatts: limit.next.milliwatts(),
+    });
+    let record = Record {
+        version: VERSION,
+        uuid: entry.uuid.to_string(),
+        boot_id: entry.boot_id.clone(),
+        energy_millijoules: entry.energy_millijoules,
+        limit,
+        gpu_clock_locked: entry.claim.gpu_clock,
+        memory_clock_locked: entry.claim.memory_clock,
+    };
+    replace_file(path, &serde_json::to_vec_pretty(&record)?)
+}
+
+fn read(path: &Path) -> Result<Entry, JournalError> {
+    let text = fs::read(path).map_err(|source| JournalError::Io {
+        path: path.to_owned(),
+        source,
+    })?;
+    let unreadable = |reason: String| JournalError::Unreadable {
+        path: path.to_owned(),
+        reason,
+    };
+    let record: Record =
+        serde_json::from_slice(&text).map_err(|error| unreadable(error.to_string()))?;
+    if record.version != VERSION {
+        return Err(unreadable(format!(
+            "version {}, this guard knows {VERSION}",
+            record.version
+        )));
+    }
+    let limit = record.limit.map(|limit| LimitClaim {
+        original: Watts::from_milliwatts(limit.original_milliwatts),
+        previous: Watts::from_milliwatts(limit.previous_milliwatts),
+        next: Watts::from_milliwatts(limit.next_milliwatts),
+    });
+    let claim = Claim {
+        limit,
+        gpu_clock: record.gpu_clock_locked,
+        memory_clock: record.memory_clock_locked,
+    };
+    Ok(Entry {
+        uuid: Uuid::new(&record.uuid),
+        claim,
+        boot_id: record.boot_id,
+        energy_millijoules: record.energy_millijoules,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(next: u32) -> Entry {
+        let mut claim = Claim {
+            gpu_clock: true,
+            ..Claim::default()
+        };
+        claim.writing(Watts::from_milliwatts(399_999), Watts::from_watts(next));
+        Entry {
+            uuid: Uuid::new("GPU-1"),
+            claim,
+            boot_id: boot_id(),
+            energy_millijoules: Some(5),
+        }
+    }
+
+    #[test]
+    fn what_is_recorded_is_loaded_and_an_empty_claim_leaves_no_file() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let uuid = Uuid::new("GPU-1");
+        let journal = Journal::open(dir.path(), &uuid);
+        journal.record(entry(300)).expect("recorded");
+        journal.record(entry(250)).expect("recorded");
+        assert_eq!(load(dir.path(), &uuid).expect("readable"), Some(entry(250)));
+        assert_eq!(load_all(dir.path()).0, [entry(250)]);
+        journal
+            .record(Entry {
+                claim: Claim::default(),
+                ..entry(1)
+            })
+            .expect("removed");
+        assert_eq!(load(dir.path(), &uuid).expect("readable"), None);
+    }
+
+    #[test]
+    fn a_torn_or_empty_file_is_an_error_not_a_claim() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let uuid = Uuid::new("GPU-1");
+        Journal::open(dir.path(), &uuid)
+            .record(entry(300))
+            .expect("recorded");
+        let path = path_of(dir.path(), &uuid);
+        let whole = fs::read(&path).expect("file");
+        for length in 0..whole.len() {
+            fs::write(&path, &whole[..length]).expect("torn");
+            assert!(load(dir.path(), &uuid).is_err(), "{length}");
+        }
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_written_is_said() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        fs::write(dir.path().join("gpus"), "in the way").expect("file");
+        let result = Journal::open(dir.path(), &Uuid::new("GPU-1")).record(entry(300));
+        assert!(matches!(result, Err(JournalError::Io { .. })), "{result:?}");
+    }
+
+    #[test]
+    fn a_hostile_uuid_stays_in_its_directory() {
+        let path = path_of(Path::new("/state"), &Uuid::new("../../etc/passwd"));
+        assert_eq!(path, Path::new("/state/gpus/______etc_passwd.json"));
+    }
+}

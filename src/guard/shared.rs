@@ -1,0 +1,235 @@
+//! What the workers, the web and the supervisor share. Short critical sections only: a worker
+//! never waits here for anybody who waits for a GPU or a disk.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::thread::Thread;
+
+use tokio::sync::watch;
+
+use crate::device::{DriverError, Identity, Uuid, Xid};
+use crate::policy::{AppMode, Asked, Chain, ChainState, LeaseTable};
+use crate::units::Moment;
+
+use super::clock::Clock;
+use super::tick::Tick;
+
+/// Tells the applications on a GPU; must not block.
+pub type TellApps = Box<dyn Fn(&Identity, AppMode) + Send + Sync>;
+
+/// The state of one guard.
+pub struct Shared {
+    pub clock: Clock,
+    leases: Mutex<LeaseTable>,
+    chain: Mutex<Chain>,
+    pauses: Mutex<BTreeMap<Uuid, Moment>>,
+    xids: Mutex<BTreeMap<Uuid, Vec<u64>>>,
+    stations: RwLock<BTreeMap<Uuid, Arc<Station>>>,
+    driver: Mutex<DriverStatus>,
+    tell_apps: TellApps,
+    detached: AtomicBool,
+    stopping: AtomicBool,
+}
+
+/// Where one GPU's worker publishes and can be woken.
+pub struct Station {
+    pub identity: Arc<Identity>,
+    latest: watch::Sender<Option<Arc<Tick>>>,
+    thread: Mutex<Option<Thread>>,
+}
+
+/// What the supervisor last heard of the driver.
+#[derive(Clone, Debug, Default)]
+pub struct DriverStatus {
+    pub up: bool,
+    /// The inventory was read at least once.
+    pub ready: bool,
+    pub error: Option<DriverError>,
+    pub initializations: u64,
+}
+
+/// What a worker takes into its tick.
+#[derive(Debug)]
+pub struct Inputs {
+    pub asked: Asked,
+    pub paused_until: Option<Moment>,
+    pub fallback: bool,
+    pub xids: Vec<u64>,
+}
+
+impl Shared {
+    pub fn new(clock: Clock, chain: Chain, tell_apps: TellApps) -> Self {
+        Self {
+            clock,
+            leases: Mutex::default(),
+            chain: Mutex::new(chain),
+            pauses: Mutex::default(),
+            xids: Mutex::default(),
+            stations: RwLock::default(),
+            driver: Mutex::default(),
+            tell_apps,
+            detached: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
+        }
+    }
+
+    pub fn leases(&self) -> MutexGuard<'_, LeaseTable> {
+        lock(&self.leases)
+    }
+
+    pub fn chain(&self) -> MutexGuard<'_, Chain> {
+        lock(&self.chain)
+    }
+
+    pub fn chain_state(&self) -> ChainState {
+        self.chain().state(self.clock.wall())
+    }
+
+    pub fn driver_status(&self) -> MutexGuard<'_, DriverStatus> {
+        lock(&self.driver)
+    }
+
+    /// All GPUs under guard, by UUID.
+    pub fn stations(&self) -> Vec<Arc<Station>> {
+        let stations = self.stations.read().unwrap_or_else(PoisonError::into_inner);
+        stations.values().cloned().collect()
+    }
+
+    pub fn station(&self, uuid: &Uuid) -> Option<Arc<Station>> {
+        let stations = self.stations.read().unwrap_or_else(PoisonError::into_inner);
+        stations.get(uuid).cloned()
+    }
+
+    pub fn enlist(&self, station: Arc<Station>) {
+        let mut stations = self
+            .stations
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        stations.insert(station.identity.uuid.clone(), station);
+    }
+
+    /// The latest tick of every GPU that has had one, in the order of NVML's indexes.
+    pub fn ticks(&self) -> Vec<Arc<Tick>> {
+        let mut ticks: Vec<_> = self
+            .stations()
+            .iter()
+            .filter_map(|station| station.latest())
+            .collect();
+        ticks.sort_by_key(|tick| tick.identity.index);
+        ticks
+    }
+
+    pub fn inputs(&self, uuid: &Uuid, wall: Moment) -> Inputs {
+        Inputs {
+            asked: self.leases().asked(wall, uuid),
+            paused_until: self.paused_until(uuid),
+            fallback: self.chain().state(wall).is_fallback(),
+            xids: lock(&self.xids).remove(uuid).unwrap_or_default(),
+        }
+    }
+
+    pub fn tell_apps(&self, identity: &Identity, mode: AppMode) {
+        (self.tell_apps)(identity, mode);
+    }
+
+    /// Leases and gradual are ignored on `uuid` until `until`, on the wall's clock.
+    pub fn pause(&self, uuid: &Uuid, until: Moment) {
+        lock(&self.pauses).insert(uuid.clone(), until);
+        self.wake(uuid);
+    }
+
+    /// False: it wasn't paused.
+    pub fn resume(&self, uuid: &Uuid) -> bool {
+        let paused = lock(&self.pauses).remove(uuid).is_some();
+        self.wake(uuid);
+        paused
+    }
+
+    fn paused_until(&self, uuid: &Uuid) -> Option<Moment> {
+        let wall = self.clock.wall();
+        let mut pauses = lock(&self.pauses);
+        pauses.retain(|_, until| wall < *until);
+        pauses.get(uuid).copied()
+    }
+
+    pub fn report_xid(&self, xid: &Xid) {
+        /// Between two ticks; more of a dying card say nothing more.
+        const KEPT: usize = 64;
+        let mut xids = lock(&self.xids);
+        let pending = xids.entry(xid.uuid.clone()).or_default();
+        if pending.len() < KEPT {
+            pending.push(xid.code);
+        }
+    }
+
+    /// The worker of `uuid` ticks now.
+    pub fn wake(&self, uuid: &Uuid) {
+        if let Some(station) = self.station(uuid) {
+            station.wake();
+        }
+    }
+
+    pub fn is_detached(&self) -> bool {
+        self.detached.load(Ordering::Acquire)
+    }
+
+    /// Workers let go of their handles, or take them again.
+    pub fn set_detached(&self, detached: bool) {
+        self.detached.store(detached, Ordering::Release);
+        self.wake_all();
+    }
+
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Release);
+        self.wake_all();
+    }
+
+    fn wake_all(&self) {
+        for station in self.stations() {
+            station.wake();
+        }
+    }
+}
+
+impl Station {
+    pub fn new(identity: Arc<Identity>) -> Self {
+        Self {
+            identity,
+            latest: watch::Sender::new(None),
+            thread: Mutex::default(),
+        }
+    }
+
+    pub fn latest(&self) -> Option<Arc<Tick>> {
+        self.latest.borrow().clone()
+    }
+
+    /// Every new tick, for event streams.
+    pub fn subscribe(&self) -> watch::Receiver<Option<Arc<Tick>>> {
+        self.latest.subscribe()
+    }
+
+    pub fn publish(&self, tick: Tick) {
+        self.latest.send_replace(Some(Arc::new(tick)));
+    }
+
+    pub fn staff(&self, thread: Thread) {
+        *lock(&self.thread) = Some(thread);
+    }
+
+    pub fn wake(&self) {
+        if let Some(thread) = lock(&self.thread).as_ref() {
+            thread.unpark();
+        }
+    }
+}
+
+/// A panic elsewhere doesn't make the data wrong: every writer leaves it whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,290 @@
+//! Finds the GPUs, gives each a worker, watches for Xid events, and ends it all in order.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::device::{ClockRange, Driver, Identity};
+use crate::policy::Settings;
+use crate::units::Moment;
+
+use super::actuate::Hand;
+use super::journal::{self, Entry, Journal};
+use super::lock::{GpuLock, LockError};
+use super::shared::{Shared, Station};
+use super::tick::Permission;
+use super::worker::{Setup, Worker};
+
+/// Between two looks for a missing driver, and for new GPUs once there is one.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+const ROLL_CALL_EVERY: Duration = Duration::from_secs(30);
+
+/// Between two ticks of one GPU, however often it is woken.
+const WAKE_GAP: Duration = Duration::from_millis(5);
+
+/// How long a stop waits for the workers. One inside a hung NVML call is left behind.
+const STOP_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Which GPUs are guarded.
+pub type Selects = Box<dyn Fn(&Identity) -> bool + Send + Sync>;
+
+/// What a guard is to do.
+pub struct Plan {
+    pub driver: Arc<dyn Driver>,
+    pub settings: Settings,
+    pub poll_interval: Duration,
+    pub selects: Selects,
+    /// Where the journal is; `None` for simulated GPUs, which end with the process.
+    pub state_dir: Option<PathBuf>,
+    /// Where the locks are; `None` where nothing is written.
+    pub lock_dir: Option<PathBuf>,
+    /// An operator's own SM lock, put back instead of a reset.
+    pub restore_clock: Option<ClockRange>,
+    pub keep_on_exit: bool,
+}
+
+/// A running guard.
+pub struct Guard {
+    supervisor: JoinHandle<Vec<JoinHandle<()>>>,
+    fatal: watch::Receiver<Option<String>>,
+    shared: Arc<Shared>,
+}
+
+impl Guard {
+    pub fn start(plan: Plan, shared: Arc<Shared>) -> std::io::Result<Self> {
+        let (report, fatal) = watch::channel(None);
+        let supervisor = Supervisor {
+            plan,
+            shared: shared.clone(),
+            report,
+            workers: Vec::new(),
+        };
+        let thread = thread::Builder::new().name("supervisor".to_owned());
+        Ok(Self {
+            supervisor: thread.spawn(move || supervisor.run())?,
+            fatal,
+            shared,
+        })
+    }
+
+    /// Resolves when the guard can't go on: another one holds a GPU.
+    pub async fn fatal(&self) -> String {
+        let mut fatal = self.fatal.clone();
+        match fatal.wait_for(Option::is_some).await {
+            Ok(reason) => reason.clone().unwrap_or_default(),
+            // The supervisor ended without a complaint: a stop.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// Ends the workers, who give back what may be given back. True: all have ended.
+    pub fn stop(self) -> bool {
+        self.shared.stop();
+        self.supervisor.thread().unpark();
+        let deadline = self.shared.clock.wall() + STOP_PATIENCE;
+        let ended = |thread: &dyn Fn() -> bool| {
+            while !thread() && self.shared.clock.wall() < deadline {
+                thread::park_timeout(Duration::from_millis(5));
+            }
+            thread()
+        };
+        if !ended(&|| self.supervisor.is_finished()) {
+            return false;
+        }
+        let workers = self.supervisor.join().unwrap_or_default();
+        workers
+            .into_iter()
+            .all(|worker| ended(&|| worker.is_finished()))
+    }
+}
+
+struct Supervisor {
+    plan: Plan,
+    shared: Arc<Shared>,
+    report: watch::Sender<Option<String>>,
+    workers: Vec<JoinHandle<()>>,
+}
+
+impl Supervisor {
+    fn run(mut self) -> Vec<JoinHandle<()>> {
+        let mut listener: Option<JoinHandle<()>> = None;
+        while !self.shared.is_stopping() {
+            let found = !self.shared.is_detached() && self.roll_call();
+            if found && listener.as_ref().is_none_or(JoinHandle::is_finished) {
+                listener = self.listen();
+            }
+            thread::park_timeout(if found { ROLL_CALL_EVERY } else { LOOK_EVERY });
+        }
+        self.workers.extend(listener);
+        self.workers
+    }
+
+    /// Every GPU of the node has a worker. False: there is no driver.
+    fn roll_call(&mut self) -> bool {
+        let inventory = self.plan.driver.inventory();
+        let mut status = self.shared.driver_status();
+        let was_up = status.up;
+        match inventory {
+            Err(error) => {
+                if was_up || status.error.as_ref() != Some(&error) {
+                    tracing::error!(%error, "no NVIDIA driver: looking for it again every {LOOK_EVERY:?}");
+                }
+                status.up = false;
+                status.error = Some(error);
+                false
+            }
+            Ok(gpus) => {
+                status.initializations += u64::from(!was_up);
+                status.up = true;
+                status.error = None;
+                drop(status);
+                for identity in gpus {
+                    if self.shared.station(&identity.uuid).is_none()
+                        && (self.plan.selects)(&identity)
+                    {
+                        self.hire(identity);
+                    }
+                }
+                self.shared.driver_status().ready = true;
+                true
+            }
+        }
+    }
+
+    fn hire(&mut self, identity: Arc<Identity>) {
+        let lock = match self.lock(&identity) {
+            Ok(lock) => lock,
+            Err(error @ LockError::Held { .. }) => {
+                let _ = self.report.send(Some(error.to_string()));
+                return;
+            }
+            Err(error) => {
+                tracing::error!(gpu = %identity.uuid, %error, "no lock: this guard won't touch the GPU");
+                None
+            }
+        };
+        let may_write = lock.is_some() || self.plan.lock_dir.is_none();
+        let uuid = identity.uuid.clone();
+        let station = Arc::new(Station::new(identity.clone()));
+        let worker = Worker::new(self.setup(identity, may_write));
+        let (shared, period) = (self.shared.clone(), self.plan.poll_interval);
+        let post = station.clone();
+        let thread = thread::Builder::new().name(format!("gpu-{}", station.identity.index));
+        let spawned = thread.spawn(move || {
+            work(worker, &shared, &post, period);
+            drop(lock);
+        });
+        match spawned {
+            Ok(handle) => {
+                station.staff(handle.thread().clone());
+                tracing::info!(gpu = %uuid, index = station.identity.index, name = station.identity.name, "guarding");
+                self.shared.enlist(station);
+                self.workers.push(handle);
+            }
+            Err(error) => tracing::error!(gpu = %uuid, %error, "no thread for the GPU"),
+        }
+    }
+
+    fn lock(&self, identity: &Identity) -> Result<Option<GpuLock>, LockError> {
+        let Some(directory) = &self.plan.lock_dir else {
+            return Ok(None);
+        };
+        GpuLock::acquire(directory, &identity.uuid).map(Some)
+    }
+
+    fn setup(&self, identity: Arc<Identity>, may_write: bool) -> Setup {
+        let uuid = identity.uuid.clone();
+        let state_dir = self.plan.state_dir.as_deref();
+        let journal = state_dir.map_or_else(Journal::none, |dir| Journal::open(dir, &uuid));
+        let mut hand = Hand::new(uuid, journal, self.plan.restore_clock);
+        if !may_write {
+            hand.set_permission(Permission::Denied);
+        }
+        let left = state_dir
+            .filter(|_| may_write)
+            .and_then(|dir| self.left_behind(dir, &identity));
+        Setup {
+            identity,
+            driver: self.plan.driver.clone(),
+            settings: self.plan.settings.clone(),
+            hand,
+            left,
+            keep_on_exit: self.plan.keep_on_exit,
+            may_write,
+        }
+    }
+
+    fn left_behind(&self, state_dir: &std::path::Path, identity: &Identity) -> Option<Entry> {
+        journal::load(state_dir, &identity.uuid).unwrap_or_else(|error| {
+            tracing::error!(gpu = %identity.uuid, %error, "journal not readable: what a dead guard left can't be given back");
+            None
+        })
+    }
+
+    /// Xid events of all GPUs, on a thread of their own.
+    fn listen(&self) -> Option<JoinHandle<()>> {
+        let mut source = self.plan.driver.events().ok().flatten()?;
+        let shared = self.shared.clone();
+        let thread = thread::Builder::new().name("events".to_owned());
+        let listening = thread.spawn(move || {
+            while !shared.is_stopping() && !shared.is_detached() {
+                match source.wait(Duration::from_secs(1)) {
+                    Ok(None) => {}
+                    Ok(Some(xid)) => {
+                        tracing::error!(gpu = %xid.uuid, xid = xid.code, "Xid: critical GPU error");
+                        shared.report_xid(&xid);
+                    }
+                    Err(_) => return,
+                }
+            }
+        });
+        listening.ok()
+    }
+}
+
+/// A worker's life: tick by tick, woken early by what can't wait.
+fn work(mut worker: Worker, shared: &Shared, station: &Station, period: Duration) {
+    let clock = shared.clock;
+    let period = clock.on_wall(period);
+    let mut due = clock.wall();
+    while !shared.is_stopping() {
+        if shared.is_detached() {
+            worker.leave(clock.now());
+            station.publish(worker.idle(clock.now(), clock.wall()));
+            thread::park_timeout(Duration::from_secs(1));
+            continue;
+        }
+        let began = clock.wall();
+        let mut tick = worker.tick(clock.now(), began, shared);
+        tick.poll_duration = clock.wall().since(began);
+        station.publish(tick);
+        due = next(due, began, period);
+        rest(shared, began, due);
+    }
+    worker.leave(clock.now());
+}
+
+/// The tick after one that began at `began`: on the beat, and missed beats are not made up for.
+fn next(due: Moment, began: Moment, period: Duration) -> Moment {
+    if began < due {
+        due
+    } else {
+        (due + period).max(began)
+    }
+}
+
+/// Sleeps until `due`, or until woken, but not for less than the gap.
+fn rest(shared: &Shared, began: Moment, due: Moment) {
+    let clock = shared.clock;
+    let left = due.since(clock.wall());
+    if !left.is_zero() {
+        thread::park_timeout(left);
+    }
+    let gap = (began + WAKE_GAP).since(clock.wall());
+    if !gap.is_zero() {
+        thread::sleep(gap);
+    }
+}

@@ -1,0 +1,366 @@
+//! The control loop of one GPU: one OS thread that owns the card's handle, because NVML blocks. A
+//! hung call costs this thread and nothing else.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::device::{Cadence, Driver, Facts, Gpu, Identity, Missing, Reading};
+use crate::policy::{Decision, Event, Observation, Policy, Settings};
+use crate::units::{Celsius, Moment};
+
+use super::actuate::Hand;
+use super::clock::Clock;
+use super::journal::Entry;
+use super::shared::{Inputs, Shared};
+use super::tally::{Hour, Tally};
+use super::tick::{Permission, Tick};
+
+/// Slow readings (fans, energy, ECC) cost milliseconds and change slowly.
+const FULL_EVERY: Duration = Duration::from_secs(5);
+
+/// Between two tries to open a lost card.
+const REOPEN_EVERY: Duration = Duration::from_secs(2);
+
+/// What a worker needs to begin with.
+pub struct Setup {
+    pub identity: Arc<Identity>,
+    pub driver: Arc<dyn Driver>,
+    pub settings: Settings,
+    pub hand: Hand,
+    /// What a guard before this one left behind.
+    pub left: Option<Entry>,
+    pub keep_on_exit: bool,
+    /// False without a lock: another guard may hold the GPU.
+    pub may_write: bool,
+}
+
+/// One GPU's control loop.
+pub struct Worker {
+    identity: Arc<Identity>,
+    facts: Arc<Facts>,
+    driver: Arc<dyn Driver>,
+    settings: Settings,
+    hand: Hand,
+    left: Option<Entry>,
+    keep_on_exit: bool,
+    may_write: bool,
+    gpu: Option<Box<dyn Gpu>>,
+    tried: Option<Moment>,
+    policy: Option<Policy>,
+    full_at: Option<Moment>,
+    energy: Option<u64>,
+    last: Option<(Moment, Decision)>,
+    last_success: Option<Duration>,
+    changed: Duration,
+    tally: Tally,
+    hour: Hour,
+}
+
+impl Worker {
+    pub fn new(setup: Setup) -> Self {
+        Self {
+            identity: setup.identity,
+            facts: Arc::new(Facts::default()),
+            driver: setup.driver,
+            settings: setup.settings,
+            hand: setup.hand,
+            left: setup.left,
+            keep_on_exit: setup.keep_on_exit,
+            may_write: setup.may_write,
+            gpu: None,
+            tried: None,
+            policy: None,
+            full_at: None,
+            energy: None,
+            last: None,
+            last_success: None,
+            changed: Clock::unix(),
+            tally: Tally::default(),
+            hour: Hour::default(),
+        }
+    }
+
+    /// One tick at `now` (the sampling's clock) and `wall` (the leases').
+    pub fn tick(&mut self, now: Moment, wall: Moment, shared: &Shared) -> Tick {
+        self.attach(now);
+        let reading = self.read(now);
+        let inputs = shared.inputs(&self.identity.uuid, wall);
+        for &xid in &inputs.xids {
+            self.tally.xid(xid, Clock::unix());
+        }
+        let decision = self.decide(now, wall, &reading, &inputs);
+        if decision.foreign_limit
+            && let Ok(limit) = reading.limit
+        {
+            self.hand.adopt_foreign(limit, &mut self.tally);
+        }
+        if let Some(gpu) = self.gpu.as_mut().filter(|_| self.may_write) {
+            self.hand
+                .apply(gpu.as_mut(), &decision.targets, &reading, &mut self.tally);
+        }
+        shared.tell_apps(&self.identity, decision.targets.app);
+        self.account(now, &reading, &decision);
+        let up = self.gpu.is_some();
+        self.publish(reading, decision, wall, up, inputs.paused_until)
+    }
+
+    /// Lets go of the card: a stop, a detach, or a lost GPU's last tick. What is throttled is given
+    /// back at or under safe, and otherwise stays, journaled.
+    pub fn leave(&mut self, now: Moment) {
+        let Some(gpu) = &mut self.gpu else { return };
+        let reading = gpu.read(now, Cadence::Fast);
+        let safe = self.policy.as_ref().is_some_and(|policy| {
+            policy
+                .trips()
+                .heat(&reading)
+                .is_ok_and(|heat| heat.is_safe())
+        });
+        let uuid = &self.identity.uuid;
+        match (self.hand.claim().is_empty(), self.keep_on_exit, safe) {
+            (true, ..) => {}
+            (false, false, true) => {
+                self.hand.give_back(gpu.as_mut(), &reading, &mut self.tally);
+                tracing::info!(gpu = %uuid, "given back on leaving");
+            }
+            (false, true, _) => tracing::info!(gpu = %uuid, "kept throttled, as configured"),
+            (false, false, false) => {
+                tracing::warn!(gpu = %uuid, "left capped: still above safe; `thermal-guard restore` gives it back");
+            }
+        }
+        self.gpu = None;
+        self.tried = None;
+    }
+
+    /// What is shown while the card is let go of.
+    pub fn idle(&mut self, now: Moment, wall: Moment) -> Tick {
+        let decision = self
+            .last
+            .map_or_else(Decision::unseen, |(_, decision)| decision);
+        self.publish(
+            Reading::missing(now, Missing::Lost),
+            decision,
+            wall,
+            false,
+            None,
+        )
+    }
+
+    fn attach(&mut self, now: Moment) {
+        if self.gpu.is_some() || self.tried.is_some_and(|at| now.since(at) < REOPEN_EVERY) {
+            return;
+        }
+        let first = self.tried.is_none();
+        self.tried = Some(now);
+        match self.driver.open(&self.identity.uuid) {
+            Ok(gpu) => self.opened(gpu),
+            Err(error) if first => {
+                tracing::warn!(gpu = %self.identity.uuid, %error, "GPU can't be opened");
+            }
+            Err(_) => {}
+        }
+    }
+
+    fn opened(&mut self, gpu: Box<dyn Gpu>) {
+        self.identity = gpu.identity().clone();
+        self.facts = gpu.facts().clone();
+        if !gpu.writes() {
+            self.hand.set_permission(Permission::Observe);
+        }
+        if self.policy.is_some() {
+            self.tally.reopened += 1;
+            tracing::info!(gpu = %self.identity.uuid, "GPU is back");
+        }
+        self.hand.reopened();
+        self.gpu = Some(gpu);
+        self.full_at = None;
+    }
+
+    fn read(&mut self, now: Moment) -> Reading {
+        let Some(gpu) = &mut self.gpu else {
+            return Reading::missing(now, Missing::Lost);
+        };
+        let fast = self.full_at.is_some_and(|at| now.since(at) < FULL_EVERY);
+        let cadence = if fast { Cadence::Fast } else { Cadence::Full };
+        let reading = gpu.read(now, cadence);
+        if reading.is_lost() {
+            tracing::error!(gpu = %self.identity.uuid, "GPU lost");
+            self.gpu = None;
+            self.tried = Some(now);
+            return reading;
+        }
+        if cadence == Cadence::Full {
+            self.full_at = Some(now);
+            self.meet(now, &reading);
+        }
+        if reading.core.is_err() {
+            self.tally.read_failures += 1;
+        } else {
+            self.last_success = Some(Clock::unix());
+        }
+        reading
+    }
+
+    /// After a full reading: is this the card, the driver and the limit that we knew?
+    fn meet(&mut self, now: Moment, reading: &Reading) {
+        let energy = reading.slow.energy_millijoules;
+        let reloaded = self
+            .energy
+            .zip(energy)
+            .is_some_and(|(before, now)| now < before);
+        self.energy = energy.or(self.energy);
+        if reloaded && !self.hand.claim().is_empty() {
+            tracing::warn!(gpu = %self.identity.uuid, "the driver was reloaded: limits are its defaults now");
+            self.hand.forget(&mut self.tally);
+        }
+        match &mut self.policy {
+            Some(policy) => policy.recalibrate(&self.facts, reading),
+            None => {
+                let mut policy = Policy::new(self.settings.clone(), &self.facts, reading);
+                if let Some(left) = self.left.take() {
+                    adopt(
+                        &mut self.hand,
+                        &mut policy,
+                        now,
+                        &left,
+                        reading,
+                        &mut self.tally,
+                    );
+                }
+                self.policy = Some(policy);
+            }
+        }
+    }
+
+    fn decide(
+        &mut self,
+        now: Moment,
+        wall: Moment,
+        reading: &Reading,
+        inputs: &Inputs,
+    ) -> Decision {
+        let seen = Observation {
+            reading,
+            claim: self.hand.claim(),
+            confirmed: self.hand.confirmed(),
+            asked: inputs.asked,
+            lease_clock: wall,
+            paused: inputs.paused_until.is_some(),
+            fallback: inputs.fallback,
+        };
+        match &mut self.policy {
+            Some(policy) => policy.decide(now, &seen),
+            None => Decision::unseen(),
+        }
+    }
+
+    fn account(&mut self, now: Moment, reading: &Reading, decision: &Decision) {
+        let step = self.last.map_or(Duration::ZERO, |(at, _)| now.since(at));
+        self.tally.decided(decision, step);
+        if let Ok(core) = reading.core {
+            self.hour.record(now, core);
+        }
+        if self
+            .last
+            .is_none_or(|(_, last)| last.state != decision.state)
+        {
+            self.changed = Clock::unix();
+        }
+        if let Some(event) = decision.event {
+            log(&self.identity, event, reading, decision);
+        }
+        self.last = Some((now, *decision));
+    }
+
+    fn publish(
+        &self,
+        reading: Reading,
+        decision: Decision,
+        at: Moment,
+        up: bool,
+        paused_until: Option<Moment>,
+    ) -> Tick {
+        let hour: Option<(Celsius, Celsius)> = self.hour.max_and_mean(reading.at);
+        let trips = self
+            .policy
+            .as_ref()
+            .and_then(|policy| policy.trips().in_force(&reading));
+        Tick {
+            identity: self.identity.clone(),
+            facts: self.facts.clone(),
+            at,
+            last_success: self.last_success,
+            poll_duration: Duration::ZERO,
+            up,
+            trips: trips.filter(|_| reading.core.is_ok()),
+            reading,
+            decision,
+            claim: *self.hand.claim(),
+            permission: self.hand.permission(),
+            paused_until,
+            hour,
+            changed: self.changed,
+            tally: self.tally.clone(),
+        }
+    }
+}
+
+/// Takes over what a guard before this one left, as far as it is still there and ours.
+fn adopt(
+    hand: &mut Hand,
+    policy: &mut Policy,
+    now: Moment,
+    left: &Entry,
+    reading: &Reading,
+    tally: &mut Tally,
+) {
+    let gpu = &left.uuid;
+    let claim = match left.still_there(reading) {
+        Ok(claim) => claim,
+        Err(gone) => {
+            tracing::info!(%gpu, reason = gone, "a dead guard's journal is void");
+            hand.adopt(left.claim);
+            return hand.forget(tally);
+        }
+    };
+    hand.adopt(left.claim);
+    if claim != left.claim {
+        tracing::warn!(%gpu, "somebody else changed the limit since a dead guard wrote it: theirs stands");
+        hand.reclaim(claim, tally);
+    }
+    if !claim.is_empty() {
+        tracing::info!(%gpu, "going on with what a dead guard left throttled");
+        policy.adopt(now, claim.limit.map(|limit| limit.next));
+    }
+}
+
+fn log(identity: &Identity, event: Event, reading: &Reading, decision: &Decision) {
+    let gpu = identity.index;
+    let uuid = identity.uuid.as_str();
+    let state = decision.state.name();
+    let temperature = reading.core.map(Celsius::degrees).ok();
+    let limit = decision.targets.limit.map(crate::units::Watts::as_f64);
+    match event {
+        Event::Throttled(level, trigger) => tracing::warn!(
+            gpu,
+            uuid,
+            state,
+            level = level.name(),
+            trigger = trigger.name(),
+            temperature,
+            limit,
+            "throttling"
+        ),
+        Event::Eased => tracing::info!(gpu, uuid, state, temperature, limit, "emergency over"),
+        Event::Recovering => tracing::info!(gpu, uuid, state, temperature, limit, "giving back"),
+        Event::Recovered => {
+            tracing::info!(gpu, uuid, state, temperature, "thermal recovery completed")
+        }
+        Event::Blinded => tracing::error!(
+            gpu,
+            uuid,
+            state,
+            limit,
+            "no trustworthy temperature: capped"
+        ),
+    }
+}

@@ -1,0 +1,263 @@
+//! The state of the alert chain: Prometheus → Alertmanager → hook.
+//!
+//! A heartbeat alert proves it end to end. Its arrival alone proves only Alertmanager: that goes on
+//! repeating the last one for minutes after Prometheus died. So its `eval_ts` annotation, the time
+//! of evaluation, must advance as well; not from one message to the next (healthy pairs repeat it),
+//! but within the timeout.
+
+use std::time::Duration;
+
+use crate::units::Moment;
+
+/// The chain as the guard sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChainState {
+    /// None is expected: the guard works on its own, by design.
+    Standalone,
+    /// Expected, not heard of yet.
+    Unknown,
+    Ok,
+    /// Heartbeats come, but nobody evaluates: Prometheus is dead or its rules broken.
+    Stale,
+    /// No heartbeats, or told so.
+    Down,
+}
+
+impl ChainState {
+    pub const ALL: [Self; 5] = [
+        Self::Standalone,
+        Self::Unknown,
+        Self::Ok,
+        Self::Stale,
+        Self::Down,
+    ];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Standalone => "standalone",
+            Self::Unknown => "unknown",
+            Self::Ok => "ok",
+            Self::Stale => "stale",
+            Self::Down => "down",
+        }
+    }
+
+    /// A chain was promised and isn't there: what the local loop does now, it does in its place.
+    pub const fn is_fallback(self) -> bool {
+        matches!(self, Self::Unknown | Self::Stale | Self::Down)
+    }
+}
+
+/// Whether an Alertmanager is expected at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Expected {
+    /// From the first heartbeat on.
+    #[default]
+    Auto,
+    Yes,
+    No,
+}
+
+const TIMEOUT_MIN: Duration = Duration::from_secs(15);
+const TIMEOUT_MAX: Duration = Duration::from_secs(600);
+
+/// How long a chain may stay unheard of after the start before it counts as down: an Alertmanager
+/// waits 10 s for its cluster, a Prometheus reads its log first.
+const START_GRACE: Duration = Duration::from_secs(60);
+
+/// Weight of the newest gap in the observed cadence.
+const CADENCE_WEIGHT: f64 = 0.3;
+
+/// Heartbeats seen so far.
+#[derive(Clone, Debug)]
+pub struct Chain {
+    expected: Expected,
+    /// `None`: three times the observed cadence.
+    timeout: Option<Duration>,
+    started: Moment,
+    last: Option<Moment>,
+    cadence: Option<Duration>,
+    eval_ts: Option<f64>,
+    advanced: Option<Moment>,
+    resolved: bool,
+}
+
+impl Chain {
+    pub fn new(expected: Expected, timeout: Option<Duration>, started: Moment) -> Self {
+        Self {
+            expected,
+            timeout,
+            started,
+            last: None,
+            cadence: None,
+            eval_ts: None,
+            advanced: None,
+            resolved: false,
+        }
+    }
+
+    /// A firing heartbeat arrived.
+    pub fn heartbeat(&mut self, now: Moment, eval_ts: Option<f64>) {
+        if let Some(last) = self.last {
+            self.observe_gap(now.since(last));
+        }
+        self.last = Some(now);
+        let advances = eval_ts.is_some_and(|ts| self.eval_ts.is_none_or(|seen| ts > seen));
+        if advances {
+            self.eval_ts = eval_ts;
+            self.advanced = Some(now);
+            self.resolved = false;
+        }
+    }
+
+    /// The heartbeat was resolved: whoever evaluated it is gone.
+    pub fn heartbeat_resolved(&mut self) {
+        self.resolved = true;
+    }
+
+    pub fn state(&self, now: Moment) -> ChainState {
+        let expected = match self.expected {
+            Expected::Yes => true,
+            Expected::No => false,
+            Expected::Auto => self.last.is_some(),
+        };
+        if !expected {
+            return ChainState::Standalone;
+        }
+        let fresh = |at: Moment| now.since(at) <= self.timeout();
+        match self.last {
+            None if now.since(self.started) <= START_GRACE => ChainState::Unknown,
+            None => ChainState::Down,
+            Some(_) if self.resolved => ChainState::Down,
+            Some(last) if !fresh(last) => ChainState::Down,
+            Some(_) if self.advanced.is_some_and(fresh) => ChainState::Ok,
+            Some(_) => ChainState::Stale,
+        }
+    }
+
+    /// How long a heartbeat, or its advance, may be away.
+    pub fn timeout(&self) -> Duration {
+        let observed = || (self.cadence.unwrap_or_default() * 3).clamp(TIMEOUT_MIN, TIMEOUT_MAX);
+        self.timeout.unwrap_or_else(observed)
+    }
+
+    /// When the last heartbeat came.
+    pub fn last(&self) -> Option<Moment> {
+        self.last
+    }
+
+    /// Time since `eval_ts` last advanced.
+    pub fn eval_age(&self, now: Moment) -> Option<Duration> {
+        self.advanced.map(|at| now.since(at))
+    }
+
+    fn observe_gap(&mut self, gap: Duration) {
+        // An outage is no cadence: it would stretch the timeout just when it is needed.
+        if self.last.is_some() && gap > TIMEOUT_MAX / 3 {
+            return;
+        }
+        self.cadence = Some(match self.cadence {
+            None => gap,
+            Some(cadence) if gap > cadence * 3 && gap > TIMEOUT_MIN => cadence,
+            Some(cadence) => cadence.mul_f64(1.0 - CADENCE_WEIGHT) + gap.mul_f64(CADENCE_WEIGHT),
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: f64) -> Moment {
+        Moment::from_secs_f64(seconds)
+    }
+
+    fn beating(every: f64, until: f64) -> Chain {
+        let mut chain = Chain::new(Expected::Auto, None, at(0.0));
+        let mut now = 0.0;
+        while now <= until {
+            chain.heartbeat(at(now), Some(1000.0 + now));
+            now += every;
+        }
+        chain
+    }
+
+    #[test]
+    fn nobody_is_missed_before_the_first_heartbeat() {
+        let chain = Chain::new(Expected::Auto, None, at(0.0));
+        assert_eq!(chain.state(at(1e6)), ChainState::Standalone);
+    }
+
+    #[test]
+    fn a_promised_chain_is_missed_from_the_start() {
+        let chain = Chain::new(Expected::Yes, None, at(0.0));
+        assert_eq!(chain.state(at(1.0)), ChainState::Unknown);
+        assert_eq!(chain.state(at(61.0)), ChainState::Down);
+        assert!(chain.state(at(1.0)).is_fallback());
+    }
+
+    #[test]
+    fn silence_is_down_within_three_beats() {
+        let chain = beating(10.0, 100.0);
+        assert_eq!(chain.state(at(129.0)), ChainState::Ok);
+        assert_eq!(chain.state(at(131.0)), ChainState::Down);
+        assert_eq!(
+            beating(1.0, 100.0).state(at(116.0)),
+            ChainState::Down,
+            "never under 15 s"
+        );
+    }
+
+    #[test]
+    fn a_dead_prometheus_behind_a_living_alertmanager_is_stale() {
+        let mut chain = beating(5.0, 100.0);
+        for beat in 1..=4 {
+            chain.heartbeat(at(100.0 + 4.0 * f64::from(beat)), Some(1100.0));
+        }
+        assert_eq!(chain.state(at(114.0)), ChainState::Ok);
+        assert_eq!(chain.state(at(116.5)), ChainState::Stale);
+        chain.heartbeat_resolved();
+        assert_eq!(chain.state(at(116.9)), ChainState::Down);
+    }
+
+    #[test]
+    fn equal_eval_ts_in_a_healthy_pair_is_no_fault() {
+        let mut chain = Chain::new(Expected::Auto, None, at(0.0));
+        // As measured: beats every 4 to 5 s, the evaluation time in 6 s steps.
+        for (now, ts) in [
+            (0.0, 0.0),
+            (4.0, 0.0),
+            (9.0, 6.0),
+            (13.0, 12.0),
+            (18.0, 12.0),
+        ] {
+            chain.heartbeat(at(now), Some(ts));
+            assert_eq!(chain.state(at(now)), ChainState::Ok, "at {now}");
+        }
+    }
+
+    #[test]
+    fn a_late_copy_does_not_undo_a_resolved() {
+        let mut chain = beating(5.0, 100.0);
+        chain.heartbeat_resolved();
+        chain.heartbeat(at(101.0), Some(1100.0));
+        assert_eq!(chain.state(at(101.0)), ChainState::Down);
+        chain.heartbeat(at(106.0), Some(1106.0));
+        assert_eq!(chain.state(at(106.0)), ChainState::Ok);
+    }
+
+    #[test]
+    fn a_heartbeat_without_eval_ts_proves_nothing() {
+        let mut chain = Chain::new(Expected::Auto, None, at(0.0));
+        chain.heartbeat(at(0.0), None);
+        assert_eq!(chain.state(at(1.0)), ChainState::Stale);
+    }
+
+    #[test]
+    fn a_configured_timeout_wins() {
+        let mut chain = Chain::new(Expected::Yes, Some(Duration::from_secs(2)), at(0.0));
+        chain.heartbeat(at(0.0), Some(1.0));
+        assert_eq!(chain.state(at(2.0)), ChainState::Ok);
+        assert_eq!(chain.state(at(2.1)), ChainState::Down);
+    }
+}

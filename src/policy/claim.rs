@@ -1,0 +1,191 @@
+//! What the guard holds on a GPU, and what to do when somebody else touches it.
+//!
+//! The claim is what the journal keeps: the original limit, to be given back exactly, and the
+//! values around the last write, so that any of them read back is known as ours.
+
+use std::time::Duration;
+
+use crate::units::{Moment, Watts};
+
+/// Our hold on one GPU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Claim {
+    /// The power limit, once written or about to be.
+    pub limit: Option<LimitClaim>,
+    /// The clock locks are ours: NVML can't tell, only this can.
+    pub gpu_clock: bool,
+    pub memory_clock: bool,
+}
+
+impl Claim {
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Before `next` is written over `current`: what was there is remembered, first and last.
+    pub fn writing(&mut self, current: Watts, next: Watts) {
+        let original = self.limit.map_or(current, |limit| limit.original);
+        self.limit = Some(LimitClaim {
+            original,
+            previous: current,
+            next,
+        });
+    }
+}
+
+/// The three values of a limit that are ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LimitClaim {
+    /// What was there before us: given back exactly, never exceeded.
+    pub original: Watts,
+    /// What was there before the last write.
+    pub previous: Watts,
+    /// What the last write set, or was about to.
+    pub next: Watts,
+}
+
+impl LimitClaim {
+    /// A crash may have left any of the three; anything else is somebody else's.
+    pub fn owns(&self, limit: Watts) -> bool {
+        [self.original, self.previous, self.next].contains(&limit)
+    }
+}
+
+/// Between two corrections of somebody else's higher limit, but at critical.
+const REASSERT_EVERY: Duration = Duration::from_secs(10);
+/// This many corrections within [`CONTEST_WINDOW`] are a contest.
+const CONTEST_ROUNDS: usize = 3;
+const CONTEST_WINDOW: Duration = Duration::from_secs(600);
+
+/// The tug-of-war with another agent that sets limits. Datacentres have such agents: of 536 caps
+/// given back in one, 103 had been overwritten by a host agent.
+#[derive(Clone, Debug, Default)]
+pub struct Contest {
+    /// The last corrections, newest last.
+    rounds: [Option<Moment>; CONTEST_ROUNDS],
+}
+
+impl Contest {
+    /// Looks at the limit read on this tick; somebody else's becomes the claim's original.
+    /// True: a higher one stands against us and may be corrected now.
+    pub fn observe(&mut self, now: Moment, current: Watts, claim: &mut LimitClaim) -> Verdict {
+        let foreign = !claim.owns(current);
+        if foreign {
+            claim.original = current;
+        }
+        if current <= claim.next {
+            return if foreign {
+                Verdict::Lower
+            } else {
+                Verdict::Ours
+            };
+        }
+        // Higher than what we set: theirs, or ours undone.
+
+        let last = self.rounds[CONTEST_ROUNDS - 1];
+        if last.is_some_and(|last| now.since(last) < REASSERT_EVERY) {
+            Verdict::HigherWait
+        } else {
+            Verdict::Higher
+        }
+    }
+
+    /// A correction is made.
+    pub fn corrected(&mut self, now: Moment) {
+        self.rounds.rotate_left(1);
+        self.rounds[CONTEST_ROUNDS - 1] = Some(now);
+    }
+
+    pub fn is_contested(&self, now: Moment) -> bool {
+        self.rounds
+            .iter()
+            .all(|round| round.is_some_and(|at| now.since(at) <= CONTEST_WINDOW))
+    }
+}
+
+/// Whose limit is on the GPU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Ours,
+    /// Somebody else's, lower than ours: it stands.
+    Lower,
+    /// Higher than ours; correct it now.
+    Higher,
+    /// Higher than ours, but corrected less than ten seconds ago: only critical may.
+    HigherWait,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const W: fn(u32) -> Watts = Watts::from_watts;
+
+    fn at(seconds: u64) -> Moment {
+        Moment::from_start(Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn the_original_is_remembered_over_many_writes() {
+        let mut claim = Claim::default();
+        claim.writing(W(400), W(340));
+        claim.writing(W(340), W(300));
+        let limit = claim.limit.expect("claimed");
+        assert_eq!(
+            limit,
+            LimitClaim {
+                original: W(400),
+                previous: W(340),
+                next: W(300)
+            }
+        );
+        assert!(limit.owns(W(400)) && limit.owns(W(340)) && limit.owns(W(300)));
+        assert!(!limit.owns(W(350)));
+    }
+
+    #[test]
+    fn a_lower_foreign_limit_stands_and_is_given_back() {
+        let mut limit = LimitClaim {
+            original: W(400),
+            previous: W(400),
+            next: W(300),
+        };
+        let verdict = Contest::default().observe(at(0), W(250), &mut limit);
+        assert_eq!((verdict, limit.original), (Verdict::Lower, W(250)));
+    }
+
+    #[test]
+    fn a_higher_one_is_corrected_at_once_then_every_ten_seconds() {
+        let mut contest = Contest::default();
+        let mut limit = LimitClaim {
+            original: W(400),
+            previous: W(400),
+            next: W(300),
+        };
+        let mut corrections = Vec::new();
+        for second in 0..25 {
+            if contest.observe(at(second), W(390), &mut limit) == Verdict::Higher {
+                contest.corrected(at(second));
+                corrections.push(second);
+            }
+        }
+        assert_eq!(corrections, [0, 10, 20]);
+        assert_eq!(limit.original, W(390));
+        assert!(contest.is_contested(at(25)));
+        assert!(!contest.is_contested(at(601)));
+    }
+
+    #[test]
+    fn our_own_original_put_back_by_another_is_corrected_too() {
+        let mut limit = LimitClaim {
+            original: W(400),
+            previous: W(400),
+            next: W(300),
+        };
+        assert_eq!(
+            Contest::default().observe(at(0), W(400), &mut limit),
+            Verdict::Higher
+        );
+        assert_eq!(limit.original, W(400));
+    }
+}

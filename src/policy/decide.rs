@@ -1,0 +1,400 @@
+//! One tick of the policy: see, decide the state, choose the targets, bound them.
+
+use std::time::Duration;
+
+use crate::device::{ClockRange, Facts, Missing, PowerConstraints, Reading};
+use crate::units::{Moment, Ratio, Watts};
+
+use super::claim::{Contest, Verdict};
+use super::hold::HoldLedger;
+use super::ladder::{AppMode, Ladder, Rungs, Targets};
+use super::sight::{Sight, View};
+use super::state::{Level, Machine, Situation, State};
+use super::zone::{Heat, TripTable};
+use super::{Asks, Decision, Event, Observation, Settings, Trigger};
+
+/// A limit that the draw doesn't reach by this much doesn't hold anything back.
+const BINDS: Ratio = Ratio::new(0.95);
+
+/// Coldest rung, still at the set point for this long: the guard can't hold it.
+const INFEASIBLE_AFTER: Duration = Duration::from_secs(60);
+
+/// The policy of one GPU.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    settings: Settings,
+    power: Option<PowerConstraints>,
+    trips: TripTable,
+    sight: Sight,
+    /// What the temperature alone asks for.
+    local: Machine,
+    /// What is done: the temperature and the leases.
+    held: Machine,
+    ledger: HoldLedger,
+    ladder: Ladder,
+    contest: Contest,
+    trigger: Option<Trigger>,
+    strained_since: Option<Moment>,
+    lease_clock: Moment,
+    last: Decision,
+}
+
+impl Policy {
+    /// `reading` tells which sensors the card has.
+    pub fn new(settings: Settings, facts: &Facts, reading: &Reading) -> Self {
+        let rungs = Rungs::new(&settings, facts);
+        Self {
+            power: facts.power,
+            trips: trip_table(&settings, facts, reading),
+            sight: Sight::default(),
+            local: Machine::new(settings.recovery_delay),
+            held: Machine::new(settings.recovery_delay),
+            ledger: HoldLedger::new(settings.max_hold),
+            ladder: Ladder::new(rungs),
+            contest: Contest::default(),
+            trigger: None,
+            strained_since: None,
+            lease_clock: Moment::START,
+            last: Decision::unseen(),
+            settings,
+        }
+    }
+
+    /// The card was opened anew: another driver may tell other limits. The state stays.
+    pub fn recalibrate(&mut self, facts: &Facts, reading: &Reading) {
+        self.power = facts.power;
+        self.trips = trip_table(&self.settings, facts, reading);
+        self.ladder.replace(Rungs::new(&self.settings, facts));
+    }
+
+    /// A guard before this one left the GPU throttled: go on from there, and give back in steps.
+    pub fn adopt(&mut self, now: Moment, limit: Option<Watts>) {
+        self.held.hold(Level::Gradual);
+        self.ladder.descend_to(now, limit);
+        self.trigger = Some(Trigger::Local);
+        self.last = Decision {
+            state: State::Gradual,
+            level: Level::Gradual,
+            ..self.last
+        };
+    }
+
+    pub const fn trips(&self) -> &TripTable {
+        &self.trips
+    }
+
+    pub fn decide(&mut self, now: Moment, seen: &Observation<'_>) -> Decision {
+        let mut decision = match self.sight.look(self.trips.heat(seen.reading)) {
+            View::Clear(heat) => self.decide_seeing(now, heat, seen),
+            View::Blind => self.decide_blind(now, seen),
+            View::Blink => Decision {
+                event: None,
+                foreign_limit: false,
+                heat: None,
+                ..self.last
+            },
+            View::Never => Decision::unseen(),
+        };
+        self.watch_others(now, seen, &mut decision);
+        self.bound(seen, &mut decision);
+        self.lease_clock = seen.lease_clock;
+        self.last = decision;
+        decision
+    }
+
+    fn decide_seeing(&mut self, now: Moment, heat: Heat, seen: &Observation<'_>) -> Decision {
+        let binds = self.binds(seen);
+        let alone = Situation {
+            heat,
+            binds,
+            asked: Level::None,
+            overheld: false,
+            paused: seen.paused,
+        };
+        if self.local.step(now, &alone) == State::Recovering {
+            self.local.recovered();
+        }
+        let local = self.local.state().level();
+        let (asked, overheld) = self.admit(seen, local);
+        let before = self.held.state();
+        let mut state = self.held.step(
+            now,
+            &Situation {
+                asked,
+                overheld,
+                ..alone
+            },
+        );
+        let targets = self.targets(now, &mut state, before, asked, &heat, seen);
+        let asks = Asks {
+            local,
+            alert: seen.asked.alert,
+            manual: seen.asked.manual,
+        };
+        let event = self.transition(self.last.state, state, asks, seen.fallback);
+        Decision {
+            state,
+            level: state.level(),
+            targets,
+            heat: Some(heat),
+            asks,
+            trigger: self.trigger,
+            event,
+            infeasible: self.is_infeasible(now, state, &heat),
+            contested: false,
+            foreign_limit: false,
+            overheld,
+        }
+    }
+
+    /// Without sight: never less than before, at least the blind cap, and what leases ask.
+    fn decide_blind(&mut self, now: Moment, seen: &Observation<'_>) -> Decision {
+        self.local.hold(Level::Gradual);
+        let (asked, overheld) = self.admit(seen, Level::Gradual);
+        self.held.hold(asked.max(Level::Gradual));
+        let level = self.held.state().level();
+        let blind = self.ladder.rungs().blind();
+        self.ladder.descend_to(now, blind.limit);
+        let cap = if level == Level::Emergency {
+            self.ladder.rungs().emergency()
+        } else {
+            blind
+        };
+        let entered = self.last.state != State::Blind;
+        if entered {
+            let trigger = if seen.fallback {
+                Trigger::Fallback
+            } else {
+                Trigger::Local
+            };
+            self.trigger = Some(trigger);
+        }
+        Decision {
+            state: State::Blind,
+            level,
+            targets: colder(self.last.targets, cap),
+            heat: None,
+            asks: Asks {
+                local: Level::Gradual,
+                alert: seen.asked.alert,
+                manual: seen.asked.manual,
+            },
+            trigger: self.trigger,
+            event: entered.then_some(Event::Blinded),
+            infeasible: false,
+            contested: false,
+            foreign_limit: false,
+            overheld,
+        }
+    }
+
+    /// What of the leases' wish is obeyed, and whether some of it isn't.
+    fn admit(&mut self, seen: &Observation<'_>, local: Level) -> (Level, bool) {
+        let step = seen.lease_clock.since(self.lease_clock);
+        self.ledger
+            .charge(seen.lease_clock, self.last.level > self.last.asks.local);
+        let asked = seen.asked.level();
+        let overheld = asked > local && !self.ledger.permits(step);
+        (if overheld { Level::None } else { asked }, overheld)
+    }
+
+    fn targets(
+        &mut self,
+        now: Moment,
+        state: &mut State,
+        before: State,
+        asked: Level,
+        heat: &Heat,
+        seen: &Observation<'_>,
+    ) -> Targets {
+        match *state {
+            State::Gradual => {
+                if !seen.paused {
+                    self.ladder.regulate(now, heat, seen.reading.draw.ok());
+                }
+                self.under_lease(self.ladder.targets(), asked)
+            }
+            State::Emergency => {
+                if before != State::Emergency {
+                    self.ladder.bottom(now);
+                }
+                colder(self.ladder.targets(), self.ladder.rungs().emergency())
+            }
+            State::Recovering if !self.ladder.give_back(now, heat) => self.ladder.targets(),
+            State::Recovering | State::Normal | State::Blind => {
+                if *state == State::Recovering {
+                    self.held.recovered();
+                    *state = State::Normal;
+                }
+                self.ladder.reset(now);
+                Targets::default()
+            }
+        }
+    }
+
+    /// A gradual lease also caps the limit.
+    fn under_lease(&self, targets: Targets, asked: Level) -> Targets {
+        let Some(power) = self.power.filter(|_| self.settings.power_limit) else {
+            return targets;
+        };
+        if asked < Level::Gradual {
+            return targets;
+        }
+        let ceiling = power.share_of_default(self.settings.lease_ceiling);
+        Targets {
+            limit: Some(targets.limit.map_or(ceiling, |limit| limit.min(ceiling))),
+            ..targets
+        }
+    }
+
+    /// Something of ours holds the GPU back: a lock, or a limit that the draw leans on.
+    fn binds(&self, seen: &Observation<'_>) -> bool {
+        if seen.claim.gpu_clock || seen.claim.memory_clock {
+            return true;
+        }
+        let (Some(ours), Ok(limit)) = (seen.claim.limit, seen.reading.limit) else {
+            return false;
+        };
+        let leans = seen
+            .reading
+            .draw
+            .is_ok_and(|draw| draw >= limit.scaled(BINDS));
+        limit < ours.original && leans
+    }
+
+    fn transition(
+        &mut self,
+        before: State,
+        state: State,
+        asks: Asks,
+        fallback: bool,
+    ) -> Option<Event> {
+        let event = match (before, state) {
+            (before, state) if before == state => return None,
+            // Sight came back: the throttle goes on, it doesn't begin.
+            (State::Blind, _) if state.level() <= self.last.level => return None,
+            (State::Emergency, State::Gradual) => Event::Eased,
+            (_, State::Gradual | State::Emergency) => {
+                let trigger = trigger_of(state.level(), asks, fallback);
+                self.trigger = Some(trigger);
+                return Some(Event::Throttled(state.level(), trigger));
+            }
+            (_, State::Recovering) => Event::Recovering,
+            (_, State::Normal) => Event::Recovered,
+            (_, State::Blind) => Event::Blinded,
+        };
+        if state == State::Normal {
+            self.trigger = None;
+        }
+        Some(event)
+    }
+
+    fn is_infeasible(&mut self, now: Moment, state: State, heat: &Heat) -> bool {
+        let coldest =
+            state == State::Emergency || (state == State::Gradual && self.ladder.is_exhausted());
+        if !coldest || !heat.at_set_point() {
+            self.strained_since = None;
+            return false;
+        }
+        now.since(*self.strained_since.get_or_insert(now)) >= INFEASIBLE_AFTER
+    }
+
+    /// Somebody else's limit: a lower one stands, a higher one is lowered, at critical every tick.
+    fn watch_others(&mut self, now: Moment, seen: &Observation<'_>, decision: &mut Decision) {
+        let (Some(mut ours), Ok(current), true) =
+            (seen.claim.limit, seen.reading.limit, seen.confirmed)
+        else {
+            return;
+        };
+        decision.foreign_limit = !ours.owns(current);
+        let verdict = self.contest.observe(now, current, &mut ours);
+        let lowers = decision.targets.limit.is_some_and(|limit| limit < current);
+        let critical = decision.heat.is_some_and(|heat| heat.is_critical());
+        match verdict {
+            Verdict::Higher if lowers => self.contest.corrected(now),
+            Verdict::HigherWait if lowers && critical => self.contest.corrected(now),
+            Verdict::HigherWait if lowers => decision.targets.limit = Some(current),
+            Verdict::Ours | Verdict::Lower | Verdict::Higher | Verdict::HigherWait => {}
+        }
+        decision.contested = decision.level > Level::None && self.contest.is_contested(now);
+        if decision.contested {
+            let lock = self.ladder.rungs().contested_clock();
+            decision.targets.gpu_clock = decision.targets.gpu_clock.or(lock);
+        }
+    }
+
+    /// The last word on every number: within the card's range, never over the original, and never
+    /// up while hot or unseen.
+    fn bound(&self, seen: &Observation<'_>, decision: &mut Decision) {
+        let may_raise = decision.heat.is_some_and(|heat| !heat.is_hot());
+        let current = seen.reading.limit.ok();
+        let original = seen.claim.limit.map(|ours| ours.original);
+        // Another's value becomes the original with the next write; it binds already now.
+        let original = if decision.foreign_limit {
+            current
+        } else {
+            original.or(current)
+        };
+        let wanted = decision
+            .targets
+            .limit
+            .or(original.filter(|_| seen.claim.limit.is_some()));
+        let capped = wanted.map(|limit| {
+            let limit = self.power.map_or(limit, |power| power.clamp(limit));
+            let limit = original.map_or(limit, |original| limit.min(original));
+            current
+                .filter(|_| !may_raise)
+                .map_or(limit, |current| limit.min(current))
+        });
+        // Giving all back is said as "none", so that the claim ends with it.
+        let gives_back = decision.targets.limit.is_none() && capped == original;
+        decision.targets.limit = if gives_back { None } else { capped };
+    }
+}
+
+impl Decision {
+    /// Nothing seen, nothing done.
+    pub fn unseen() -> Self {
+        Self {
+            state: State::Normal,
+            level: Level::None,
+            targets: Targets::default(),
+            heat: None,
+            asks: Asks::default(),
+            trigger: None,
+            event: None,
+            infeasible: false,
+            contested: false,
+            foreign_limit: false,
+            overheld: false,
+        }
+    }
+}
+
+fn trip_table(settings: &Settings, facts: &Facts, reading: &Reading) -> TripTable {
+    let margin = reading.margin != Err(Missing::NotSupported);
+    let memory = reading.memory != Err(Missing::NotSupported);
+    TripTable::resolve(&settings.trips, facts, margin, memory)
+}
+
+fn trigger_of(level: Level, asks: Asks, fallback: bool) -> Trigger {
+    match level {
+        _ if asks.local >= level && fallback => Trigger::Fallback,
+        _ if asks.local >= level => Trigger::Local,
+        _ if asks.alert >= level => Trigger::Alert,
+        _ => Trigger::Manual,
+    }
+}
+
+/// Of each target the one that slows more.
+fn colder(a: Targets, b: Targets) -> Targets {
+    let slower = |a: Option<ClockRange>, b: Option<ClockRange>| {
+        [a, b].into_iter().flatten().min_by_key(|range| range.max)
+    };
+    Targets {
+        limit: [a.limit, b.limit].into_iter().flatten().min(),
+        gpu_clock: slower(a.gpu_clock, b.gpu_clock),
+        memory_clock: slower(a.memory_clock, b.memory_clock),
+        app: a.app.max(b.app).max(AppMode::Gradual),
+    }
+}

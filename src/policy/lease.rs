@@ -1,0 +1,278 @@
+//! Leases: what alerts and operators ask for, for a while.
+//!
+//! A firing alert is not a command but a lease with a time to live, kept by renewal: `resolved` can
+//! be lost, and a sender can die. Keyed by GPU and alert fingerprint, so that the same alert twice
+//! is one lease. Leases only ever ask for more; what is done is the policy's business.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::device::Uuid;
+use crate::units::Moment;
+
+use super::state::Level;
+
+/// All leases of the node. An evicted one is of the lowest level, never an emergency.
+pub const CAPACITY: usize = 256;
+
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Holder {
+    /// Alertmanager's fingerprint: a hash of the alert's labels.
+    Alert(u64),
+    /// An operator through the API; one lease per GPU.
+    Manual,
+}
+
+/// One lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    pub level: Level,
+    pub since: Moment,
+    pub expires: Moment,
+    /// The alert's own start, since the Unix epoch: tells an old `resolved` from the right one.
+    pub starts_at: Duration,
+}
+
+/// What came of a firing alert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Granted {
+    New,
+    Renewed,
+    /// No room and nothing lower to evict.
+    Refused,
+}
+
+/// What came of a resolved alert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    Released,
+    /// Resolved before this firing began: a late message.
+    Stale,
+    /// Nothing was held.
+    Unknown,
+}
+
+/// What the live leases on one GPU ask for, by who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Asked {
+    pub alert: Level,
+    pub manual: Level,
+}
+
+impl Asked {
+    pub fn level(self) -> Level {
+        self.alert.max(self.manual)
+    }
+}
+
+/// How leases ended, counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Endings {
+    pub expired: u64,
+    pub resolved: u64,
+    pub evicted: u64,
+}
+
+/// The leases of all GPUs.
+#[derive(Clone, Debug, Default)]
+pub struct LeaseTable {
+    leases: BTreeMap<(Uuid, Holder), Lease>,
+    endings: Endings,
+}
+
+impl LeaseTable {
+    /// Grants or renews. A firing alert is never too old: a genuine one can carry an old start.
+    pub fn grant(&mut self, now: Moment, gpu: &Uuid, holder: Holder, lease: Lease) -> Granted {
+        self.expire(now);
+        let key = (gpu.clone(), holder);
+        if let Some(held) = self.leases.get_mut(&key) {
+            *held = Lease {
+                since: held.since,
+                starts_at: held.starts_at.max(lease.starts_at),
+                ..lease
+            };
+            return Granted::Renewed;
+        }
+        if self.leases.len() >= CAPACITY && !self.evict_below(lease.level) {
+            return Granted::Refused;
+        }
+        self.leases.insert(key, lease);
+        Granted::New
+    }
+
+    /// Ends an alert's lease, unless the message is older than the lease's own start.
+    pub fn resolve(&mut self, gpu: &Uuid, holder: Holder, starts_at: Duration) -> Ended {
+        let key = (gpu.clone(), holder);
+        match self.leases.get(&key) {
+            None => Ended::Unknown,
+            Some(lease) if starts_at < lease.starts_at => Ended::Stale,
+            Some(_) => {
+                self.leases.remove(&key);
+                self.endings.resolved += 1;
+                Ended::Released
+            }
+        }
+    }
+
+    /// What is asked of `gpu` now.
+    pub fn asked(&mut self, now: Moment, gpu: &Uuid) -> Asked {
+        self.expire(now);
+        let mut asked = Asked::default();
+        for (holder, lease) in self.of(gpu) {
+            let level = match holder {
+                Holder::Alert(_) => &mut asked.alert,
+                Holder::Manual => &mut asked.manual,
+            };
+            *level = lease.level.max(*level);
+        }
+        asked
+    }
+
+    /// The leases on one GPU.
+    pub fn of<'a>(&'a self, gpu: &'a Uuid) -> impl Iterator<Item = (Holder, &'a Lease)> {
+        let all = (gpu.clone(), Holder::Alert(0))..=(gpu.clone(), Holder::Manual);
+        self.leases
+            .range(all)
+            .map(|((_, holder), lease)| (*holder, lease))
+    }
+
+    pub const fn endings(&self) -> Endings {
+        self.endings
+    }
+
+    pub fn expire(&mut self, now: Moment) {
+        let before = self.leases.len();
+        self.leases.retain(|_, lease| now < lease.expires);
+        self.endings.expired += (before - self.leases.len()) as u64;
+    }
+
+    fn evict_below(&mut self, level: Level) -> bool {
+        let lowest = self
+            .leases
+            .iter()
+            .min_by_key(|(_, lease)| (lease.level, lease.expires));
+        let Some((key, lease)) = lowest.map(|(key, lease)| (key.clone(), *lease)) else {
+            return false;
+        };
+        if lease.level == Level::Emergency || lease.level > level {
+            return false;
+        }
+        self.leases.remove(&key);
+        self.endings.evicted += 1;
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Moment {
+        Moment::from_start(Duration::from_secs(seconds))
+    }
+
+    fn lease(level: Level, now: u64, starts_at: u64) -> Lease {
+        let starts_at = Duration::from_secs(starts_at);
+        Lease {
+            level,
+            since: at(now),
+            expires: at(now + 30),
+            starts_at,
+        }
+    }
+
+    fn gpu(name: &str) -> Uuid {
+        Uuid::new(name)
+    }
+
+    #[test]
+    fn the_same_alert_twice_is_one_lease() {
+        let mut table = LeaseTable::default();
+        let alert = Holder::Alert(7);
+        assert_eq!(
+            table.grant(at(0), &gpu("a"), alert, lease(Level::Gradual, 0, 0)),
+            Granted::New
+        );
+        let again = lease(Level::Gradual, 20, 0);
+        assert_eq!(
+            table.grant(at(20), &gpu("a"), alert, again),
+            Granted::Renewed
+        );
+        assert_eq!(table.of(&gpu("a")).count(), 1);
+        assert_eq!(table.asked(at(49), &gpu("a")).alert, Level::Gradual);
+        assert_eq!(table.asked(at(50), &gpu("a")).alert, Level::None);
+        assert_eq!(table.endings().expired, 1);
+    }
+
+    #[test]
+    fn a_lease_is_on_its_own_gpu_only() {
+        let mut table = LeaseTable::default();
+        table.grant(
+            at(0),
+            &gpu("b"),
+            Holder::Alert(u64::MAX),
+            lease(Level::Emergency, 0, 0),
+        );
+        table.grant(
+            at(0),
+            &gpu("b"),
+            Holder::Manual,
+            lease(Level::Gradual, 0, 0),
+        );
+        assert_eq!(table.asked(at(1), &gpu("a")), Asked::default());
+        assert_eq!(table.asked(at(1), &gpu("c")), Asked::default());
+        let asked = Asked {
+            alert: Level::Emergency,
+            manual: Level::Gradual,
+        };
+        assert_eq!(table.asked(at(1), &gpu("b")), asked);
+    }
+
+    #[test]
+    fn a_late_resolved_of_an_earlier_firing_ends_nothing() {
+        let mut table = LeaseTable::default();
+        let (a, alert) = (gpu("a"), Holder::Alert(7));
+        table.grant(at(0), &a, alert, lease(Level::Gradual, 0, 100));
+        assert_eq!(
+            table.resolve(&a, alert, Duration::from_secs(99)),
+            Ended::Stale
+        );
+        assert_eq!(
+            table.resolve(&a, alert, Duration::from_secs(100)),
+            Ended::Released
+        );
+        assert_eq!(
+            table.resolve(&a, alert, Duration::from_secs(100)),
+            Ended::Unknown
+        );
+    }
+
+    #[test]
+    fn a_flood_evicts_the_lowest_and_never_an_emergency() {
+        let mut table = LeaseTable::default();
+        let a = gpu("a");
+        table.grant(at(0), &a, Holder::Alert(0), lease(Level::Emergency, 0, 0));
+        for fingerprint in 1..10 * CAPACITY as u64 {
+            table.grant(
+                at(1),
+                &a,
+                Holder::Alert(fingerprint),
+                lease(Level::Gradual, 1, 0),
+            );
+        }
+        assert_eq!(table.of(&a).count(), CAPACITY);
+        assert_eq!(table.asked(at(2), &a).alert, Level::Emergency);
+        for fingerprint in 0..CAPACITY as u64 {
+            let emergency = lease(Level::Emergency, 2, 0);
+            table.grant(at(2), &a, Holder::Alert(1 << 32 | fingerprint), emergency);
+        }
+        let refused = table.grant(
+            at(3),
+            &a,
+            Holder::Alert(u64::MAX),
+            lease(Level::Gradual, 3, 0),
+        );
+        assert_eq!(refused, Granted::Refused);
+    }
+}

@@ -1,0 +1,149 @@
+//! What to do about a hot GPU. Pure: readings, leases and `now` in, a decision out; no clock, no
+//! I/O, and nothing that can fail. Everything it needs to know arrives as an argument, so that a
+//! test can be a day long and the simulator runs the very code that runs on the node.
+//!
+//! Reading order: [`zone`] (how hot), [`state`] (what the GPU is in), [`ladder`] (how much is
+//! taken), [`claim`] (whose limit it is), [`lease`] and [`hold`] (what alerts may ask, and for how
+//! long), [`chain`] (whether the alerts would come at all), [`decide`] (all of it, once per tick).
+
+pub mod chain;
+pub mod claim;
+pub mod decide;
+pub mod hold;
+pub mod ladder;
+pub mod lease;
+pub mod sight;
+pub mod state;
+pub mod zone;
+
+use std::time::Duration;
+
+use crate::device::Reading;
+use crate::units::{Moment, Ratio};
+
+pub use chain::{Chain, ChainState};
+pub use claim::{Claim, LimitClaim};
+pub use decide::Policy;
+pub use ladder::{AppMode, Targets};
+pub use lease::{Asked, Lease, LeaseTable};
+pub use state::{Level, State};
+pub use zone::{Heat, TripOverrides, Trips};
+
+/// The configured part of the policy, valid by construction of the configuration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    pub trips: TripOverrides,
+    pub recovery_delay: Duration,
+    /// Lowest limit of gradual, as a share of the card's default.
+    pub gradual_floor: Ratio,
+    /// A gradual lease holds the limit at or under this share of the default.
+    pub lease_ceiling: Ratio,
+    pub max_hold: Duration,
+    /// Which actuators may be used.
+    pub power_limit: bool,
+    pub gpu_clock: bool,
+    pub memory_clock: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            trips: TripOverrides::default(),
+            recovery_delay: Duration::from_secs(30),
+            // 120 W of a 250 W card, the one value the guard's forerunner had used for months.
+            gradual_floor: Ratio::new(0.48),
+            lease_ceiling: Ratio::new(0.85),
+            max_hold: Duration::from_secs(30 * 60),
+            power_limit: true,
+            gpu_clock: true,
+            memory_clock: false,
+        }
+    }
+}
+
+/// All that the policy sees on one tick.
+#[derive(Clone, Copy, Debug)]
+pub struct Observation<'a> {
+    pub reading: &'a Reading,
+    /// What is ours on the GPU.
+    pub claim: &'a Claim,
+    /// The last limit written was read back as written: a different one now is somebody else's.
+    pub confirmed: bool,
+    /// What live leases ask.
+    pub asked: Asked,
+    /// The leases' clock: it runs with the wall, also where sampling is sped up.
+    pub lease_clock: Moment,
+    /// An operator's pause.
+    pub paused: bool,
+    /// An alert chain is expected but not there.
+    pub fallback: bool,
+}
+
+/// What to do, and why.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Decision {
+    pub state: State,
+    pub level: Level,
+    pub targets: Targets,
+    /// `None` while not seeing.
+    pub heat: Option<Heat>,
+    pub asks: Asks,
+    /// Who brought about the present throttle.
+    pub trigger: Option<Trigger>,
+    /// This tick's transition, if any.
+    pub event: Option<Event>,
+    /// Not even the coldest rung holds the GPU under its set point.
+    pub infeasible: bool,
+    /// Somebody else keeps setting higher limits.
+    pub contested: bool,
+    /// Somebody else's limit became the original on this tick.
+    pub foreign_limit: bool,
+    /// Live leases are not obeyed: they have held the GPU for `max_hold` in an hour.
+    pub overheld: bool,
+}
+
+/// What each source asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Asks {
+    pub local: Level,
+    pub alert: Level,
+    pub manual: Level,
+}
+
+/// Who brought a throttle about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trigger {
+    Alert,
+    Local,
+    /// The local loop, while a promised alert chain is away.
+    Fallback,
+    Manual,
+}
+
+impl Trigger {
+    pub const ALL: [Self; 4] = [Self::Alert, Self::Local, Self::Fallback, Self::Manual];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Alert => "alert",
+            Self::Local => "local",
+            Self::Fallback => "fallback",
+            Self::Manual => "manual",
+        }
+    }
+}
+
+/// A transition worth a log line and a counter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A throttle of this level began.
+    Throttled(Level, Trigger),
+    /// Emergency became gradual.
+    Eased,
+    /// Giving back began.
+    Recovering,
+    /// Everything is as it was before.
+    Recovered,
+    /// The GPU can't be seen any more.
+    Blinded,
+}

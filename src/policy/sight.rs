@@ -1,0 +1,94 @@
+//! Whether the guard can see: a GPU that stops telling its temperature is assumed to get hot.
+
+use crate::device::Missing;
+
+use super::zone::Heat;
+
+/// Ticks without a reading before the guard calls itself blind. One failed read is noise.
+const BLIND_AFTER: u32 = 3;
+
+/// Good readings in a row before it trusts its eyes again.
+const SIGHTED_AFTER: u32 = 10;
+
+/// What the guard sees on this tick.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum View {
+    /// The card never offered a temperature: it is exported, not actuated.
+    Never,
+    Clear(Heat),
+    /// A read failed, which happens: hold still.
+    Blink,
+    /// No trustworthy reading.
+    Blind,
+}
+
+/// The run of good and bad readings.
+#[derive(Clone, Debug, Default)]
+pub struct Sight {
+    ever: bool,
+    missed: u32,
+    good: u32,
+    blind: bool,
+}
+
+impl Sight {
+    pub fn look(&mut self, heat: Result<Heat, Missing>) -> View {
+        match heat {
+            Ok(heat) => self.see(heat),
+            Err(_) if !self.ever => View::Never,
+            Err(_) => self.miss(),
+        }
+    }
+
+    fn see(&mut self, heat: Heat) -> View {
+        self.ever = true;
+        self.missed = 0;
+        self.good = self.good.saturating_add(1);
+        if self.blind && self.good < SIGHTED_AFTER {
+            return View::Blind;
+        }
+        self.blind = false;
+        View::Clear(heat)
+    }
+
+    fn miss(&mut self) -> View {
+        self.good = 0;
+        self.missed = self.missed.saturating_add(1);
+        self.blind |= self.missed >= BLIND_AFTER;
+        if self.blind { View::Blind } else { View::Blink }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::Celsius;
+
+    const COOL: Heat = Heat {
+        to_alert: Celsius::new(20.0),
+        to_critical: Celsius::new(27.0),
+        to_safe: Celsius::new(14.0),
+    };
+
+    #[test]
+    fn one_failed_read_is_noise_three_are_blindness_ten_good_ones_sight() {
+        let mut sight = Sight::default();
+        assert_eq!(sight.look(Ok(COOL)), View::Clear(COOL));
+        let lost = Err(Missing::Lost);
+        assert_eq!(sight.look(lost), View::Blink);
+        assert_eq!(sight.look(lost), View::Blink);
+        assert_eq!(sight.look(lost), View::Blind);
+        for _ in 0..9 {
+            assert_eq!(sight.look(Ok(COOL)), View::Blind);
+        }
+        assert_eq!(sight.look(Ok(COOL)), View::Clear(COOL));
+    }
+
+    #[test]
+    fn a_card_without_a_sensor_is_not_blind() {
+        let mut sight = Sight::default();
+        for _ in 0..100 {
+            assert_eq!(sight.look(Err(Missing::NotSupported)), View::Never);
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! The states of one GPU and the way between them.
+//!
+//! ```text
+//!              set point or lease             critical or emergency lease
+//!   normal ────────────────────► gradual ────────────────────► emergency
+//!     ▲ ▲                        ▲     │ ▲                          │
+//!     │ │             heat again │     │ └──────────────────────────┘
+//!     │ │                        │     │    below alert, for the delay
+//!     │ └──── given back ─── recovering ◄┘
+//!     │                     safe (or nothing of ours binds), for the delay
+//!   blind: no trustworthy reading; entered from anywhere, left into gradual
+//! ```
+//!
+//! Escalation is immediate; release takes `recovery_delay` of calm without a live lease.
+
+use std::time::Duration;
+
+use crate::units::Moment;
+
+use super::zone::Heat;
+
+/// How hard a GPU is held, or asked to be held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Level {
+    #[default]
+    None,
+    Gradual,
+    Emergency,
+}
+
+impl Level {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Gradual => "gradual",
+            Self::Emergency => "emergency",
+        }
+    }
+}
+
+/// What a GPU is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Nothing of ours is on the GPU.
+    Normal,
+    /// Held under its alert threshold, the workload running.
+    Gradual,
+    /// Minimum power, clock lock: past critical, or told so.
+    Emergency,
+    /// Being given back, step by step.
+    Recovering,
+    /// No trustworthy reading: capped, never raised.
+    Blind,
+}
+
+impl State {
+    pub const ALL: [Self; 5] = [
+        Self::Normal,
+        Self::Gradual,
+        Self::Emergency,
+        Self::Recovering,
+        Self::Blind,
+    ];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Normal => "normal",
+            Self::Gradual => "gradual",
+            Self::Emergency => "emergency",
+            Self::Recovering => "recovering",
+            Self::Blind => "blind",
+        }
+    }
+
+    pub const fn level(self) -> Level {
+        match self {
+            Self::Normal | Self::Recovering => Level::None,
+            Self::Gradual | Self::Blind => Level::Gradual,
+            Self::Emergency => Level::Emergency,
+        }
+    }
+}
+
+/// What the machine looks at.
+#[derive(Clone, Copy, Debug)]
+pub struct Situation {
+    pub heat: Heat,
+    /// Something of ours limits the GPU: a lock, or a limit the draw leans on.
+    pub binds: bool,
+    /// What live leases ask for.
+    pub asked: Level,
+    /// Leases were dropped for holding too long: release without the delay.
+    pub overheld: bool,
+    /// An operator's pause: only critical counts.
+    pub paused: bool,
+}
+
+impl Situation {
+    fn wants(&self) -> Level {
+        let local = match (
+            self.heat.is_critical(),
+            self.heat.at_set_point(),
+            self.paused,
+        ) {
+            (true, _, _) => Level::Emergency,
+            (false, true, false) => Level::Gradual,
+            (false, _, _) => Level::None,
+        };
+        if self.paused {
+            local
+        } else {
+            local.max(self.asked)
+        }
+    }
+
+    /// Gradual has nothing left to do.
+    fn is_calm(&self) -> bool {
+        self.heat.is_safe() || (!self.heat.at_set_point() && !self.binds)
+    }
+
+    fn skips_delay(&self) -> bool {
+        self.paused || self.overheld
+    }
+}
+
+/// The way between the states but for blindness, which lies over all of them.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    state: State,
+    calm_since: Option<Moment>,
+    recovery_delay: Duration,
+}
+
+impl Machine {
+    pub fn new(recovery_delay: Duration) -> Self {
+        Self {
+            state: State::Normal,
+            calm_since: None,
+            recovery_delay,
+        }
+    }
+
+    pub const fn state(&self) -> State {
+        self.state
+    }
+
+    pub fn step(&mut self, now: Moment, situation: &Situation) -> State {
+        match (self.state, situation.wants()) {
+            (_, Level::Emergency) => self.enter(State::Emergency),
+            (State::Normal | State::Recovering, Level::Gradual) => self.enter(State::Gradual),
+            (State::Gradual, Level::Gradual) => self.calm_since = None,
+            (State::Gradual, Level::None) => self.release_gradual(now, situation),
+            (State::Emergency, _) => {
+                if self.calm_for_delay(now, !situation.heat.is_hot()) {
+                    self.enter(State::Gradual);
+                }
+            }
+            (State::Normal | State::Recovering | State::Blind, _) => {}
+        }
+        self.state
+    }
+
+    /// Holds at least `level`, whatever the (missing) heat: leases while blind, and the way out of
+    /// blindness.
+    pub fn hold(&mut self, level: Level) {
+        match level {
+            Level::Emergency => self.enter(State::Emergency),
+            Level::Gradual if self.state.level() < Level::Gradual => self.enter(State::Gradual),
+            _ => self.calm_since = None,
+        }
+    }
+
+    /// All is given back.
+    pub fn recovered(&mut self) {
+        self.enter(State::Normal);
+    }
+
+    fn release_gradual(&mut self, now: Moment, situation: &Situation) {
+        let skip = situation.skips_delay() && !situation.heat.is_hot();
+        if skip || self.calm_for_delay(now, situation.is_calm()) {
+            self.enter(State::Recovering);
+        }
+    }
+
+    fn calm_for_delay(&mut self, now: Moment, calm: bool) -> bool {
+        if !calm {
+            self.calm_since = None;
+            return false;
+        }
+        now.since(*self.calm_since.get_or_insert(now)) >= self.recovery_delay
+    }
+
+    fn enter(&mut self, state: State) {
+        self.state = state;
+        self.calm_since = None;
+    }
+}

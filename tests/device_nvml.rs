@@ -1,0 +1,561 @@
+//! The NVML backend over the simulated library: real loading, real calls, simulated cards.
+//!
+//! What a card says is compared with its profile, whose numbers are those of real cards, and with
+//! what the simulator knows to be true of it.
+#![expect(clippy::unwrap_used, reason = "test code fails by panicking")]
+
+mod common;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::nvml_sim::{Machine, in_own_process, in_own_process_with, library};
+use serde_json::Value;
+use thermal_guard::device::clock_events::CountedEvent;
+use thermal_guard::device::dry_run::Observing;
+use thermal_guard::device::nvml::NvmlDriver;
+use thermal_guard::device::profile::{self, Profile};
+use thermal_guard::device::{
+    ActuatorError, Cadence, ClockEvents, ClockRange, Driver, DriverError, Facts, Gpu, Missing,
+    Reading, Thresholds, TlimitOffsets, Xid,
+};
+use thermal_guard::units::{Celsius, Megahertz, Moment, Ratio, Watts};
+
+fn driver() -> NvmlDriver {
+    NvmlDriver::new(Some(library()))
+}
+
+/// All GPUs, in the machine's order.
+fn open_all(driver: &dyn Driver) -> Vec<Box<dyn Gpu>> {
+    let inventory = driver.inventory().unwrap();
+    inventory
+        .iter()
+        .map(|identity| driver.open(&identity.uuid).unwrap())
+        .collect()
+}
+
+fn open_one(driver: &dyn Driver) -> Box<dyn Gpu> {
+    open_all(driver).swap_remove(0)
+}
+
+fn read(gpu: &mut Box<dyn Gpu>) -> Reading {
+    gpu.read(Moment::START, Cadence::Full)
+}
+
+fn every_profile() -> Vec<&'static str> {
+    profile::ALL.iter().map(|profile| profile.key).collect()
+}
+
+/// Every card, in a machine that has one of each profile.
+fn every_card() -> impl Iterator<Item = (&'static Profile, Box<dyn Gpu>)> {
+    profile::ALL.into_iter().zip(open_all(&driver()))
+}
+
+/// Whether the library is loaded into this process.
+fn is_loaded() -> bool {
+    std::fs::read_to_string("/proc/self/maps")
+        .unwrap()
+        .contains("libnvidia_ml.so")
+}
+
+#[test]
+fn each_card_is_who_its_profile_says() {
+    let test = "each_card_is_who_its_profile_says";
+    in_own_process(test, &every_profile(), |machine| {
+        for (index, (profile, gpu)) in every_card().enumerate() {
+            let identity = gpu.identity();
+            assert_eq!(identity.name, profile.name);
+            assert_eq!(identity.architecture.as_deref(), Some(profile.architecture));
+            assert_eq!(identity.index as usize, index);
+            assert_eq!(identity.uuid.as_str(), machine.gpu(index)["uuid"]);
+            assert_eq!(identity.driver_version.as_deref(), Some("580.95.05"));
+            assert_eq!(identity.pci_bus_id, format!("00000000:0{}:00.0", index + 1));
+            let is_geforce = profile.name.contains("GeForce");
+            assert_eq!(identity.serial.is_none(), is_geforce, "{identity:?}");
+            assert_eq!(identity.brand.as_deref() == Some("GeForce"), is_geforce);
+            assert_eq!(identity.mig_uuids, Vec::<String>::new());
+        }
+    });
+}
+
+#[test]
+fn each_card_has_the_constants_of_its_profile() {
+    let test = "each_card_has_the_constants_of_its_profile";
+    in_own_process(test, &every_profile(), |_| {
+        for (profile, gpu) in every_card() {
+            check_facts(profile, gpu.facts());
+        }
+    });
+}
+
+fn check_facts(profile: &Profile, facts: &Facts) {
+    let power = facts.power.unwrap();
+    assert_eq!(power.min, profile.min_limit, "{}", profile.key);
+    assert_eq!(power.default, profile.default_limit);
+    assert_eq!(power.max, profile.max_limit);
+    assert_eq!(facts.thresholds, expected_thresholds(profile));
+    assert_eq!(facts.tlimit, expected_offsets(profile), "{}", profile.key);
+    assert_eq!(facts.memory_clocks, profile.memory_clocks);
+    assert_eq!(
+        facts.memory_clock_max,
+        profile.memory_clocks.first().copied()
+    );
+    assert_eq!(facts.gpu_clock_max, Some(profile.gpu_clock_max));
+    // Cards list clocks in steps of 15 MHz from the highest: the lowest may be up to 14 above.
+    let lowest = facts.gpu_clock_min.unwrap().megahertz();
+    let above = lowest - profile.gpu_clock_min.megahertz();
+    assert!(above < 15, "{}: lowest clock {lowest} MHz", profile.key);
+    assert_eq!(facts.supported_events, ClockEvents::from_bits(0x1ff));
+}
+
+fn expected_thresholds(profile: &Profile) -> Thresholds {
+    let absolute = |degrees| profile.has_thresholds.then_some(degrees);
+    let target = profile.acoustic_target;
+    Thresholds {
+        shutdown: absolute(profile.shutdown),
+        slowdown: absolute(profile.slowdown),
+        gpu_max: absolute(profile.max_operating),
+        mem_max: profile
+            .hbm
+            .filter(|hbm| hbm.has_threshold)
+            .map(|hbm| hbm.max),
+        acoustic_min: target.map(|_| Celsius::new(65.0)),
+        acoustic_current: target,
+        acoustic_max: target.map(|_| profile.max_operating),
+    }
+}
+
+/// Negative below the maximum operating temperature: sent as `SIGNED_INT`, which nvml-wrapper's own
+/// decoder refuses.
+fn expected_offsets(profile: &Profile) -> TlimitOffsets {
+    if !profile.has_margin {
+        return TlimitOffsets::default();
+    }
+    TlimitOffsets {
+        shutdown: Some(profile.max_operating - profile.shutdown),
+        slowdown: Some(profile.max_operating - profile.slowdown),
+        mem_max: profile.hbm.map(|_| Celsius::new(0.0)),
+        gpu_max: Some(Celsius::new(0.0)),
+    }
+}
+
+#[test]
+fn the_offsets_of_an_h100_and_an_l40s_are_those_in_the_field() {
+    let test = "the_offsets_of_an_h100_and_an_l40s_are_those_in_the_field";
+    in_own_process(test, &["h100", "l40s"], |_| {
+        let offsets: Vec<_> = open_all(&driver())
+            .iter()
+            .map(|gpu| gpu.facts().tlimit)
+            .map(|offsets| {
+                [offsets.gpu_max, offsets.slowdown, offsets.shutdown].map(Option::unwrap)
+            })
+            .map(|offsets| offsets.map(Celsius::degrees))
+            .collect();
+        assert_eq!(offsets, [[0.0, -2.0, -8.0], [0.0, -2.0, -5.0]]);
+    });
+}
+
+#[test]
+fn each_card_reads_what_is_true_of_it() {
+    let test = "each_card_reads_what_is_true_of_it";
+    in_own_process(test, &every_profile(), |machine| {
+        machine.ctl(&["set", "load=1", "compute=0.6", "inlet=45", "memory=0.5"]);
+        machine.ctl(&["advance", "900"]);
+        for (index, (profile, mut gpu)) in every_card().enumerate() {
+            let reading = read(&mut gpu);
+            check_reading(profile, &reading, &machine.gpu(index));
+            check_slow(profile, &reading, &machine.gpu(index));
+        }
+    });
+}
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap()
+}
+
+/// A sensor's whole degrees, against the truth.
+fn assert_degrees(read: Celsius, truth: &Value, what: &str) {
+    let off = read.degrees() - number(truth);
+    assert!(off.abs() <= 0.5, "{what}: {read} but {truth}");
+}
+
+fn check_reading(profile: &Profile, reading: &Reading, truth: &Value) {
+    assert_degrees(reading.core.unwrap(), &truth["die"], profile.key);
+    match profile.hbm {
+        Some(_) => assert_degrees(reading.memory.unwrap(), &truth["hbm"], profile.key),
+        None => assert_eq!(reading.memory, Err(Missing::NotSupported)),
+    }
+    if profile.has_margin {
+        assert_degrees(reading.margin.unwrap(), &truth["margin"], profile.key);
+    } else {
+        assert_eq!(reading.margin, Err(Missing::NotSupported));
+    }
+    let draw = reading.draw.unwrap().as_f64();
+    assert!((draw - number(&truth["draw_watts"])).abs() < 0.01);
+    assert_eq!(reading.limit, Ok(profile.default_limit));
+    assert_eq!(reading.enforced_limit, Ok(profile.default_limit));
+    let clock = reading.gpu_clock.unwrap().megahertz();
+    assert_eq!(u64::from(clock), truth["gpu_clock_mhz"]);
+    assert_eq!(reading.utilization, Ok(Ratio::from_percent(100)));
+    // In 45 °C air every card is past what it can cool: some reason is active.
+    assert_ne!(reading.events.unwrap(), ClockEvents::default());
+}
+
+fn check_slow(profile: &Profile, reading: &Reading, truth: &Value) {
+    let slow = &reading.slow;
+    assert_eq!(slow.memory_total_bytes, Some(profile.memory_bytes));
+    assert!(slow.memory_used_bytes.unwrap() < profile.memory_bytes / 2);
+    assert_eq!(slow.memory_clock, profile.memory_clocks.first().copied());
+    assert_eq!(slow.graphics_clock, reading.gpu_clock.ok());
+    assert!(slow.video_clock.is_some() && slow.performance_state.is_some());
+    let joules = slow.energy_millijoules.unwrap() as f64 / 1e3;
+    assert!((joules - number(&truth["energy_joules"])).abs() < 1.0);
+    assert_eq!(slow.fan_speeds.len(), profile.fans as usize);
+    assert!(slow.fan_speeds.iter().all(Option::is_some));
+    let ecc = profile.ecc.then_some(0);
+    assert_eq!(slow.ecc_corrected, [ecc; 2]);
+    assert_eq!(slow.ecc_uncorrected, [ecc; 2]);
+}
+
+// Driver 580.82 moved the ids of the last three counters. Matched by id, they would be lost or
+// taken for one another.
+
+#[test]
+fn event_times_are_matched_to_their_events_under_older_drivers() {
+    let test = "event_times_are_matched_to_their_events_under_older_drivers";
+    in_own_process_with(
+        test,
+        &["h100"],
+        &["--driver", "570.86.16"],
+        check_event_times,
+    );
+}
+
+#[test]
+fn event_times_are_matched_to_their_events_under_newer_drivers() {
+    let test = "event_times_are_matched_to_their_events_under_newer_drivers";
+    in_own_process_with(
+        test,
+        &["h100"],
+        &["--driver", "580.95.05"],
+        check_event_times,
+    );
+}
+
+fn check_event_times(machine: &Machine) {
+    // Hotter air than the software slowdown can make up for: the hardware one acts too.
+    machine.ctl(&["set", "load=1.2", "inlet=95"]);
+    machine.ctl(&["advance", "600"]);
+    let reading = read(&mut open_one(&driver()));
+    let truth = &machine.gpu(0)["event_seconds"];
+    let nanoseconds = reading.slow.event_nanoseconds;
+    for (event, read) in CountedEvent::ALL.iter().zip(nanoseconds) {
+        let seconds = read.unwrap() as f64 / 1e9;
+        let off = seconds - number(&truth[event.name()]);
+        assert!(off.abs() < 1e-3, "{event:?}: {seconds} s but {truth}");
+    }
+    // The claim is empty unless the times differ.
+    assert!(nanoseconds[2] > nanoseconds[3] && nanoseconds[3] > Some(0));
+}
+
+#[test]
+fn slow_readings_are_kept_between_full_looks() {
+    let test = "slow_readings_are_kept_between_full_looks";
+    in_own_process(test, &["a100-40gb"], |machine| {
+        let mut gpu = open_one(&driver());
+        let full = read(&mut gpu);
+        machine.ctl(&["set", "load=1"]);
+        machine.ctl(&["advance", "60"]);
+        let fast = gpu.read(Moment::START, Cadence::Fast);
+        assert!(fast.core.unwrap() > full.core.unwrap());
+        assert_eq!(fast.slow, full.slow);
+        assert!(read(&mut gpu).slow.energy_millijoules > full.slow.energy_millijoules);
+    });
+}
+
+#[test]
+fn a_limit_that_was_set_is_read_back_and_takes() {
+    let test = "a_limit_that_was_set_is_read_back_and_takes";
+    in_own_process(test, &["a100-80gb"], |machine| {
+        machine.ctl(&["set", "load=1"]);
+        let mut gpu = open_one(&driver());
+        let limit = Watts::from_milliwatts(251_500);
+        assert!(gpu.writes());
+        gpu.set_power_limit(limit).unwrap();
+        assert_eq!(gpu.power_limit(), Ok(limit));
+        let reading = read(&mut gpu);
+        assert_eq!(reading.limit, Ok(limit));
+        assert_eq!(reading.enforced_limit, Ok(limit));
+        assert!(reading.draw.unwrap() <= limit);
+        assert!(reading.events.unwrap().contains(ClockEvents::SW_POWER_CAP));
+        assert_eq!(machine.gpu(0)["limit_watts"], 251.5);
+    });
+}
+
+#[test]
+fn a_cap_from_outside_shows_in_the_enforced_limit_only() {
+    let test = "a_cap_from_outside_shows_in_the_enforced_limit_only";
+    in_own_process(test, &["h100"], |machine| {
+        machine.ctl(&["out-of-band", "500"]);
+        let mut gpu = open_one(&driver());
+        assert_eq!(gpu.power_limit(), Ok(Watts::from_watts(700)));
+        let reading = read(&mut gpu);
+        assert_eq!(reading.limit, Ok(Watts::from_watts(700)));
+        assert_eq!(reading.enforced_limit, Ok(Watts::from_watts(500)));
+    });
+}
+
+#[test]
+fn a_limit_out_of_range_is_refused_and_changes_nothing() {
+    let test = "a_limit_out_of_range_is_refused_and_changes_nothing";
+    in_own_process(test, &["a100-40gb"], |machine| {
+        let mut gpu = open_one(&driver());
+        // 120 W is under this card's minimum of 150 W.
+        for watts in [0, 120, 251, 10_000] {
+            let refused = gpu.set_power_limit(Watts::from_watts(watts));
+            assert_eq!(refused, Err(ActuatorError::OutOfRange), "{watts} W");
+            assert_eq!(gpu.power_limit(), Ok(Watts::from_watts(250)));
+        }
+        assert_eq!(machine.gpu(0)["limit_writes"], 0);
+    });
+}
+
+#[test]
+fn without_permission_everything_is_read_and_nothing_written() {
+    let test = "without_permission_everything_is_read_and_nothing_written";
+    in_own_process(test, &["a100-40gb"], |machine| {
+        machine.ctl(&["fault", "no-permission"]);
+        let mut gpu = open_one(&driver());
+        let refused = Err(ActuatorError::NoPermission);
+        assert_eq!(gpu.set_power_limit(Watts::from_watts(200)), refused);
+        assert_eq!(gpu.lock_gpu_clock(range(210, 1000)), refused);
+        assert_eq!(gpu.reset_gpu_clock(), refused);
+        assert_eq!(gpu.power_limit(), Ok(Watts::from_watts(250)));
+        assert!(read(&mut gpu).core.is_ok());
+    });
+}
+
+fn range(min: u32, max: u32) -> ClockRange {
+    ClockRange {
+        min: Megahertz::new(min),
+        max: Megahertz::new(max),
+    }
+}
+
+#[test]
+fn clocks_are_locked_and_reset() {
+    let test = "clocks_are_locked_and_reset";
+    in_own_process(test, &["rtx-6000-ada", "v100-32gb"], |machine| {
+        let mut gpus = open_all(&driver());
+        let [ada, volta] = gpus.as_mut_slice() else {
+            panic!("two cards")
+        };
+        let lock = |index: usize, domain| machine.gpu(index)[domain].to_string();
+        ada.lock_gpu_clock(range(210, 1500)).unwrap();
+        ada.lock_memory_clock(range(5001, 9501)).unwrap();
+        assert_eq!(lock(0, "sm_lock_mhz"), "[210,1500]");
+        assert_eq!(lock(0, "memory_lock_mhz"), "[5001,9501]");
+        assert_eq!(
+            ada.lock_gpu_clock(range(1500, 210)),
+            Err(ActuatorError::OutOfRange)
+        );
+        ada.reset_gpu_clock().unwrap();
+        ada.reset_memory_clock().unwrap();
+        assert_eq!(lock(0, "sm_lock_mhz"), "null");
+        assert_eq!(lock(0, "memory_lock_mhz"), "null");
+        // Memory locks came with Ampere.
+        volta.lock_gpu_clock(range(135, 900)).unwrap();
+        assert_eq!(
+            volta.lock_memory_clock(range(877, 877)),
+            Err(ActuatorError::Unsupported)
+        );
+        assert_eq!(lock(1, "sm_lock_mhz"), "[135,900]");
+    });
+}
+
+#[test]
+fn a_lost_gpu_says_so_and_the_other_goes_on() {
+    let test = "a_lost_gpu_says_so_and_the_other_goes_on";
+    in_own_process(test, &["a100-40gb", "h100"], |machine| {
+        let driver = driver();
+        let mut gpus = open_all(&driver);
+        let uuids: Vec<_> = gpus.iter().map(|gpu| gpu.identity().uuid.clone()).collect();
+        machine.ctl(&["fault", "--gpu", "0", "lost"]);
+
+        let lost = read(&mut gpus[0]);
+        assert!(lost.is_lost());
+        assert_eq!(lost.draw, Err(Missing::Lost));
+        let refused = gpus[0].set_power_limit(Watts::from_watts(200));
+        assert_eq!(refused, Err(ActuatorError::Lost));
+        assert_eq!(gpus[0].power_limit(), Err(ActuatorError::Lost));
+        assert!(read(&mut gpus[1]).core.is_ok());
+        assert_eq!(gpus[1].set_power_limit(Watts::from_watts(300)), Ok(()));
+
+        // Opening it anew fails while it is gone, and works once it is back.
+        drop(gpus.remove(0));
+        assert_eq!(driver.open(&uuids[0]).err(), Some(DriverError::GpuLost));
+        let listed = driver.inventory().unwrap();
+        assert_eq!(listed.len(), 1);
+        assert_eq!(listed[0].uuid, uuids[1]);
+        machine.ctl(&["fault", "--gpu", "0", "none"]);
+        assert!(read(&mut driver.open(&uuids[0]).unwrap()).core.is_ok());
+        assert!(read(&mut gpus[0]).core.is_ok(), "the other all along");
+    });
+}
+
+#[test]
+fn after_a_driver_reload_gpus_are_lost_until_opened_anew() {
+    let test = "after_a_driver_reload_gpus_are_lost_until_opened_anew";
+    in_own_process(test, &["a100-40gb", "h100"], |machine| {
+        let driver = driver();
+        let mut gpus = open_all(&driver);
+        let uuid = gpus[0].identity().uuid.clone();
+        gpus[0].set_power_limit(Watts::from_watts(200)).unwrap();
+        machine.ctl(&["driver-unload"]);
+        assert!(gpus.iter_mut().all(|gpu| read(gpu).is_lost()));
+        let not_loaded = Some(DriverError::DriverNotLoaded);
+        assert_eq!(driver.inventory().err(), not_loaded);
+
+        machine.ctl(&["driver-load"]);
+        assert!(gpus.iter_mut().all(|gpu| read(gpu).is_lost()));
+        // NVML initialises anew only when the last of the old handles is gone.
+        drop(gpus.remove(0));
+        assert_eq!(driver.open(&uuid).err(), not_loaded);
+        drop(gpus);
+        let mut gpu = driver.open(&uuid).unwrap();
+        assert!(read(&mut gpu).core.is_ok());
+        assert_eq!(gpu.power_limit(), Ok(Watts::from_watts(250)), "the default");
+        assert_eq!(driver.inventory().unwrap().len(), 2);
+    });
+}
+
+#[test]
+fn the_library_is_unloaded_with_the_last_who_uses_it() {
+    let test = "the_library_is_unloaded_with_the_last_who_uses_it";
+    in_own_process(test, &["a100-40gb", "h100"], |_| {
+        let driver = driver();
+        assert!(!is_loaded(), "nothing is loaded ahead of need");
+        let mut gpus = open_all(&driver);
+        let events = driver.events().unwrap();
+        drop(gpus.pop());
+        drop(events);
+        assert!(is_loaded());
+        drop(gpus);
+        assert!(!is_loaded(), "a driver can be replaced now");
+        assert_eq!(open_all(&driver).len(), 2);
+    });
+}
+
+#[test]
+fn what_a_card_lacks_is_asked_for_once_but_its_core_sensor_always() {
+    let test = "what_a_card_lacks_is_asked_for_once_but_its_core_sensor_always";
+    in_own_process(test, &["h100"], |machine| {
+        let driver = driver();
+        let mut gpu = open_one(&driver);
+        machine.ctl(&["fault", "unsupported:temperature,power,margin,energy"]);
+        let reading = read(&mut gpu);
+        let missing = Missing::NotSupported;
+        assert_eq!(reading.core, Err(missing));
+        assert_eq!(reading.draw, Err(missing));
+        assert_eq!(reading.margin, Err(missing));
+        assert_eq!(reading.slow.energy_millijoules, None);
+        assert!(reading.memory.is_ok() && reading.limit.is_ok());
+
+        machine.ctl(&["fault", "none"]);
+        let reading = read(&mut gpu);
+        assert!(reading.core.is_ok());
+        assert_eq!(reading.draw, Err(missing));
+        assert_eq!(reading.margin, Err(missing));
+        let reading = read(&mut open_one(&driver));
+        assert!(reading.draw.is_ok() && reading.margin.is_ok());
+    });
+}
+
+#[test]
+fn a_card_that_supports_nothing_is_still_opened() {
+    let test = "a_card_that_supports_nothing_is_still_opened";
+    in_own_process(test, &["rtx-4090"], |machine| {
+        machine.ctl(&[
+            "fault",
+            "unsupported:temperature,memory-temperature,power,power-limit,margin,thresholds,\
+             clocks,fan,energy,locks,events,utilization",
+        ]);
+        let mut gpu = open_one(&driver());
+        assert_eq!(gpu.facts().power, None);
+        assert_eq!(gpu.facts().gpu_clock_max, None);
+        assert!(gpu.facts().memory_clocks.is_empty());
+        let reading = read(&mut gpu);
+        assert_eq!(reading.core, Err(Missing::NotSupported));
+        assert!(!reading.is_lost());
+        assert_eq!(gpu.power_limit(), Err(ActuatorError::Unsupported));
+        assert_eq!(gpu.reset_gpu_clock(), Err(ActuatorError::Unsupported));
+    });
+}
+
+#[test]
+fn a_failed_read_says_its_code_and_writes_still_work() {
+    let test = "a_failed_read_says_its_code_and_writes_still_work";
+    in_own_process(test, &["a100-40gb"], |machine| {
+        let driver = driver();
+        let mut gpu = open_one(&driver);
+        let uuid = gpu.identity().uuid.clone();
+        machine.ctl(&["fault", "failing-reads"]);
+        let reading = read(&mut gpu);
+        assert_eq!(reading.core, Err(Missing::Failed(999)));
+        assert_eq!(reading.memory, Err(Missing::Failed(999)));
+        assert_eq!(gpu.power_limit(), Err(ActuatorError::Transient(999)));
+        assert_eq!(gpu.set_power_limit(Watts::from_watts(200)), Ok(()));
+        // Opened now, it would pass for a card without a power limit.
+        let refused = driver.open(&uuid).err().unwrap();
+        assert!(matches!(refused, DriverError::Call { code: 999, .. }));
+        machine.ctl(&["fault", "none"]);
+        assert_eq!(gpu.power_limit(), Ok(Watts::from_watts(200)));
+        assert!(read(&mut gpu).memory.is_ok(), "failing isn't lacking");
+    });
+}
+
+#[test]
+fn an_xid_arrives_with_its_gpu_and_code() {
+    let test = "an_xid_arrives_with_its_gpu_and_code";
+    in_own_process(test, &["a100-40gb", "h100"], |machine| {
+        let driver = driver();
+        let mut events = driver.events().unwrap().unwrap();
+        assert_eq!(events.wait(Duration::from_millis(20)), Ok(None));
+        let uuid = driver.inventory().unwrap()[1].uuid.clone();
+        // 79: fallen off the bus. Who it was is known even though the card no longer says.
+        machine.ctl(&["xid", "--gpu", "1", "79"]);
+        machine.ctl(&["fault", "--gpu", "1", "lost"]);
+        let xid = events.wait(Duration::from_secs(5)).unwrap();
+        assert_eq!(xid, Some(Xid { uuid, code: 79 }));
+        assert_eq!(events.wait(Duration::ZERO), Ok(None));
+    });
+}
+
+#[test]
+fn an_observed_gpu_is_read_and_never_written() {
+    let test = "an_observed_gpu_is_read_and_never_written";
+    in_own_process(test, &["a100-40gb"], |machine| {
+        let mut gpu = open_one(&Observing(Arc::new(driver())));
+        assert!(!gpu.writes());
+        gpu.set_power_limit(Watts::from_watts(200)).unwrap();
+        gpu.lock_gpu_clock(range(210, 900)).unwrap();
+        gpu.lock_memory_clock(range(1215, 1215)).unwrap();
+        gpu.reset_gpu_clock().unwrap();
+        gpu.reset_memory_clock().unwrap();
+        assert_eq!(gpu.power_limit(), Ok(Watts::from_watts(250)));
+        assert!(read(&mut gpu).core.is_ok());
+        let truth = machine.gpu(0);
+        assert_eq!(truth["limit_writes"], 0);
+        assert_eq!(truth["lock_writes"], 0);
+    });
+}
+
+#[test]
+fn an_unknown_uuid_is_no_such_gpu() {
+    let test = "an_unknown_uuid_is_no_such_gpu";
+    in_own_process(test, &["a100-40gb"], |_| {
+        let uuid = thermal_guard::device::Uuid::new("GPU-of-someone-else");
+        let refused = driver().open(&uuid).err();
+        assert_eq!(refused, Some(DriverError::NoSuchGpu(uuid)));
+    });
+}

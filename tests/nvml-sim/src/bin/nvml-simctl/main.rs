@@ -1,0 +1,184 @@
+//! nvml-simctl: makes the simulated machine, and does to it what programs under test can't or
+//! shouldn't: load, weather, faults, other people's settings, drivers that come and go.
+
+mod commands;
+mod show;
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::{Args, Parser, Subcommand};
+use nvidia_ml::clock;
+use nvidia_ml::file::{DEFAULT_PATH, StateFile, VARIABLE};
+use nvidia_ml::layout::Bench;
+use nvidia_ml::physics;
+
+/// Controls the simulated NVML machine that all processes with the same state file share.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Cli {
+    /// The state file.
+    #[arg(long, global = true, env = VARIABLE, default_value = DEFAULT_PATH)]
+    state: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Which cards a command is about.
+#[derive(Clone, Copy, Debug, Args)]
+struct Which {
+    /// Index of the card; without it, all cards.
+    #[arg(long)]
+    gpu: Option<usize>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Makes a machine, over whatever the state file held; prints the cards' UUIDs.
+    Create(Create),
+    /// Sets load and surroundings: load=1.0 compute=1.0 inlet=40 airflow=1.6 hbm=1.0 memory=0.5.
+    Set {
+        #[command(flatten)]
+        which: Which,
+        #[arg(required = true, value_parser = commands::assignment)]
+        assignments: Vec<commands::Assignment>,
+    },
+    /// Simulated seconds per second, from now on; 0 stops the physics.
+    TimeScale { factor: f64 },
+    /// Lets that many simulated seconds pass at once.
+    Advance { seconds: f64 },
+    /// Brings cards to where long idling would.
+    Rest {
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Someone else sets the power limit, in watts.
+    Limit {
+        #[command(flatten)]
+        which: Which,
+        watts: f64,
+    },
+    /// An out-of-band controller (BMC) caps below the requested limit, in watts; 0 lifts it.
+    OutOfBand {
+        #[command(flatten)]
+        which: Which,
+        watts: f64,
+    },
+    /// Someone else locks clocks, in MHz.
+    Lock {
+        #[command(flatten)]
+        which: Which,
+        domain: commands::Domain,
+        min: u32,
+        max: u32,
+    },
+    /// Someone else resets a clock lock.
+    Unlock {
+        #[command(flatten)]
+        which: Which,
+        domain: commands::Domain,
+    },
+    /// Puts something wrong with cards: lost, hang, no-permission, frozen-temperature,
+    /// ignored-writes, failing-reads, unsupported:FIELD[,FIELD…], or none, which clears all.
+    Fault {
+        #[command(flatten)]
+        which: Which,
+        #[arg(value_parser = commands::trouble)]
+        fault: commands::Trouble,
+    },
+    /// Every call that touches the card takes this much longer.
+    Latency {
+        #[command(flatten)]
+        which: Which,
+        microseconds: u32,
+    },
+    /// Reports a critical error to who waits for one.
+    Xid {
+        #[arg(long)]
+        gpu: u32,
+        code: u32,
+    },
+    /// Unloads the driver and loads it again: limits, locks and counters are gone.
+    DriverReload,
+    /// Unloads the driver.
+    DriverUnload,
+    /// Loads it.
+    DriverLoad,
+    /// The truth about the machine.
+    Show {
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Create {
+    /// A card by its profile's key, once for each; the keys are in the error for a wrong one.
+    #[arg(long = "gpu", required = true, value_parser = commands::profile)]
+    gpus: Vec<&'static thermal_guard::device::profile::Profile>,
+    #[arg(long, default_value_t = 1.0)]
+    time_scale: f64,
+    /// Temperature of the air into the cards.
+    #[arg(long, default_value_t = 25.0)]
+    inlet: f64,
+    /// Driver version reported.
+    #[arg(long, default_value = "580.95.05")]
+    driver: String,
+    /// How much each watt of the other cards warms a card's inlet, in °C.
+    #[arg(long, default_value_t = 0.0)]
+    shared_air: f64,
+}
+
+fn main() -> anyhow::Result<()> {
+    let cli = Cli::parse();
+    if let Command::Create(create) = &cli.command {
+        return commands::create(&cli.state, create);
+    }
+    let file = StateFile::open(&cli.state).with_context(|| cli.state.display().to_string())?;
+    let mut bench = file.lock()?;
+    physics::settle(&mut bench, clock::since_boot());
+    run(&mut bench, cli.command)
+}
+
+fn run(bench: &mut Bench, command: Command) -> anyhow::Result<()> {
+    use nvidia_ml::operate;
+
+    match command {
+        // Done before there is a machine.
+        Command::Create(_) => {}
+        Command::Set { which, assignments } => commands::set(bench, which, &assignments)?,
+        Command::TimeScale { factor } => commands::time_scale(bench, factor)?,
+        Command::Advance { seconds } => commands::advance(bench, seconds)?,
+        Command::Rest { which } => commands::each(bench, which, |card| {
+            operate::cool_down(card);
+            Ok(())
+        })?,
+        Command::Limit { which, watts } => commands::limit(bench, which, watts)?,
+        Command::OutOfBand { which, watts } => commands::out_of_band(bench, which, watts)?,
+        Command::Lock {
+            which,
+            domain,
+            min,
+            max,
+        } => commands::lock(bench, which, domain, min, max)?,
+        Command::Unlock { which, domain } => commands::unlock(bench, which, domain)?,
+        Command::Fault { which, fault } => commands::fault(bench, which, fault)?,
+        Command::Latency {
+            which,
+            microseconds,
+        } => commands::each(bench, which, |card| {
+            card.latency_microseconds = microseconds;
+            Ok(())
+        })?,
+        Command::Xid { gpu, code } => commands::xid(bench, gpu, code)?,
+        Command::DriverReload => {
+            operate::unload_driver(bench);
+            operate::load_driver(bench);
+        }
+        Command::DriverUnload => operate::unload_driver(bench),
+        Command::DriverLoad => operate::load_driver(bench),
+        Command::Show { json: true } => println!("{:#}", show::json(bench)),
+        Command::Show { json: false } => print!("{}", show::text(bench)),
+    }
+    Ok(())
+}

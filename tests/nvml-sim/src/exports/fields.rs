@@ -1,0 +1,154 @@
+//! Field values: many things by number. What a number means can depend on the driver.
+
+use nvml_wrapper_sys::bindings::{nvmlFieldValue_t, nvmlValue_t};
+use thermal_guard::units::Celsius;
+
+use super::ffi::{Array, answer};
+use super::power::millis;
+use super::system::driver_branch;
+use super::temperature::{unsigned, whole};
+use crate::clock;
+use crate::code::{Code, Outcome, SUCCESS};
+use crate::fault::Feature;
+use crate::session::{Access, Handle, Seen, with_card};
+
+/// A value of one of the types NVML has (`nvmlValueType_t`).
+#[derive(Clone, Copy, Debug)]
+enum Value {
+    Double(f64),
+    Unsigned(u32),
+    UnsignedLongLong(u64),
+    SignedInt(i32),
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn nvmlDeviceGetFieldValues(
+    device: Handle,
+    count: i32,
+    values: Array<nvmlFieldValue_t>,
+) -> u32 {
+    answer(|| {
+        let count = usize::try_from(count).map_err(|_| Code::InvalidArgument)?;
+        if count == 0 {
+            return Err(Code::InvalidArgument);
+        }
+        let values = values.elements(count)?;
+        for field in values {
+            let id = field.fieldId;
+            let outcome = with_card(device, Access::Read(feature(id)), |seen| value(&seen, id));
+            field.timestamp = i64::try_from(clock::since_boot().as_micros()).unwrap_or(i64::MAX);
+            field.latencyUsec = 1;
+            match outcome {
+                Ok(value) => store(field, value),
+                // The card as a whole is gone, or the library is.
+                Err(
+                    code @ (Code::GpuIsLost
+                    | Code::Uninitialized
+                    | Code::DriverNotLoaded
+                    | Code::InvalidArgument),
+                ) => {
+                    return Err(code);
+                }
+                Err(code) => field.nvmlReturn = code as u32,
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Narrow values are written as wide ones, which on a little-endian machine is the same and
+/// leaves no byte of the union undecided.
+fn store(field: &mut nvmlFieldValue_t, value: Value) {
+    field.nvmlReturn = SUCCESS;
+    (field.valueType, field.value) = match value {
+        Value::Double(double) => (0, nvmlValue_t { dVal: double }),
+        Value::Unsigned(int) => (1, nvmlValue_t { ullVal: int.into() }),
+        Value::UnsignedLongLong(long) => (3, nvmlValue_t { ullVal: long }),
+        Value::SignedInt(int) => (
+            5,
+            nvmlValue_t {
+                ullVal: int.cast_unsigned().into(),
+            },
+        ),
+    };
+}
+
+fn feature(id: u32) -> Feature {
+    match id {
+        82 => Feature::MemoryTemperature,
+        83 => Feature::Energy,
+        185 | 186 => Feature::Power,
+        187..=190 | 192 => Feature::PowerLimit,
+        193..=196 => Feature::Margin,
+        74 | 76 | 251..=253 | 269..=271 => Feature::Events,
+        308 => Feature::Temperature,
+        _ => Feature::Always,
+    }
+}
+
+fn value(seen: &Seen<'_>, id: u32) -> Outcome<Value> {
+    let profile = seen.profile;
+    let draw = || Value::Unsigned(seen.flow().draw.milliwatts());
+    Ok(match id {
+        82 => Value::Unsigned(unsigned(
+            seen.card
+                .sensed()
+                .memory(profile)
+                .ok_or(Code::NotSupported)?,
+        )),
+        83 => Value::UnsignedLongLong(millis(seen.card.state.energy_joules)),
+        185 if averages_power(seen) => draw(),
+        186 => draw(),
+        187 => Value::Unsigned(profile.min_limit.milliwatts()),
+        188 => Value::Unsigned(profile.max_limit.milliwatts()),
+        189 => Value::Unsigned(profile.default_limit.milliwatts()),
+        190 => Value::Unsigned(seen.card.enforced_limit().milliwatts()),
+        192 => Value::Unsigned(seen.card.limit),
+        193 => offset(seen, profile.max_operating - profile.shutdown)?,
+        194 => offset(seen, profile.max_operating - profile.slowdown)?,
+        195 => {
+            profile.hbm.ok_or(Code::NotSupported)?;
+            offset(seen, Celsius::new(0.0))?
+        }
+        196 => offset(seen, Celsius::new(0.0))?,
+        // Sub-degree temperature came with the 610 branch's header.
+        308 if driver_branch(seen.driver_version) >= (610, 0) => {
+            Value::Double(seen.card.sensed().die)
+        }
+        id => counter(seen, id)?,
+    })
+}
+
+/// Power averaged over a second: from Ampere on, but not on GA100.
+fn averages_power(seen: &Seen<'_>) -> bool {
+    !matches!(seen.profile.key, "a100-40gb" | "a100-80gb" | "v100-32gb")
+}
+
+/// A T.Limit threshold: the margin at which the card acts. Signed, which nvml-wrapper 0.13 chokes on.
+fn offset(seen: &Seen<'_>, margin: Celsius) -> Outcome<Value> {
+    if seen.profile.has_margin {
+        Ok(Value::SignedInt(whole(margin)))
+    } else {
+        Err(Code::NotSupported)
+    }
+}
+
+/// Nanoseconds of clock events, in [`thermal_guard::device::clock_events::CountedEvent`]'s order.
+/// Three of the ids moved with driver 580.82, and their old numbers mean something else since.
+fn counter(seen: &Seen<'_>, id: u32) -> Outcome<Value> {
+    let moved = driver_branch(seen.driver_version) >= (580, 82);
+    let which = match id {
+        74 => 0,
+        76 => 1,
+        251 if !moved => 2,
+        252 if !moved => 3,
+        253 if !moved => 4,
+        269 if moved => 2,
+        270 if moved => 3,
+        271 if moved => 4,
+        _ => return Err(Code::NotSupported),
+    };
+    Ok(Value::UnsignedLongLong(millis(
+        seen.card.state.event_seconds[which] * 1e6,
+    )))
+}

@@ -1,0 +1,154 @@
+//! Lets the cards' time pass, when somebody looks.
+
+use std::time::Duration;
+
+use thermal_guard::device::plant;
+
+use crate::layout::Bench;
+
+/// Less than this much simulated time isn't worth a step: most calls come in bursts.
+const SHORTEST: f64 = 0.005;
+
+/// More than this much isn't worth the computing: every card has long come to rest.
+const LONGEST: f64 = 24.0 * 3600.0;
+
+/// With air shared, how long the cards run between two looks at each other's draw.
+const EXCHANGE: f64 = 1.0;
+
+/// Runs the physics up to `now` (since boot). A clock that went backwards means another boot: the
+/// cards stood still meanwhile.
+pub fn catch_up(bench: &mut Bench, now: Duration) {
+    let now = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
+    if now < bench.advanced_to {
+        bench.advanced_to = now;
+        return;
+    }
+    if passed(bench, now) >= SHORTEST {
+        run_to(bench, now);
+    }
+}
+
+/// As [`catch_up`], to the last nanosecond: before the pace of time changes.
+pub fn settle(bench: &mut Bench, now: Duration) {
+    let now = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
+    run_to(bench, now.max(bench.advanced_to));
+}
+
+/// Simulated seconds between the last step and `now`.
+fn passed(bench: &Bench, now: u64) -> f64 {
+    Duration::from_nanos(now - bench.advanced_to).as_secs_f64() * bench.time_scale
+}
+
+fn run_to(bench: &mut Bench, now: u64) {
+    let seconds = passed(bench, now).min(LONGEST);
+    pass(bench, seconds);
+    bench.advanced_to = now;
+}
+
+/// Lets that many simulated seconds pass.
+pub fn pass(bench: &mut Bench, seconds: f64) {
+    let shared = bench.shared_air > 0.0;
+    let mut left = seconds;
+    while left > 0.0 {
+        let step = if shared { left.min(EXCHANGE) } else { left };
+        if shared {
+            exchange(bench);
+        }
+        for card in bench.cards_mut() {
+            let (profile, inputs) = (card.profile(), card.inputs());
+            plant::advance(
+                profile,
+                &mut card.state,
+                &inputs,
+                Duration::from_secs_f64(step),
+            );
+        }
+        left -= step;
+    }
+    bench.elapsed += seconds;
+}
+
+/// What each card's exhaust does to the others' inlets.
+fn exchange(bench: &mut Bench) {
+    let factor = bench.shared_air;
+    let draws = bench.cards().iter().map(|card| {
+        plant::flow(card.profile(), &card.state, &card.inputs())
+            .draw
+            .as_f64()
+    });
+    let total: f64 = draws.sum();
+    for card in bench.cards_mut() {
+        let own = plant::flow(card.profile(), &card.state, &card.inputs())
+            .draw
+            .as_f64();
+        card.inlet_rise = factor * (total - own);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use thermal_guard::device::plant::Load;
+    use thermal_guard::device::profile;
+
+    use super::*;
+    use crate::operate;
+
+    fn bench() -> Bench {
+        let cards = [profile::ALL[1], profile::ALL[1]];
+        let mut bench = operate::machine(&cards, 25.0, "580.95.05").expect("two cards fit");
+        bench.advanced_to = 0;
+        bench.gpus[0].load = Load::FULL;
+        bench
+    }
+
+    #[test]
+    fn time_passes_by_its_scale() {
+        let mut bench = bench();
+        bench.time_scale = 60.0;
+        catch_up(&mut bench, Duration::from_secs(10));
+        assert!((bench.elapsed - 600.0).abs() < 1e-6);
+        assert!(
+            bench.gpus[0].state.die > 70.0,
+            "{}",
+            bench.gpus[0].state.die
+        );
+        assert!(
+            bench.gpus[1].state.die < 40.0,
+            "{}",
+            bench.gpus[1].state.die
+        );
+    }
+
+    #[test]
+    fn time_that_stood_still_isnt_made_up_for() {
+        let mut bench = bench();
+        bench.time_scale = 0.0;
+        settle(&mut bench, Duration::from_secs(100));
+        bench.time_scale = 1.0;
+        catch_up(&mut bench, Duration::from_secs(101));
+        assert!((bench.elapsed - 1.0).abs() < 1e-6, "{}", bench.elapsed);
+    }
+
+    #[test]
+    fn another_boots_clock_is_no_reason_to_run() {
+        let mut bench = bench();
+        bench.advanced_to = 1 << 60;
+        catch_up(&mut bench, Duration::from_secs(5));
+        assert!(bench.elapsed.abs() < f64::EPSILON);
+        assert_eq!(bench.advanced_to, 5_000_000_000);
+    }
+
+    #[test]
+    fn shared_air_warms_the_neighbour() {
+        let mut bench = bench();
+        bench.shared_air = 0.02;
+        pass(&mut bench, 600.0);
+        let neighbour = &bench.gpus[1];
+        assert!(
+            (7.0..9.0).contains(&neighbour.inlet_rise),
+            "{}",
+            neighbour.inlet_rise
+        );
+        assert!(neighbour.state.die > 35.0, "{}", neighbour.state.die);
+    }
+}

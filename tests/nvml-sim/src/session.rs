@@ -1,0 +1,220 @@
+//! One process's use of the library: initialised or not, under which driver, and how a call gets
+//! from a handle to a card.
+
+use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::sleep;
+use std::time::Duration;
+
+use thermal_guard::device::plant::{self, Flow};
+use thermal_guard::device::profile::Profile;
+
+use crate::clock;
+use crate::code::{Code, Outcome};
+use crate::fault::{Fault, Feature};
+use crate::file::{self, Locked, StateFile};
+use crate::layout::{Bench, Card};
+use crate::physics;
+
+/// How often a hanging call looks whether it still does.
+const HANG_POLL: Duration = Duration::from_millis(10);
+
+/// A device handle: an index in disguise, so that a stray pointer isn't taken for one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct Handle(usize);
+
+impl Handle {
+    const TAG: usize = 0x5117_0000;
+
+    pub fn new(index: usize) -> Self {
+        Self(Self::TAG + index)
+    }
+
+    /// As it lies in a struct of NVML's.
+    pub fn raw(self) -> usize {
+        self.0
+    }
+
+    pub fn index(self) -> Option<usize> {
+        self.0.checked_sub(Self::TAG)
+    }
+}
+
+#[derive(Debug)]
+struct Session {
+    file: StateFile,
+    /// `nvmlInit` calls not yet shut down.
+    users: u32,
+    /// The driver load it initialised under.
+    generation: u64,
+}
+
+static SESSION: Mutex<Option<Session>> = Mutex::new(None);
+
+fn session() -> MutexGuard<'static, Option<Session>> {
+    SESSION.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// `nvmlInit`: counts, and on the first opens the file.
+pub fn start() -> Outcome {
+    let mut session = session();
+    if let Some(open) = session.as_mut() {
+        if open.file.lock().map_err(|_| Code::Unknown)?.driver_loaded == 0 {
+            return Err(Code::DriverNotLoaded);
+        }
+        open.users += 1;
+        return Ok(());
+    }
+    let file = StateFile::open(&file::path()).map_err(|error| cannot_open(&error))?;
+    let generation = {
+        let bench = file.lock().map_err(|_| Code::Unknown)?;
+        if bench.driver_loaded == 0 {
+            return Err(Code::DriverNotLoaded);
+        }
+        bench.generation
+    };
+    *session = Some(Session {
+        file,
+        users: 1,
+        generation,
+    });
+    Ok(())
+}
+
+fn cannot_open(error: &io::Error) -> Code {
+    match error.kind() {
+        // No file is no driver, and so isn't worth a word.
+        io::ErrorKind::NotFound => Code::DriverNotLoaded,
+        io::ErrorKind::InvalidData => {
+            eprintln!("nvml-sim: {error}");
+            Code::LibRmVersionMismatch
+        }
+        _ => {
+            eprintln!("nvml-sim: {}: {error}", file::path().display());
+            Code::NoPermission
+        }
+    }
+}
+
+/// `nvmlShutdown`.
+pub fn stop() -> Outcome {
+    let mut session = session();
+    let open = session.as_mut().ok_or(Code::Uninitialized)?;
+    open.users -= 1;
+    if open.users == 0 {
+        *session = None;
+    }
+    Ok(())
+}
+
+impl Session {
+    /// The machine, if this session's driver is still the loaded one.
+    fn bench(&self) -> Outcome<Locked<'_>> {
+        let bench = self.file.lock().map_err(|_| Code::Unknown)?;
+        if bench.driver_loaded == 0 {
+            Err(Code::DriverNotLoaded)
+        } else if bench.generation == self.generation {
+            Ok(bench)
+        } else {
+            Err(Code::Uninitialized)
+        }
+    }
+}
+
+/// A call about the machine.
+pub fn with_bench<T>(call: impl FnOnce(&Bench) -> Outcome<T>) -> Outcome<T> {
+    let session = session();
+    call(&*session.as_ref().ok_or(Code::Uninitialized)?.bench()?)
+}
+
+/// How a call stands to the hardware.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Answered from what the library knows: doesn't hang.
+    Cached,
+    /// Asks the card.
+    Read(Feature),
+    /// Tells the card.
+    Write(Feature),
+}
+
+/// A card under a call.
+#[derive(Debug)]
+pub struct Seen<'a> {
+    pub index: usize,
+    pub card: &'a mut Card,
+    pub profile: &'static Profile,
+    pub driver_version: &'a str,
+}
+
+impl Seen<'_> {
+    /// What flows in it now.
+    pub fn flow(&self) -> Flow {
+        plant::flow(self.profile, &self.card.state, &self.card.inputs())
+    }
+}
+
+/// A call about a card: waits while the card hangs, with nothing held, then lets the cards' time
+/// pass and goes on.
+pub fn with_card<T>(
+    handle: Handle,
+    access: Access,
+    call: impl FnOnce(Seen<'_>) -> Outcome<T>,
+) -> Outcome<T> {
+    let index = handle.index().ok_or(Code::InvalidArgument)?;
+    let mut delayed = false;
+    loop {
+        let session = session();
+        let mut bench = session.as_ref().ok_or(Code::Uninitialized)?.bench()?;
+        let card = bench.cards().get(index).ok_or(Code::InvalidArgument)?;
+        let pause = match (admit(card, access)?, delayed) {
+            (Admission::Hangs, _) => HANG_POLL,
+            (Admission::Takes(latency), false) if !latency.is_zero() => {
+                delayed = true;
+                latency
+            }
+            _ => {
+                physics::catch_up(&mut bench, clock::since_boot());
+                let driver_version = bench.driver_version;
+                let card = &mut bench.cards_mut()[index];
+                let profile = card.profile();
+                return call(Seen {
+                    index,
+                    card,
+                    profile,
+                    driver_version: driver_version.as_str(),
+                });
+            }
+        };
+        drop(bench);
+        drop(session);
+        sleep(pause);
+    }
+}
+
+enum Admission {
+    Hangs,
+    Takes(Duration),
+}
+
+fn admit(card: &Card, access: Access) -> Outcome<Admission> {
+    let fault = card.fault();
+    if fault == Fault::Lost {
+        return Err(Code::GpuIsLost);
+    }
+    let feature = match access {
+        Access::Cached => return Ok(Admission::Takes(Duration::ZERO)),
+        Access::Read(_) if fault == Fault::FailingReads => return Err(Code::Unknown),
+        Access::Read(feature) | Access::Write(feature) => feature,
+    };
+    if fault == Fault::Hang {
+        return Ok(Admission::Hangs);
+    }
+    if !card.supports(feature) {
+        return Err(Code::NotSupported);
+    }
+    Ok(Admission::Takes(Duration::from_micros(
+        card.latency_microseconds.into(),
+    )))
+}
