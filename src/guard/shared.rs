@@ -123,7 +123,7 @@ impl Shared {
     pub fn inputs(&self, uuid: &Uuid, wall: Moment) -> Inputs {
         Inputs {
             asked: self.leases().asked(wall, uuid),
-            paused_until: self.paused_until(uuid),
+            paused_until: self.paused_until(uuid, wall),
             fallback: self.chain().state(wall).is_fallback(),
             xids: lock(&self.xids).remove(uuid).unwrap_or_default(),
         }
@@ -146,8 +146,7 @@ impl Shared {
         paused
     }
 
-    fn paused_until(&self, uuid: &Uuid) -> Option<Moment> {
-        let wall = self.clock.wall();
+    fn paused_until(&self, uuid: &Uuid, wall: Moment) -> Option<Moment> {
         let mut pauses = lock(&self.pauses);
         pauses.retain(|_, until| wall < *until);
         pauses.get(uuid).copied()
