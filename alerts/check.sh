@@ -93,7 +93,7 @@ check "rules for people" promtool test rules tests/people.test.yml
 control people "a restart reported as an outage" ThermalGuardDown 's/for: 30s/for: 5s/'
 control people "absence unseen" ThermalGuardAbsent 's/for: 1m/for: 1h/'
 control people "chain: reported where it is well" ThermalGuardChainBroken 's/ == 1/ >= 0/'
-control people "cannot actuate: reported where it can" ThermalGuardCannotActuate 's/ == 0/ >= 0/'
+control people "cannot actuate: reported where it can" ThermalGuardCannotActuate 's/ == 1/ >= 0/'
 control people "driver loss unseen" ThermalGuardTelemetryStale 's/thermal_guard_nvml_up == 0 or //'
 control people "old readings unseen" ThermalGuardTelemetryStale 's/> 30$/> 3000/'
 control people "lost GPU: reported of every GPU" GpuLost 's/ == 0/ >= 0/'
