@@ -13,7 +13,7 @@ use crate::config::{Config, LoadError, Mode, OnExit};
 use crate::device::Driver;
 use crate::device::dry_run::Observing;
 use crate::device::nvml::NvmlDriver;
-use crate::guard::{Apps, Clock, Guard, Plan, Shared};
+use crate::guard::{Apps, Clock, Guard, Live, Plan, Shared};
 use crate::policy::Chain;
 
 use super::{EXIT_CONFIG, Flags, ModeFlag, log, showcase};
@@ -97,7 +97,7 @@ async fn serve(flags: &Flags, config: Config) -> anyhow::Result<()> {
     let apps = Arc::new(apps(flags, &config));
     let wishes = apps.clone();
     let tell_apps = Box::new(move |gpu: &_, mode| wishes.wish(gpu, mode));
-    let shared = Arc::new(Shared::new(clock, chain, tell_apps));
+    let shared = Arc::new(Shared::new(clock, chain, live(&config), tell_apps));
     let guard = Guard::start(plan(flags, &config, clock), shared.clone())?;
     let stop = until_stopped(&guard).await;
     if !tokio::task::spawn_blocking(|| guard.stop()).await? {
@@ -123,14 +123,19 @@ fn apps(flags: &Flags, config: &Config) -> Apps {
 
 fn plan(flags: &Flags, config: &Config, clock: Clock) -> Plan {
     let writes = config.mode == Mode::Enforce && !flags.simulate;
-    let gpus = config.gpus.clone();
     Plan {
         driver: driver(flags, config.mode, clock),
+        state_dir: writes.then(|| flags.state_dir()),
+        lock_dir: writes.then(|| flags.lock_dir.clone()),
+    }
+}
+
+fn live(config: &Config) -> Live {
+    let gpus = config.gpus.clone();
+    Live {
         settings: config.policy_settings(),
         poll_interval: config.poll_interval,
         selects: Box::new(move |identity| gpus.matches(identity)),
-        state_dir: writes.then(|| flags.state_dir()),
-        lock_dir: writes.then(|| flags.lock_dir.clone()),
         restore_clock: config.actuators.gpu_clock_restore,
         keep_on_exit: config.on_exit == OnExit::Keep,
     }

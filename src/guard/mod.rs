@@ -16,6 +16,6 @@ pub mod worker;
 
 pub use apps::Apps;
 pub use clock::Clock;
-pub use shared::{Shared, Station};
+pub use shared::{Live, Shared, Station};
 pub use supervisor::{Guard, Plan};
 pub use tick::{Permission, Tick};

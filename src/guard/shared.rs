@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::Thread;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::device::{DriverError, Identity, Uuid, Xid};
-use crate::policy::{AppMode, Asked, Chain, ChainState, LeaseTable};
+use crate::device::{ClockRange, DriverError, Identity, Uuid, Xid};
+use crate::policy::{AppMode, Asked, Chain, ChainState, LeaseTable, Settings};
 use crate::units::Moment;
 
 use super::clock::Clock;
@@ -27,9 +28,21 @@ pub struct Shared {
     xids: Mutex<BTreeMap<Uuid, Vec<u64>>>,
     stations: RwLock<BTreeMap<Uuid, Arc<Station>>>,
     driver: Mutex<DriverStatus>,
+    live: RwLock<Arc<Live>>,
     tell_apps: TellApps,
     detached: AtomicBool,
     stopping: AtomicBool,
+}
+
+/// What a reload can change under a running guard. Workers notice by the pointer.
+pub struct Live {
+    pub settings: Settings,
+    pub poll_interval: Duration,
+    /// Which GPUs are guarded. One that no longer is gets everything back first.
+    pub selects: Box<dyn Fn(&Identity) -> bool + Send + Sync>,
+    /// An operator's own SM lock, put back instead of a reset.
+    pub restore_clock: Option<ClockRange>,
+    pub keep_on_exit: bool,
 }
 
 /// Where one GPU's worker publishes and can be woken.
@@ -59,7 +72,7 @@ pub struct Inputs {
 }
 
 impl Shared {
-    pub fn new(clock: Clock, chain: Chain, tell_apps: TellApps) -> Self {
+    pub fn new(clock: Clock, chain: Chain, live: Live, tell_apps: TellApps) -> Self {
         Self {
             clock,
             leases: Mutex::default(),
@@ -68,10 +81,24 @@ impl Shared {
             xids: Mutex::default(),
             stations: RwLock::default(),
             driver: Mutex::default(),
+            live: RwLock::new(Arc::new(live)),
             tell_apps,
             detached: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
         }
+    }
+
+    pub fn live(&self) -> Arc<Live> {
+        self.live
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// New settings, in force from every GPU's next tick on.
+    pub fn reload(&self, live: Live) {
+        *self.live.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(live);
+        self.wake_all();
     }
 
     pub fn leases(&self) -> MutexGuard<'_, LeaseTable> {
@@ -99,6 +126,13 @@ impl Shared {
     pub fn station(&self, uuid: &Uuid) -> Option<Arc<Station>> {
         let stations = self.stations.read().unwrap_or_else(PoisonError::into_inner);
         stations.get(uuid).cloned()
+    }
+
+    pub fn delist(&self, uuid: &Uuid) {
+        self.stations
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(uuid);
     }
 
     pub fn enlist(&self, station: Arc<Station>) {

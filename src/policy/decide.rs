@@ -67,6 +67,15 @@ impl Policy {
         self.ladder.replace(Rungs::new(&self.settings, facts));
     }
 
+    /// Other settings were loaded. What is held stays held, by the new rules.
+    pub fn reconfigure(&mut self, settings: Settings, facts: &Facts, reading: &Reading) {
+        self.local.set_recovery_delay(settings.recovery_delay);
+        self.held.set_recovery_delay(settings.recovery_delay);
+        self.ledger.set_max_hold(settings.max_hold);
+        self.settings = settings;
+        self.recalibrate(facts, reading);
+    }
+
     /// A guard before this one left the GPU throttled: go on from there, and give back in steps.
     pub fn adopt(&mut self, now: Moment, limit: Option<Watts>) {
         self.held.hold(Level::Gradual);

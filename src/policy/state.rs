@@ -142,6 +142,10 @@ impl Machine {
         }
     }
 
+    pub fn set_recovery_delay(&mut self, delay: Duration) {
+        self.recovery_delay = delay;
+    }
+
     pub const fn state(&self) -> State {
         self.state
     }
