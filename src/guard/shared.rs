@@ -31,6 +31,7 @@ pub struct Shared {
     live: RwLock<Arc<Live>>,
     tell_apps: TellApps,
     detached: AtomicBool,
+    holdings: watch::Sender<usize>,
     stopping: AtomicBool,
 }
 
@@ -43,6 +44,15 @@ pub struct Live {
     /// An operator's own SM lock, put back instead of a reset.
     pub restore_clock: Option<ClockRange>,
     pub keep_on_exit: bool,
+}
+
+/// See [`Shared::holding`].
+pub struct Holding(Arc<Shared>);
+
+impl Drop for Holding {
+    fn drop(&mut self) {
+        self.0.holdings.send_modify(|held| *held -= 1);
+    }
 }
 
 /// Where one GPU's worker publishes and can be woken.
@@ -84,6 +94,7 @@ impl Shared {
             live: RwLock::new(Arc::new(live)),
             tell_apps,
             detached: AtomicBool::new(false),
+            holdings: watch::Sender::new(0),
             stopping: AtomicBool::new(false),
         }
     }
@@ -204,13 +215,32 @@ impl Shared {
     }
 
     pub fn is_detached(&self) -> bool {
-        self.detached.load(Ordering::Acquire)
+        self.detached.load(Ordering::SeqCst)
     }
 
     /// Workers let go of their handles, or take them again.
     pub fn set_detached(&self, detached: bool) {
-        self.detached.store(detached, Ordering::Release);
+        self.detached.store(detached, Ordering::SeqCst);
         self.wake_all();
+    }
+
+    /// Somebody other than a worker may hold the driver while this lives. To be taken before
+    /// [`Self::is_detached`] is asked, so that a detach sees whoever it didn't stop.
+    pub fn holding(self: &Arc<Self>) -> Holding {
+        self.holdings.send_modify(|held| *held += 1);
+        Holding(self.clone())
+    }
+
+    /// Whether anybody but the workers may hold the driver.
+    pub fn is_held(&self) -> bool {
+        *self.holdings.borrow() > 0
+    }
+
+    /// Resolves once nobody but the workers holds it.
+    pub async fn unheld(&self) {
+        let mut holdings = self.holdings.subscribe();
+        // No error: the sender is ours.
+        let _ = holdings.wait_for(|held| *held == 0).await;
     }
 
     pub fn is_stopping(&self) -> bool {

@@ -102,10 +102,12 @@ impl Supervisor {
     fn run(mut self) -> Vec<JoinHandle<()>> {
         let mut listener: Option<JoinHandle<()>> = None;
         while !self.shared.is_stopping() {
+            let holding = self.shared.holding();
             let found = !self.shared.is_detached() && self.roll_call();
             if found && listener.as_ref().is_none_or(JoinHandle::is_finished) {
                 listener = self.listen();
             }
+            drop(holding);
             thread::park_timeout(if found { ROLL_CALL_EVERY } else { LOOK_EVERY });
         }
         self.workers.extend(listener);
@@ -214,10 +216,14 @@ impl Supervisor {
 
     /// Xid events of all GPUs, on a thread of their own.
     fn listen(&self) -> Option<JoinHandle<()>> {
-        let mut source = self.plan.driver.events().ok().flatten()?;
+        let source = self.plan.driver.events().ok().flatten()?;
         let shared = self.shared.clone();
+        let holding = shared.holding();
         let thread = thread::Builder::new().name("events".to_owned());
         let listening = thread.spawn(move || {
+            // Dropped in the opposite order: let go of, then said so.
+            let _holding = holding;
+            let mut source = source;
             while !shared.is_stopping() && !shared.is_detached() {
                 match source.wait(Duration::from_secs(1)) {
                     Ok(None) => {}

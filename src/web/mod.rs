@@ -1,0 +1,175 @@
+//! Everything over HTTP. Wire formats are private to their file; no handler touches a GPU.
+//!
+//! | path | what | needs |
+//! |---|---|---|
+//! | `POST /hook` | Alertmanager's webhook | credential |
+//! | `POST /api/v1/leases` | a manual lease: `{"gpu": "0", "level": "gradual", "for": "10m"}` | credential |
+//! | `DELETE /api/v1/leases/{gpu}` | its end | credential |
+//! | `POST /api/v1/pauses` | ignore leases and gradual: `{"gpu": "all", "for": "30m"}` | credential |
+//! | `DELETE /api/v1/pauses/{gpu}` | its end | credential |
+//! | `POST /-/detach`, `/-/attach` | let go of every NVML handle, and take them again | credential |
+//! | `POST /-/reload` | read the configuration again | credential |
+//! | `GET /-/healthy`, `/-/ready` | alive; GPUs known and read | |
+//!
+//! A credential is a bearer token or an allowed client certificate, see [`auth`]. What needs one
+//! actuates; it all stands in [`actuating`], and only there, behind one gate.
+
+pub mod auth;
+mod body;
+mod gpus;
+pub mod hook;
+mod lease;
+pub mod node;
+mod operate;
+mod refusal;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{MethodRouter, any, delete, get, post};
+use tokio::sync::Semaphore;
+
+use crate::guard::Shared;
+use crate::policy::Level;
+
+use auth::{Refused, Tokens};
+use hook::HookCounters;
+use node::Node;
+use refusal::Refusal;
+
+/// Reads the configuration again; says what is wrong with it. May block.
+pub type Reload = Box<dyn Fn() -> Result<(), String> + Send + Sync>;
+
+/// What the handlers share.
+pub struct Web {
+    pub shared: Arc<Shared>,
+    pub hook_counters: HookCounters,
+    settings: RwLock<Arc<Settings>>,
+    reload: Reload,
+    hook_room: Semaphore,
+    refused: Refused,
+}
+
+/// The configured part; replaced as a whole by a reload.
+pub struct Settings {
+    pub tokens: Tokens,
+    /// Client certificates with one of these names may actuate.
+    pub client_allowed_sans: Vec<String>,
+    /// Time to live of a firing alert without renewal.
+    pub lease: Duration,
+    /// What an alert without `guard_action` asks for, by its `severity`. Empty: nothing.
+    pub severity_map: BTreeMap<String, Level>,
+    pub node: Node,
+}
+
+impl Web {
+    pub fn new(shared: Arc<Shared>, settings: Settings, reload: Reload) -> Self {
+        Self {
+            shared,
+            hook_counters: HookCounters::default(),
+            settings: RwLock::new(Arc::new(settings)),
+            reload,
+            hook_room: Semaphore::new(hook::ROOM),
+            refused: Refused::default(),
+        }
+    }
+
+    pub fn settings(&self) -> Arc<Settings> {
+        let settings = self.settings.read();
+        settings.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// For requests that come from now on.
+    pub fn reconfigure(&self, settings: Settings) {
+        let held = self.settings.write();
+        *held.unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+    }
+}
+
+/// Everything on one listener.
+pub fn router(web: Arc<Web>) -> Router {
+    let mut router = reading();
+    for (path, methods) in actuating(&web) {
+        router = router.route(path, methods);
+    }
+    finish(router, web)
+}
+
+/// The listener of scrapers and people, where `--web.actuate.listen-address` names another one for
+/// what actuates: that is refused here, with or without a credential.
+pub fn reading_router(web: Arc<Web>) -> Router {
+    let mut router = reading();
+    for (path, _) in actuating(&web) {
+        router = router.route(path, any(elsewhere));
+    }
+    finish(router, web)
+}
+
+/// The listener for what actuates, and nothing else but health.
+pub fn actuating_router(web: Arc<Web>) -> Router {
+    let mut router = Router::new();
+    for (path, methods) in actuating(&web) {
+        router = router.route(path, methods);
+    }
+    finish(router, web)
+}
+
+/// Paths that have their own gate: the web configuration's password and rate limit, which are
+/// there for readers, don't apply.
+pub fn actuates(path: &str) -> bool {
+    let api = ["/api/v1/leases", "/api/v1/pauses"];
+    ["/hook", "/-/reload", "/-/detach", "/-/attach"].contains(&path)
+        || api.iter().any(|prefix| {
+            path.strip_prefix(prefix)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
+}
+
+/// What only shows: metrics, status, the page. Nothing here may change anything.
+fn reading() -> Router<Arc<Web>> {
+    Router::new()
+}
+
+/// What actuates, each behind the gate. A wrong method is answered 405 before the gate.
+fn actuating(web: &Arc<Web>) -> Vec<(&'static str, MethodRouter<Arc<Web>>)> {
+    let gate = from_fn_with_state(web.clone(), auth::require);
+    let count = from_fn_with_state(web.clone(), hook::count);
+    let mut routes = vec![
+        ("/hook", post(hook::handler)),
+        ("/api/v1/leases", post(lease::grant)),
+        ("/api/v1/leases/{gpu}", delete(lease::release)),
+        ("/api/v1/pauses", post(lease::pause)),
+        ("/api/v1/pauses/{gpu}", delete(lease::resume)),
+        ("/-/reload", post(operate::reload)),
+        ("/-/detach", post(operate::detach)),
+        ("/-/attach", post(operate::attach)),
+    ];
+    for (path, methods) in &mut routes {
+        let gated = std::mem::take(methods).route_layer(gate.clone());
+        *methods = if *path == "/hook" {
+            gated.layer(count.clone())
+        } else {
+            gated
+        };
+    }
+    routes
+}
+
+fn finish(router: Router<Arc<Web>>, web: Arc<Web>) -> Router {
+    router
+        .route("/-/healthy", get(operate::healthy))
+        .route("/-/ready", get(operate::ready))
+        .fallback(|| async { Refusal::new(StatusCode::NOT_FOUND, "no such path") })
+        .with_state(web)
+}
+
+async fn elsewhere() -> Refusal {
+    Refusal::new(
+        StatusCode::FORBIDDEN,
+        "this listener only shows: what actuates answers on --web.actuate.listen-address",
+    )
+}
