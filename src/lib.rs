@@ -5,3 +5,4 @@ pub mod device;
 pub mod guard;
 pub mod policy;
 pub mod units;
+pub mod web;

@@ -1,0 +1,4 @@
+//! What the guard tells over HTTP: metrics, status, the page for people.
+
+pub mod exposition;
+pub mod metrics;
