@@ -6,7 +6,7 @@ use std::fmt;
 
 use prometheus_client::encoding::{
     CounterValueEncoder, DescriptorEncoder, EncodeCounterValue, EncodeGaugeValue,
-    GaugeValueEncoder, NoLabelSet,
+    GaugeValueEncoder, MetricEncoder, NoLabelSet,
 };
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
@@ -111,14 +111,21 @@ impl<'a> Families<'a> {
             .encoder
             .encode_descriptor(stem, help, unit.as_ref(), kind)?;
         for (labels, value) in samples {
-            let mut sample = metric.encode_family(&labels)?;
-            if counts {
-                sample.encode_counter::<NoLabelSet, _, f64>(&Value(value), None)?;
+            if labels.is_empty() {
+                write_sample(&mut metric, counts, value)?;
             } else {
-                sample.encode_gauge(&Value(value))?;
+                write_sample(&mut metric.encode_family(&labels)?, counts, value)?;
             }
         }
         Ok(())
+    }
+}
+
+fn write_sample(metric: &mut MetricEncoder<'_>, counts: bool, value: f64) -> fmt::Result {
+    if counts {
+        metric.encode_counter::<NoLabelSet, _, f64>(&Value(value), None)
+    } else {
+        metric.encode_gauge(&Value(value))
     }
 }
 
