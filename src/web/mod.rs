@@ -16,9 +16,11 @@
 
 pub mod auth;
 mod body;
+pub mod exposition;
 mod gpus;
 pub mod hook;
 mod lease;
+pub mod metrics;
 pub mod node;
 mod operate;
 mod refusal;
