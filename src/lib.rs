@@ -6,3 +6,4 @@ pub mod device;
 pub mod guard;
 pub mod policy;
 pub mod units;
+pub mod web;
