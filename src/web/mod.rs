@@ -15,15 +15,19 @@
 //! actuates; it all stands in [`actuating`], and only there, behind one gate.
 
 pub mod auth;
+pub mod basic_auth;
 mod body;
 pub mod exposition;
 mod gpus;
 pub mod hook;
 mod lease;
+pub mod listen;
 pub mod metrics;
 pub mod node;
 mod operate;
 mod refusal;
+pub mod tls;
+pub mod webconfig;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
