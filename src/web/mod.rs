@@ -18,6 +18,7 @@ pub mod auth;
 pub mod basic_auth;
 mod body;
 pub mod exposition;
+pub mod gate;
 mod gpus;
 pub mod hook;
 mod lease;
@@ -62,7 +63,7 @@ pub struct Web {
 
 /// The configured part; replaced as a whole by a reload.
 pub struct Settings {
-    pub tokens: Tokens,
+    pub tokens: Arc<Tokens>,
     /// Client certificates with one of these names may actuate.
     pub client_allowed_sans: Vec<String>,
     /// Time to live of a firing alert without renewal.

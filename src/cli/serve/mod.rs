@@ -1,22 +1,28 @@
 //! `serve`: wires everything together and runs until told to stop. Exit codes: 0 clean stop, 1
 //! cannot start, 78 bad configuration.
 
+mod reload;
+mod site;
+
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::Context;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::config::{Config, LoadError, Mode, OnExit};
+use crate::config::{Config, LoadError, Mode, OnExit, PolicyName};
 use crate::device::Driver;
 use crate::device::dry_run::Observing;
 use crate::device::nvml::NvmlDriver;
 use crate::guard::{Apps, Clock, Guard, Live, Plan, Shared};
 use crate::policy::Chain;
+use crate::web::exposition::ReloadStatus;
 
 use super::{EXIT_CONFIG, Flags, ModeFlag, log, showcase};
+
+use reload::Reloader;
+use site::{About, Doors, Security, Site};
 
 /// HTTP threads. The GPUs have their own.
 const WEB_THREADS: usize = 2;
@@ -37,8 +43,10 @@ pub(super) fn run(flags: &Flags) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(error = format!("{error:#}"), "stopped");
-            eprintln!("thermal-guard: {error:#}");
-            ExitCode::FAILURE
+            match error.downcast_ref::<LoadError>() {
+                Some(_) => ExitCode::from(EXIT_CONFIG),
+                None => ExitCode::FAILURE,
+            }
         }
     }
 }
@@ -80,33 +88,63 @@ fn start(flags: &Flags, config: Config) -> anyhow::Result<()> {
 }
 
 async fn serve(flags: &Flags, config: Config) -> anyhow::Result<()> {
-    let mode = config.mode.name();
-    tracing::info!(
-        version = env!("CARGO_PKG_VERSION"),
-        mode,
-        simulated = flags.simulate,
-        "starting"
-    );
-    let _listeners = listen(&flags.listen_address).await?;
+    announce(flags, &config);
+    let doors = Doors::open(flags).await?;
     let clock = Clock::start(flags.time_scale);
-    let chain = Chain::new(
-        config.alertmanager.expected(),
-        config.alertmanager.heartbeat_timeout,
-        clock.wall(),
-    );
-    let apps = Arc::new(apps(flags, &config));
-    let wishes = apps.clone();
-    let tell_apps = Box::new(move |gpu: &_, mode| wishes.wish(gpu, mode));
-    let shared = Arc::new(Shared::new(clock, chain, live(&config), tell_apps));
-    let guard = Guard::start(plan(flags, &config, clock), shared.clone())?;
-    let stop = until_stopped(&guard).await;
+    let security = Security::load(flags, clock)?;
+    let settings = site::settings(flags, &config, &doors)?;
+
+    let reloader = Reloader::new(flags, &config);
+    let apps = reloader.apps();
+    let tell_apps = Box::new(move |gpu: &_, mode| apps().wish(gpu, mode));
+    let shared = Arc::new(Shared::new(
+        clock,
+        chain(&config, clock),
+        live(&config),
+        tell_apps,
+    ));
+    let about = Arc::new(About {
+        mode: config.mode,
+        simulated: flags.simulate,
+        reload: Mutex::new(ReloadStatus {
+            successful: true,
+            last_success: Some(Clock::unix()),
+        }),
+    });
+    let web = site::web(&shared, settings, reloader.hook());
+    reloader.serve(&web, &about);
+    let exposition = site::exposition(&web, reloader.apps(), about);
+
+    let guard = Guard::start(plan(flags, &config, clock), shared)?;
+    let site = Site::start(doors, &security, &web, &exposition, &flags.telemetry_path);
+    let stop = until_stopped(&guard, &reloader).await;
+    // The web goes on while the guard ends: probes and scrapes see it stop.
     if !tokio::task::spawn_blocking(|| guard.stop()).await? {
         tracing::warn!("a GPU's worker hangs inside NVML and is left behind");
     }
-    if !apps.settle(APPS_PATIENCE).await {
+    if !reloader.apps()().settle(APPS_PATIENCE).await {
         tracing::warn!("not every app heard that it is back to normal; the next start tells them");
     }
+    site.close().await;
     stop
+}
+
+fn announce(flags: &Flags, config: &Config) {
+    let mode = config.mode.name();
+    let version = env!("CARGO_PKG_VERSION");
+    tracing::info!(version, mode, simulated = flags.simulate, "starting");
+    if config.policy.name == PolicyName::Governor {
+        tracing::info!("policy governor: not in this version, the ladder does its work");
+    }
+}
+
+fn chain(config: &Config, clock: Clock) -> Chain {
+    let alertmanager = &config.alertmanager;
+    Chain::new(
+        alertmanager.expected(),
+        alertmanager.heartbeat_timeout,
+        clock.wall(),
+    )
 }
 
 fn apps(flags: &Flags, config: &Config) -> Apps {
@@ -142,37 +180,21 @@ fn live(config: &Config) -> Live {
 }
 
 /// Returns when asked to stop, or with the reason why the guard can't go on.
-async fn until_stopped(guard: &Guard) -> anyhow::Result<()> {
+async fn until_stopped(guard: &Guard, reloader: &Reloader) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
-        _ = interrupt.recv() => tracing::info!("interrupted: stopping"),
-        reason = guard.fatal() => anyhow::bail!(reason),
-    }
-    Ok(())
-}
-
-async fn listen(addresses: &[String]) -> anyhow::Result<Vec<TcpListener>> {
-    let mut listeners = Vec::new();
-    for address in addresses {
-        let listener = bind(address)
-            .await
-            .with_context(|| format!("can't listen on {address}"))?;
-        tracing::info!(address = %listener.local_addr()?, "listening");
-        listeners.push(listener);
-    }
-    Ok(listeners)
-}
-
-/// `:10835` is every interface, IPv6 and IPv4, as in the Prometheus family.
-async fn bind(address: &str) -> std::io::Result<TcpListener> {
-    let Some(port) = address.strip_prefix(':') else {
-        return TcpListener::bind(address).await;
-    };
-    match TcpListener::bind(format!("[::]:{port}")).await {
-        Ok(listener) => Ok(listener),
-        // No IPv6 on this machine.
-        Err(_) => TcpListener::bind(format!("0.0.0.0:{port}")).await,
+    let mut hangup = signal(SignalKind::hangup())?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
+            _ = interrupt.recv() => tracing::info!("interrupted: stopping"),
+            _ = hangup.recv() => {
+                // What was wrong is logged and in a metric; the old configuration goes on.
+                let _ = reloader.reload();
+                continue;
+            }
+            reason = guard.fatal() => anyhow::bail!(reason),
+        }
+        return Ok(());
     }
 }
