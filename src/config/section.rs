@@ -130,7 +130,7 @@ impl<'a> Section<'a> {
                 Ok(value) => {
                     entries.insert(name, value);
                 }
-                Err(wrong) => self.push(format!("{path}.{name}"), wrong),
+                Err(wrong) => self.push(format!("{path}.{}", name.escape_debug()), wrong),
             }
         }
         entries

@@ -23,16 +23,10 @@ const PATIENCE: Duration = Duration::from_millis(100);
 /// The journal of all apps' channels. Without a state directory it forgets.
 pub(super) struct Journal {
     file: Option<PathBuf>,
-    /// As it was found: what a former guard left behind.
-    found: Found,
+    /// Channels that a former guard left throttled.
+    found: BTreeSet<String>,
     /// As it is on disk. Held by a write until that ends, so that a hung disk costs one thread.
     on_disk: Arc<Mutex<BTreeSet<String>>>,
-}
-
-enum Found {
-    Throttled(BTreeSet<String>),
-    /// There is one, but it can't be read: anything may be throttled.
-    Unreadable,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -41,44 +35,30 @@ struct Record {
 }
 
 impl Journal {
-    /// Reads what a former guard left. Blocks.
-    pub(super) fn open(state_dir: Option<&Path>) -> Self {
+    /// Reads what a former guard left. If that can't be read, any of the `known` channels may be
+    /// throttled. Blocks.
+    pub(super) fn open(state_dir: Option<&Path>, known: &[String]) -> Self {
         let file = state_dir.map(|dir| dir.join(FILE));
-        let found = match file.as_deref().map(read) {
-            None => Found::Throttled(BTreeSet::new()),
-            Some(Ok(throttled)) => Found::Throttled(throttled),
-            Some(Err(error)) => {
-                tracing::error!(%error, "unreadable app journal: all apps will be told normal");
-                Found::Unreadable
-            }
-        };
-        let on_disk = match &found {
-            Found::Throttled(throttled) => throttled.clone(),
-            Found::Unreadable => BTreeSet::new(),
-        };
+        let found = file.as_deref().map_or(Ok(BTreeSet::new()), read);
+        let found = found.unwrap_or_else(|error| {
+            tracing::error!(%error, "unreadable app journal: all apps will be told normal");
+            known.iter().cloned().collect()
+        });
         Self {
             file,
+            on_disk: Arc::new(Mutex::new(found.clone())),
             found,
-            on_disk: Arc::new(Mutex::new(on_disk)),
         }
     }
 
     /// Whether a former guard may have left this channel throttled.
     pub(super) fn was_throttled(&self, channel: &str) -> bool {
-        match &self.found {
-            Found::Throttled(channels) => channels.contains(channel),
-            Found::Unreadable => true,
-        }
+        self.found.contains(channel)
     }
 
     /// Throttled channels of a former guard that the configuration doesn't know any more.
     pub(super) fn strangers<'a>(&'a self, known: &'a [String]) -> impl Iterator<Item = &'a String> {
-        let found = match &self.found {
-            Found::Throttled(channels) => Some(channels),
-            Found::Unreadable => None,
-        };
-        let all = found.into_iter().flatten();
-        all.filter(|channel| !known.contains(channel))
+        self.found.iter().filter(|channel| !known.contains(channel))
     }
 
     /// Has it on disk that the channel is, or isn't, throttled. An error doesn't forbid a throttle.

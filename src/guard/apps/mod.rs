@@ -61,17 +61,25 @@ impl Apps {
         observe: bool,
         runtime: &Handle,
     ) -> Self {
-        let journal = Arc::new(Journal::open(state_dir));
+        let channels = |config: &AppConfig| {
+            let keyed = |means: Means| (key(config, &means), means);
+            means(config).map(keyed).collect::<Vec<_>>()
+        };
+        let all = config.iter().flat_map(&channels);
+        let keys: Vec<_> = all.map(|(key, _)| key).collect();
+        let journal = Arc::new(Journal::open(state_dir, &keys));
+        for channel in journal.strangers(&keys) {
+            tracing::warn!(
+                channel,
+                "was left throttled, but isn't configured any more: not told normal"
+            );
+        }
         let mut tasks = JoinSet::new();
-        let mut keys = Vec::new();
         let mut apps = Vec::with_capacity(config.len());
         for config in config {
             let wish = watch::Sender::new(None);
-            let mut channels = Vec::new();
-            for means in means(&config) {
+            let spawn = |(key, means)| {
                 let (progress, watched) = watch::channel(Progress::default());
-                let key = format!("{}:{}", config.name, means.name());
-                keys.push(key.clone());
                 let channel = Channel {
                     app: config.name.clone(),
                     key,
@@ -82,20 +90,15 @@ impl Apps {
                     progress,
                 };
                 tasks.spawn_on(channel.run(), runtime);
-                channels.push(watched);
-            }
+                watched
+            };
+            let channels = channels(&config).into_iter().map(spawn).collect();
             apps.push(App {
                 name: config.name,
                 gpus: config.gpus,
                 wish,
                 channels,
             });
-        }
-        for channel in journal.strangers(&keys) {
-            tracing::warn!(
-                channel,
-                "was left throttled, but isn't configured any more: not told normal"
-            );
         }
         Self {
             all: apps,
@@ -200,6 +203,11 @@ impl App {
             let _ = channel.wait_for(heeded).await;
         }
     }
+}
+
+/// A channel's name in the journal; an app's name has no colon.
+fn key(config: &AppConfig, means: &Means) -> String {
+    format!("{}:{}", config.name, means.name())
 }
 
 fn means(config: &AppConfig) -> impl Iterator<Item = Means> + use<> {

@@ -318,6 +318,16 @@ async fn what_a_killed_guard_left_is_given_back_and_nothing_else_is_touched() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_journal_that_cannot_be_read_means_everybody_may_be_throttled() {
+    let (server, state) = (Server::answering(200), TempDir::new().unwrap());
+    fs::write(state.path().join("apps.json"), "{").unwrap();
+    let apps = spawn(&http(&format!("{}/{{mode}}", server.url), ECO), &state);
+    wish(&apps, AppMode::Normal).await;
+    assert_eq!(server.next(), "POST /normal");
+    assert_eq!(journal(&state), r#"{"throttled":[]}"#);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_journal_is_written_before_the_app_is_told() {
     let (dir, state) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     let apps = spawn(&env(&dir.path().join("never.env")), &state);

@@ -78,6 +78,7 @@ rate_limit: {{ interval: 1s, burst: 20 }}
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table, one line per mistake")]
 fn each_mistake_names_its_key_and_nothing_else_is_blamed() {
     let ca = "client_ca_file: ca.pem";
     let table = [

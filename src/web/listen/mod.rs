@@ -1,6 +1,9 @@
 //! Accepts connections, plain or TLS, and hands them to the router, bounded in number and in how
 //! long they may take to say what they want.
 
+#[cfg(test)]
+mod tests;
+
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
