@@ -2,3 +2,5 @@
 
 pub mod exposition;
 pub mod metrics;
+pub mod page;
+pub mod status;
