@@ -14,7 +14,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response, StatusCode, header};
 use thermal_guard::guard::shared::Station;
-use thermal_guard::guard::{Clock, Shared};
+use thermal_guard::guard::{Clock, Live, Shared};
 use thermal_guard::policy::Chain;
 use thermal_guard::policy::chain::Expected;
 use thermal_guard::units::Moment;
@@ -359,7 +359,12 @@ fn hostile_names_stay_inside_their_quotes() {
 fn service() -> Router {
     let clock = Clock::start(1.0);
     let chain = Chain::new(Expected::No, None, Moment::START);
-    let shared = Arc::new(Shared::new(clock, chain, Box::new(|_, _| {})));
+    let shared = Arc::new(Shared::new(
+        clock,
+        chain,
+        Live::default(),
+        Box::new(|_, _| {}),
+    ));
     let mut tick = fleet::bare(fleet::identity(0, "NVIDIA A100 80GB PCIe"));
     tick.at = clock.wall();
     let station = Arc::new(Station::new(tick.identity.clone()));

@@ -46,6 +46,19 @@ pub struct Live {
     pub keep_on_exit: bool,
 }
 
+/// An empty configuration.
+impl Default for Live {
+    fn default() -> Self {
+        Self {
+            settings: Settings::default(),
+            poll_interval: Duration::from_secs(1),
+            selects: Box::new(|_| true),
+            restore_clock: None,
+            keep_on_exit: false,
+        }
+    }
+}
+
 /// See [`Shared::holding`].
 pub struct Holding(Arc<Shared>);
 

@@ -26,7 +26,9 @@ pub mod listen;
 pub mod metrics;
 pub mod node;
 mod operate;
+pub mod page;
 mod refusal;
+pub mod status;
 pub mod tls;
 pub mod webconfig;
 

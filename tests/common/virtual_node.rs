@@ -46,10 +46,7 @@ impl Node {
         let inventory = driver.inventory().expect("simulated");
         let live = Live {
             settings: settings.clone(),
-            poll_interval: TICK,
-            selects: Box::new(|_| true),
-            restore_clock: None,
-            keep_on_exit: false,
+            ..Live::default()
         };
         let chain = Chain::new(Expected::Auto, None, Moment::START);
         let shared = Shared::new(Clock::start(1.0), chain, live, Box::new(|_, _| {}));

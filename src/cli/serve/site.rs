@@ -23,7 +23,7 @@ use crate::web::gate::{self, Gate};
 use crate::web::node::Node;
 use crate::web::tls::TlsServer;
 use crate::web::webconfig::WebConfig;
-use crate::web::{self, Reload, Settings, Web, hook, listen, metrics};
+use crate::web::{self, Reload, Settings, Web, hook, listen, metrics, page, status};
 
 /// Listeners, bound before anything else happens: a port that is taken changes nothing on a GPU.
 pub(super) struct Doors {
@@ -114,8 +114,10 @@ impl Site {
             closing: watch::Sender::new(false),
         };
         let separate = !doors.actuating.is_empty();
-        let shows =
-            metrics::router(exposition.clone(), telemetry_path).layer(CompressionLayer::new());
+        let shows = metrics::router(exposition.clone(), telemetry_path)
+            .merge(page::router(exposition.clone(), telemetry_path))
+            .layer(CompressionLayer::new())
+            .merge(status::router(exposition.clone(), site.closing.subscribe()));
         let router = if separate {
             web::reading_router
         } else {
