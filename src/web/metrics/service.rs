@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::policy::ChainState;
-use crate::web::exposition::{HookSnapshot, Snapshot};
+use crate::web::snapshot::{HookSnapshot, Snapshot};
 
 use super::families::{Families, Labels, flag, one_hot};
 

@@ -13,7 +13,7 @@ pub fn render(status: &Status, telemetry_path: &str) -> String {
     let link = telemetry_path.trim_start_matches('/');
     let (chain_class, chain) = chain(&status.chain);
     format!(
-        r##"<!doctype html>
+        r#"<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -43,7 +43,7 @@ pub fn render(status: &Status, telemetry_path: &str) -> String {
 <footer><a href="{metrics}">metrics</a> <a href="api/v1/status">status as JSON</a> <span>version {version}</span></footer>
 </body>
 </html>
-"##,
+"#,
         mode_class = Text(mode_class(status)),
         mode = Text(mode(status)),
         driver_class = if status.driver.up { "good" } else { "bad" },
