@@ -149,7 +149,8 @@ const PER_GPU: [&str; 26] = [
 ];
 
 /// Of the whole service.
-const SERVICE: [&str; 20] = [
+const SERVICE: [&str; 21] = [
+    "detached",
     "build_info",
     "nvml_up",
     "chain_state{state}",

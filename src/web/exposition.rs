@@ -43,12 +43,14 @@ impl Exposition {
         let poll = self.shared.clock.on_wall(extra.poll_interval);
         let gpus = self.gpus(now, poll);
         let (leases, endings) = self.leases(now, &gpus);
+        let driver = self.shared.driver_status().clone();
         Snapshot {
             now,
             unix: Clock::unix(),
             build: self.build,
             gpus,
-            driver: self.shared.driver_status().clone(),
+            driver,
+            detached: self.shared.is_detached(),
             chain: self.chain(now),
             leases,
             endings,

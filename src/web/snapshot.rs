@@ -30,6 +30,8 @@ pub struct Snapshot {
     /// In the order of NVML's indexes.
     pub gpus: Vec<GpuView>,
     pub driver: DriverStatus,
+    /// An operator had the guard let go of the driver.
+    pub detached: bool,
     pub chain: ChainView,
     pub leases: Vec<LeaseView>,
     pub endings: Endings,

@@ -78,6 +78,7 @@ pub(crate) fn snapshot() -> Snapshot {
             error: None,
             initializations: 1,
         },
+        detached: false,
         chain: ChainView {
             state: ChainState::Ok,
             timeout: Duration::from_secs(15),

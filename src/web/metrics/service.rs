@@ -49,6 +49,11 @@ pub(super) fn encode(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::R
         "Times the driver was found, at the start or again",
         [(Labels::new(), snapshot.driver.initializations as f64)],
     )?;
+    families.single(
+        "thermal_guard_detached",
+        "1 while an operator has the guard let go of the driver",
+        Some(flag(snapshot.detached)),
+    )?;
     chain(families, snapshot)?;
     families.counter(
         "thermal_guard_lease_expirations_total",

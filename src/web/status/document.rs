@@ -39,6 +39,8 @@ pub struct Chain {
 #[serde(default)]
 pub struct Driver {
     pub up: bool,
+    /// An operator had the guard let go of it.
+    pub detached: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }

@@ -29,6 +29,7 @@ impl Status {
             },
             driver: Driver {
                 up: snapshot.driver.up,
+                detached: snapshot.detached,
                 error: snapshot.driver.error.as_ref().map(ToString::to_string),
             },
             gpus: snapshot
@@ -90,10 +91,10 @@ impl Gpu {
             limit: Limit::of(tick, gpu.up),
             state: decision.state.name().to_owned(),
             level: decision.level.name().to_owned(),
-            why: if tick.up && !gpu.up {
-                format!("not heard of for {:.0} s", age.as_secs_f64())
-            } else {
-                why::sentence(tick)
+            why: match (gpu.up, tick.up) {
+                (false, _) if snapshot.detached => "detached by an operator".to_owned(),
+                (false, true) => format!("not heard of for {:.0} s", age.as_secs_f64()),
+                _ => why::sentence(tick),
             },
             trigger: decision.trigger.map(|trigger| trigger.name().to_owned()),
             state_age_seconds: Some(seconds(snapshot.unix.saturating_sub(tick.changed))),
