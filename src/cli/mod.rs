@@ -63,7 +63,8 @@ struct Flags {
         long = "web.telemetry-path",
         global = true,
         value_name = "PATH",
-        default_value = "/metrics"
+        default_value = "/metrics",
+        value_parser = telemetry_path
     )]
     telemetry_path: String,
 
@@ -177,6 +178,22 @@ impl Flags {
             .clone()
             .unwrap_or_else(|| self.state_dir().join("hook-token"))
     }
+}
+
+/// Any path that isn't another thing's.
+fn telemetry_path(text: &str) -> Result<String, String> {
+    let taken = ["/-/", "/api/", "/assets/", "/hook"]
+        .iter()
+        .any(|path| text.starts_with(path));
+    let plain = text
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || "/-_.".contains(c));
+    if !text.starts_with('/') || text == "/" || taken || !plain {
+        return Err(
+            "a path such as /metrics, and none that the guard itself answers on".to_owned(),
+        );
+    }
+    Ok(text.to_owned())
 }
 
 fn time_scale(text: &str) -> Result<f64, String> {

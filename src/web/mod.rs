@@ -18,6 +18,7 @@ pub mod auth;
 pub mod basic_auth;
 mod body;
 pub mod exposition;
+mod extra;
 pub mod gate;
 mod gpus;
 pub mod hook;
@@ -28,6 +29,7 @@ pub mod node;
 mod operate;
 pub mod page;
 mod refusal;
+pub mod snapshot;
 pub mod status;
 pub mod tls;
 pub mod webconfig;
@@ -44,6 +46,8 @@ use tokio::sync::Semaphore;
 
 use crate::guard::Shared;
 use crate::policy::Level;
+
+pub use exposition::Exposition;
 
 use auth::{Refused, Tokens};
 use hook::HookCounters;
