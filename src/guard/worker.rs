@@ -232,22 +232,19 @@ impl Worker {
             tracing::warn!(gpu = %self.identity.uuid, "the driver was reloaded: limits are its defaults now");
             self.hand.forget(&mut self.tally);
         }
-        match &mut self.policy {
-            Some(policy) => policy.recalibrate(&self.facts, reading),
-            None => {
-                let mut policy = Policy::new(self.live.settings.clone(), &self.facts, reading);
-                if let Some(left) = self.left.take() {
-                    adopt(
-                        &mut self.hand,
-                        &mut policy,
-                        now,
-                        &left,
-                        reading,
-                        &mut self.tally,
-                    );
-                }
-                self.policy = Some(policy);
+        if let Some(policy) = &mut self.policy { policy.recalibrate(&self.facts, reading) } else {
+            let mut policy = Policy::new(self.live.settings.clone(), &self.facts, reading);
+            if let Some(left) = self.left.take() {
+                adopt(
+                    &mut self.hand,
+                    &mut policy,
+                    now,
+                    &left,
+                    reading,
+                    &mut self.tally,
+                );
             }
+            self.policy = Some(policy);
         }
     }
 
@@ -373,7 +370,7 @@ fn log(identity: &Identity, event: Event, reading: &Reading, decision: &Decision
         Event::Eased => tracing::info!(gpu, uuid, state, temperature, limit, "emergency over"),
         Event::Recovering => tracing::info!(gpu, uuid, state, temperature, limit, "giving back"),
         Event::Recovered => {
-            tracing::info!(gpu, uuid, state, temperature, "thermal recovery completed")
+            tracing::info!(gpu, uuid, state, temperature, "thermal recovery completed");
         }
         Event::Blinded => tracing::error!(
             gpu,

@@ -93,7 +93,7 @@ impl Rungs {
         push(&mut rungs, |rung| rung.gpu_clock = slow(GRADUAL_CLOCK));
         push(&mut rungs, |rung| rung.app = AppMode::GradualBatch);
         push(&mut rungs, |rung| {
-            rung.memory_clock = memory_range(settings, facts)
+            rung.memory_clock = memory_range(settings, facts);
         });
         push(&mut rungs, |rung| rung.limit = minimum);
 
