@@ -4,7 +4,8 @@
 //! token in the query (it would stand in logs), no forwarded header, no scraper's password. The
 //! gate decides from the headers alone, before a byte of the body is read.
 
-pub mod tokens;
+pub mod token_file;
+mod tokens;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,7 +22,8 @@ use crate::units::Moment;
 use super::refusal::Refusal;
 use super::{Settings, Web};
 
-pub use tokens::{TokenError, Tokens};
+pub use token_file::TokenError;
+pub use tokens::Tokens;
 
 /// Who is at the other end of the connection: an extension of every request.
 #[derive(Clone, Debug)]

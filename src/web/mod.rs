@@ -173,3 +173,58 @@ async fn elsewhere() -> Refusal {
         "this listener only shows: what actuates answers on --web.actuate.listen-address",
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use axum::body::Body;
+    use axum::http::{Method, Request};
+    use tower::ServiceExt as _;
+
+    use crate::guard::Clock;
+    use crate::policy::Chain;
+    use crate::policy::chain::Expected;
+    use crate::units::Moment;
+
+    fn web() -> Arc<Web> {
+        let chain = Chain::new(Expected::Auto, None, Moment::START);
+        let shared = Shared::new(Clock::start(1.0), chain, Box::new(|_, _| {}));
+        let settings = Settings {
+            tokens: Tokens::none(),
+            client_allowed_sans: vec!["alertmanager.example".to_owned()],
+            lease: Duration::from_secs(30),
+            severity_map: BTreeMap::new(),
+            node: Node::default(),
+        };
+        Arc::new(Web::new(Arc::new(shared), settings, Box::new(|| Ok(()))))
+    }
+
+    /// Also those that somebody adds later: this walks the router's own list.
+    #[tokio::test]
+    async fn no_route_that_actuates_has_a_method_past_the_gate() {
+        let web = web();
+        let mut gated = 0;
+        for (path, _) in actuating(&web) {
+            assert!(actuates(path), "{path} would want the readers' password");
+            for method in [
+                Method::GET,
+                Method::HEAD,
+                Method::POST,
+                Method::PUT,
+                Method::PATCH,
+                Method::DELETE,
+                Method::OPTIONS,
+            ] {
+                let uri = path.replace("{gpu}", "0");
+                let request = Request::builder().method(&method).uri(uri);
+                let request = request.body(Body::empty()).unwrap();
+                let response = router(web.clone()).oneshot(request).await.unwrap();
+                let code = response.status().as_u16();
+                assert!(matches!(code, 401 | 405), "{method} {path}: {code}");
+                gated += u32::from(code == 401);
+            }
+        }
+        assert_eq!(gated, 8, "one method a path, else this test saw nothing");
+    }
+}
