@@ -183,7 +183,7 @@ const fn mhz(megahertz: u32) -> Megahertz {
 
 const GIB: u64 = 1 << 30;
 
-/// A100-PCIE-40GB. Minimum limit and thresholds as on the 80 GB PCIe card: no dump was found.
+/// A100-PCIE-40GB. Minimum limit and thresholds as on the 80 GB `PCIe` card: no dump was found.
 pub static A100_40GB: Profile = Profile {
     key: "a100-40gb",
     name: "NVIDIA A100-PCIE-40GB",

@@ -5,18 +5,19 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::Thread;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::device::{DriverError, Identity, Uuid, Xid};
-use crate::policy::{AppMode, Asked, Chain, ChainState, LeaseTable};
+use crate::device::{ClockRange, DriverError, Identity, Uuid, Xid};
+use crate::policy::{AppMode, Asked, Chain, ChainState, LeaseTable, Settings};
 use crate::units::Moment;
 
 use super::clock::Clock;
 use super::tick::Tick;
 
 /// Tells the applications on a GPU; must not block.
-pub type TellApps = Box<dyn Fn(&Identity, AppMode) + Send + Sync>;
+pub type TellApps = Box<dyn Fn(&Arc<Identity>, AppMode) + Send + Sync>;
 
 /// The state of one guard.
 pub struct Shared {
@@ -27,10 +28,35 @@ pub struct Shared {
     xids: Mutex<BTreeMap<Uuid, Vec<u64>>>,
     stations: RwLock<BTreeMap<Uuid, Arc<Station>>>,
     driver: Mutex<DriverStatus>,
+    live: RwLock<Arc<Live>>,
     tell_apps: TellApps,
     detached: AtomicBool,
     holdings: watch::Sender<usize>,
     stopping: AtomicBool,
+}
+
+/// What a reload can change under a running guard. Workers notice by the pointer.
+pub struct Live {
+    pub settings: Settings,
+    pub poll_interval: Duration,
+    /// Which GPUs are guarded. One that no longer is gets everything back first.
+    pub selects: Box<dyn Fn(&Identity) -> bool + Send + Sync>,
+    /// An operator's own SM lock, put back instead of a reset.
+    pub restore_clock: Option<ClockRange>,
+    pub keep_on_exit: bool,
+}
+
+/// An empty configuration.
+impl Default for Live {
+    fn default() -> Self {
+        Self {
+            settings: Settings::default(),
+            poll_interval: Duration::from_secs(1),
+            selects: Box::new(|_| true),
+            restore_clock: None,
+            keep_on_exit: false,
+        }
+    }
 }
 
 /// See [`Shared::holding`].
@@ -69,7 +95,7 @@ pub struct Inputs {
 }
 
 impl Shared {
-    pub fn new(clock: Clock, chain: Chain, tell_apps: TellApps) -> Self {
+    pub fn new(clock: Clock, chain: Chain, live: Live, tell_apps: TellApps) -> Self {
         Self {
             clock,
             leases: Mutex::default(),
@@ -78,11 +104,25 @@ impl Shared {
             xids: Mutex::default(),
             stations: RwLock::default(),
             driver: Mutex::default(),
+            live: RwLock::new(Arc::new(live)),
             tell_apps,
             detached: AtomicBool::new(false),
             holdings: watch::Sender::new(0),
             stopping: AtomicBool::new(false),
         }
+    }
+
+    pub fn live(&self) -> Arc<Live> {
+        self.live
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// New settings, in force from every GPU's next tick on.
+    pub fn reload(&self, live: Live) {
+        *self.live.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(live);
+        self.wake_all();
     }
 
     pub fn leases(&self) -> MutexGuard<'_, LeaseTable> {
@@ -112,6 +152,13 @@ impl Shared {
         stations.get(uuid).cloned()
     }
 
+    pub fn delist(&self, uuid: &Uuid) {
+        self.stations
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(uuid);
+    }
+
     pub fn enlist(&self, station: Arc<Station>) {
         let mut stations = self
             .stations
@@ -134,13 +181,13 @@ impl Shared {
     pub fn inputs(&self, uuid: &Uuid, wall: Moment) -> Inputs {
         Inputs {
             asked: self.leases().asked(wall, uuid),
-            paused_until: self.paused_until(uuid),
+            paused_until: self.paused_until(uuid, wall),
             fallback: self.chain().state(wall).is_fallback(),
             xids: lock(&self.xids).remove(uuid).unwrap_or_default(),
         }
     }
 
-    pub fn tell_apps(&self, identity: &Identity, mode: AppMode) {
+    pub fn tell_apps(&self, identity: &Arc<Identity>, mode: AppMode) {
         (self.tell_apps)(identity, mode);
     }
 
@@ -157,8 +204,7 @@ impl Shared {
         paused
     }
 
-    fn paused_until(&self, uuid: &Uuid) -> Option<Moment> {
-        let wall = self.clock.wall();
+    fn paused_until(&self, uuid: &Uuid, wall: Moment) -> Option<Moment> {
         let mut pauses = lock(&self.pauses);
         pauses.retain(|_, until| wall < *until);
         pauses.get(uuid).copied()

@@ -67,6 +67,15 @@ impl Policy {
         self.ladder.replace(Rungs::new(&self.settings, facts));
     }
 
+    /// Other settings were loaded. What is held stays held, by the new rules.
+    pub fn reconfigure(&mut self, settings: Settings, facts: &Facts, reading: &Reading) {
+        self.local.set_recovery_delay(settings.recovery_delay);
+        self.held.set_recovery_delay(settings.recovery_delay);
+        self.ledger.set_max_hold(settings.max_hold);
+        self.settings = settings;
+        self.recalibrate(facts, reading);
+    }
+
     /// A guard before this one left the GPU throttled: go on from there, and give back in steps.
     pub fn adopt(&mut self, now: Moment, limit: Option<Watts>) {
         self.held.hold(Level::Gradual);
@@ -108,6 +117,7 @@ impl Policy {
             heat,
             binds,
             asked: Level::None,
+            alone: Level::None,
             overheld: false,
             paused: seen.paused,
         };
@@ -117,14 +127,13 @@ impl Policy {
         let local = self.local.state().level();
         let (asked, overheld) = self.admit(seen, local);
         let before = self.held.state();
-        let mut state = self.held.step(
-            now,
-            &Situation {
-                asked,
-                overheld,
-                ..alone
-            },
-        );
+        let situation = Situation {
+            asked,
+            alone: local,
+            overheld,
+            ..alone
+        };
+        let mut state = self.held.step(now, &situation);
         let targets = self.targets(now, &mut state, before, asked, &heat, seen);
         let asks = Asks {
             local,
@@ -194,7 +203,9 @@ impl Policy {
         self.ledger
             .charge(seen.lease_clock, self.last.level > self.last.asks.local);
         let asked = seen.asked.level();
-        let overheld = asked > local && !self.ledger.permits(step);
+        // Also the tail of a lease, while its release is being waited for, is held time.
+        let above = asked.max(self.held.state().level()) > local;
+        let overheld = above && !self.ledger.permits(step);
         (if overheld { Level::None } else { asked }, overheld)
     }
 

@@ -7,7 +7,6 @@
 pub mod token_file;
 mod tokens;
 
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -22,23 +21,10 @@ use crate::units::Moment;
 use super::refusal::Refusal;
 use super::{Settings, Web};
 
+pub use super::listen::Peer;
+pub use super::tls::ClientCertificate;
 pub use token_file::TokenError;
 pub use tokens::Tokens;
-
-/// Who is at the other end of the connection: an extension of every request.
-#[derive(Clone, Debug)]
-pub struct Peer {
-    pub address: SocketAddr,
-    /// Presented and verified against the configured client CA.
-    pub certificate: Option<ClientCertificate>,
-}
-
-/// What is of interest in a verified client certificate.
-#[derive(Clone, Debug, Default)]
-pub struct ClientCertificate {
-    /// Subject alternative names, as text.
-    pub sans: Vec<String>,
-}
 
 /// Why a request doesn't actuate: the `reason` of `thermal_guard_hook_auth_failures_total`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -2,6 +2,9 @@
 //!
 //! | path | what | needs |
 //! |---|---|---|
+//! | `GET /` | live status page ([`page`]) | |
+//! | `GET /metrics` | for Prometheus ([`metrics`]) | |
+//! | `GET /api/v1/status`, `/api/v1/events` | the status board, once and as it changes ([`status`]) | |
 //! | `POST /hook` | Alertmanager's webhook | credential |
 //! | `POST /api/v1/leases` | a manual lease: `{"gpu": "0", "level": "gradual", "for": "10m"}` | credential |
 //! | `DELETE /api/v1/leases/{gpu}` | its end | credential |
@@ -11,17 +14,27 @@
 //! | `POST /-/reload` | read the configuration again | credential |
 //! | `GET /-/healthy`, `/-/ready` | alive; GPUs known and read | |
 //!
+//! Readers may be asked for the web config's password ([`gate`]); it opens nothing that actuates.
 //! A credential is a bearer token or an allowed client certificate, see [`auth`]. What needs one
 //! actuates; it all stands in [`actuating`], and only there, behind one gate.
 
 pub mod auth;
+pub mod basic_auth;
 mod body;
+pub mod exposition;
+pub mod gate;
 mod gpus;
 pub mod hook;
 mod lease;
+pub mod listen;
+pub mod metrics;
 pub mod node;
 mod operate;
+pub mod page;
 mod refusal;
+pub mod status;
+pub mod tls;
+pub mod webconfig;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -56,7 +69,7 @@ pub struct Web {
 
 /// The configured part; replaced as a whole by a reload.
 pub struct Settings {
-    pub tokens: Tokens,
+    pub tokens: Arc<Tokens>,
     /// Client certificates with one of these names may actuate.
     pub client_allowed_sans: Vec<String>,
     /// Time to live of a firing alert without renewal.
@@ -90,9 +103,10 @@ impl Web {
     }
 }
 
-/// Everything on one listener.
+/// What actuates, and health: alone on `--web.actuate.listen-address`, or else beside what only
+/// shows, which `serve` adds.
 pub fn router(web: Arc<Web>) -> Router {
-    let mut router = reading();
+    let mut router = Router::new();
     for (path, methods) in actuating(&web) {
         router = router.route(path, methods);
     }
@@ -102,18 +116,9 @@ pub fn router(web: Arc<Web>) -> Router {
 /// The listener of scrapers and people, where `--web.actuate.listen-address` names another one for
 /// what actuates: that is refused here, with or without a credential.
 pub fn reading_router(web: Arc<Web>) -> Router {
-    let mut router = reading();
+    let mut router = Router::new();
     for (path, _) in actuating(&web) {
         router = router.route(path, any(elsewhere));
-    }
-    finish(router, web)
-}
-
-/// The listener for what actuates, and nothing else but health.
-pub fn actuating_router(web: Arc<Web>) -> Router {
-    let mut router = Router::new();
-    for (path, methods) in actuating(&web) {
-        router = router.route(path, methods);
     }
     finish(router, web)
 }
@@ -127,11 +132,6 @@ pub fn actuates(path: &str) -> bool {
             path.strip_prefix(prefix)
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         })
-}
-
-/// What only shows: metrics, status, the page. Nothing here may change anything.
-fn reading() -> Router<Arc<Web>> {
-    Router::new()
 }
 
 /// What actuates, each behind the gate. A wrong method is answered 405 before the gate.
@@ -182,16 +182,21 @@ mod tests {
     use axum::http::{Method, Request};
     use tower::ServiceExt as _;
 
-    use crate::guard::Clock;
+    use crate::guard::{Clock, Live};
     use crate::policy::Chain;
     use crate::policy::chain::Expected;
     use crate::units::Moment;
 
     fn web() -> Arc<Web> {
         let chain = Chain::new(Expected::Auto, None, Moment::START);
-        let shared = Shared::new(Clock::start(1.0), chain, Box::new(|_, _| {}));
+        let shared = Shared::new(
+            Clock::start(1.0),
+            chain,
+            Live::default(),
+            Box::new(|_, _| {}),
+        );
         let settings = Settings {
-            tokens: Tokens::none(),
+            tokens: Arc::new(Tokens::none()),
             client_allowed_sans: vec!["alertmanager.example".to_owned()],
             lease: Duration::from_secs(30),
             severity_map: BTreeMap::new(),

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -141,7 +142,7 @@ async fn the_right_token_actuates_on_every_route() {
 async fn a_certificate_actuates_by_an_allowed_name_only() {
     let bench = Bench::with(|settings| {
         settings.client_allowed_sans = vec!["alertmanager.example".to_owned()];
-        settings.tokens = Tokens::none();
+        settings.tokens = Arc::new(Tokens::none());
     });
     for (sans, code) in [
         (None, 401),
@@ -262,7 +263,7 @@ fn a_bad_new_token_file_leaves_the_old_tokens_valid() {
 async fn the_first_start_makes_a_token_that_only_its_owner_can_read() {
     let directory = tempfile::tempdir().unwrap();
     let state = directory.path().join("state");
-    let bench = Bench::with(|settings| settings.tokens = Tokens::in_state_dir(&state));
+    let bench = Bench::with(|settings| settings.tokens = Arc::new(Tokens::in_state_dir(&state)));
     let file = state.join(token_file::FILE_NAME);
     let mode = fs::metadata(&file).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
@@ -284,7 +285,7 @@ async fn where_no_token_can_be_kept_nothing_actuates_and_the_answer_says_why() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("not-a-directory");
     fs::write(&file, "").unwrap();
-    let bench = Bench::with(|settings| settings.tokens = Tokens::in_state_dir(&file));
+    let bench = Bench::with(|settings| settings.tokens = Arc::new(Tokens::in_state_dir(&file)));
     let right = bearer(TOKEN);
     for (method, path, body) in actuating() {
         let request = request(method, &path, &[("authorization", &right)], &body);
@@ -303,7 +304,7 @@ async fn where_no_token_can_be_kept_nothing_actuates_and_the_answer_says_why() {
 async fn with_two_listeners_only_the_one_actuates() {
     let bench = Bench::new();
     let shows = web::reading_router(bench.web.clone());
-    let acts = web::actuating_router(bench.web.clone());
+    let acts = web::router(bench.web.clone());
     let right = bearer(TOKEN);
     for (method, path, body) in actuating() {
         assert!(web::actuates(&path), "{path}");

@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, Request, StatusCode, header};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use thermal_guard::device::{Identity, Uuid};
-use thermal_guard::guard::{Clock, Shared, Station};
+use thermal_guard::guard::{Clock, Live, Shared, Station};
 use thermal_guard::policy::chain::Expected;
 use thermal_guard::policy::lease::Holder;
 use thermal_guard::policy::{Asked, Chain, Lease, Level};
@@ -157,7 +157,7 @@ pub(crate) async fn send(app: &Router, request: Request<Body>) -> Answer {
 pub(crate) fn settings(tokens: Tokens) -> Settings {
     let listen: SocketAddr = "0.0.0.0:10835".parse().unwrap();
     Settings {
-        tokens,
+        tokens: Arc::new(tokens),
         client_allowed_sans: Vec::new(),
         lease: Duration::from_secs(30),
         severity_map: BTreeMap::new(),
@@ -167,7 +167,11 @@ pub(crate) fn settings(tokens: Tokens) -> Settings {
 
 pub(crate) fn shared() -> Shared {
     let chain = Chain::new(Expected::Auto, None, Moment::START);
-    Shared::new(Clock::start(1.0), chain, Box::new(|_, _| {}))
+    let live = Live {
+        poll_interval: Duration::from_millis(100),
+        ..Live::default()
+    };
+    Shared::new(Clock::start(1.0), chain, live, Box::new(|_, _| {}))
 }
 
 pub(crate) fn identity(uuid: &str, index: u32) -> Identity {

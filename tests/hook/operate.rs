@@ -10,7 +10,6 @@ use axum::http::{Request, header};
 use thermal_guard::device::profile;
 use thermal_guard::device::sim::{Card, Conditions, Rack};
 use thermal_guard::guard::{Guard, Plan, Shared};
-use thermal_guard::policy::Settings;
 use thermal_guard::units::Celsius;
 use thermal_guard::web::auth::Tokens;
 use thermal_guard::web::{self, Web};
@@ -43,13 +42,8 @@ impl House {
         let cards = (0..2).map(|index| Card::new(profile, index, world()));
         let plan = Plan {
             driver: Arc::new(Rack::new(cards.collect(), move || clock.now())),
-            settings: Settings::default(),
-            poll_interval: Duration::from_millis(100),
-            selects: Box::new(|_| true),
             state_dir: None,
             lock_dir: None,
-            restore_clock: None,
-            keep_on_exit: false,
         };
         let tokens = tempfile::tempdir().unwrap();
         let file = tokens.path().join("tokens");

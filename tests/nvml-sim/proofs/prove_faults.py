@@ -95,6 +95,14 @@ class Driver(Proof):
         simctl("driver-load")
         nvml.nvmlInit()
 
+    def test_an_upgrade_under_way(self):
+        nvml.nvmlShutdown()
+        simctl("driver-mismatch")
+        with self.refused(nvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH):
+            nvml.nvmlInit()
+        simctl("driver-load")
+        nvml.nvmlInit()
+
     def test_an_xid_reaches_who_waits(self):
         events = nvml.nvmlEventSetCreate()
         for gpu in self.gpus:

@@ -44,7 +44,8 @@ pub struct Bench {
     pub size: u32,
     /// Counts driver loads: a process that initialised under another one must do so again.
     pub generation: u64,
-    pub driver_loaded: u32,
+    /// A [`Driver`].
+    pub driver: u32,
     pub gpu_count: u32,
     pub driver_version: Text<32>,
     /// Simulated seconds per second.
@@ -66,6 +67,34 @@ pub struct Bench {
 pub struct XidEntry {
     pub gpu: u32,
     pub code: u32,
+}
+
+/// What the library finds where the driver should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Driver {
+    Missing = 0,
+    Loaded = 1,
+    /// Another version than the library: an upgrade is under way.
+    Mismatched = 2,
+}
+
+impl Driver {
+    pub const fn from_bits(bits: u32) -> Self {
+        match bits {
+            1 => Self::Loaded,
+            2 => Self::Mismatched,
+            _ => Self::Missing,
+        }
+    }
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Missing => "not loaded",
+            Self::Loaded => "loaded",
+            Self::Mismatched => "mismatched",
+        }
+    }
 }
 
 /// One card: its physics, its settings, what is wrong with it, and what was done to it.
@@ -192,6 +221,10 @@ impl Card {
 }
 
 impl Bench {
+    pub fn driver(&self) -> Driver {
+        Driver::from_bits(self.driver)
+    }
+
     /// The cards there are.
     pub fn cards(&self) -> &[Card] {
         &self.gpus[..(self.gpu_count as usize).min(MAX_GPUS)]

@@ -7,7 +7,9 @@ use thermal_guard::device::profile::Profile;
 use crate::clock;
 use crate::code::{Code, Outcome};
 use crate::fault::Fault;
-use crate::layout::{Bench, Card, Lock, MAGIC, MAX_GPUS, MAX_XIDS, Text, VERSION, XidEntry};
+use crate::layout::{
+    Bench, Card, Driver, Lock, MAGIC, MAX_GPUS, MAX_XIDS, Text, VERSION, XidEntry,
+};
 
 /// UUID of the card of that index, the same in every machine.
 pub fn uuid(index: usize) -> String {
@@ -29,7 +31,7 @@ pub fn machine(profiles: &[&Profile], inlet: f64, driver_version: &str) -> Optio
         version: VERSION,
         size: u32::try_from(size_of::<Bench>()).ok()?,
         generation: 1,
-        driver_loaded: 1,
+        driver: Driver::Loaded as u32,
         gpu_count: u32::try_from(profiles.len()).ok()?,
         driver_version: Text::new(driver_version),
         time_scale: 1.0,
@@ -44,7 +46,7 @@ pub fn machine(profiles: &[&Profile], inlet: f64, driver_version: &str) -> Optio
 
 /// The driver goes: settings and counters that live in it go with it.
 pub fn unload_driver(bench: &mut Bench) {
-    bench.driver_loaded = 0;
+    bench.driver = Driver::Missing as u32;
     for card in bench.cards_mut() {
         card.limit = card.profile().default_limit.milliwatts();
         card.sm_lock = Lock::NONE;
@@ -57,8 +59,14 @@ pub fn unload_driver(bench: &mut Bench) {
 
 /// A driver comes: whoever used the one before must initialise again.
 pub fn load_driver(bench: &mut Bench) {
-    bench.driver_loaded = 1;
+    bench.driver = Driver::Loaded as u32;
     bench.generation += 1;
+}
+
+/// A driver of another version than the library's comes, in the middle of an upgrade.
+pub fn mismatch_driver(bench: &mut Bench) {
+    unload_driver(bench);
+    bench.driver = Driver::Mismatched as u32;
 }
 
 /// Puts something wrong with the card, or nothing.

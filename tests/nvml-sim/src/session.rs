@@ -13,7 +13,7 @@ use crate::clock;
 use crate::code::{Code, Outcome};
 use crate::fault::{Fault, Feature};
 use crate::file::{self, Locked, StateFile};
-use crate::layout::{Bench, Card};
+use crate::layout::{Bench, Card, Driver};
 use crate::physics;
 
 /// How often a hanging call looks whether it still does.
@@ -60,18 +60,14 @@ fn session() -> MutexGuard<'static, Option<Session>> {
 pub fn start() -> Outcome {
     let mut session = session();
     if let Some(open) = session.as_mut() {
-        if open.file.lock().map_err(|_| Code::Unknown)?.driver_loaded == 0 {
-            return Err(Code::DriverNotLoaded);
-        }
+        usable(&*open.file.lock().map_err(|_| Code::Unknown)?)?;
         open.users += 1;
         return Ok(());
     }
     let file = StateFile::open(&file::path()).map_err(|error| cannot_open(&error))?;
     let generation = {
         let bench = file.lock().map_err(|_| Code::Unknown)?;
-        if bench.driver_loaded == 0 {
-            return Err(Code::DriverNotLoaded);
-        }
+        usable(&bench)?;
         bench.generation
     };
     *session = Some(Session {
@@ -80,6 +76,15 @@ pub fn start() -> Outcome {
         generation,
     });
     Ok(())
+}
+
+/// A driver is there to talk to.
+fn usable(bench: &Bench) -> Outcome {
+    match bench.driver() {
+        Driver::Missing => Err(Code::DriverNotLoaded),
+        Driver::Mismatched => Err(Code::LibRmVersionMismatch),
+        Driver::Loaded => Ok(()),
+    }
 }
 
 fn cannot_open(error: &io::Error) -> Code {
@@ -112,9 +117,8 @@ impl Session {
     /// The machine, if this session's driver is still the loaded one.
     fn bench(&self) -> Outcome<Locked<'_>> {
         let bench = self.file.lock().map_err(|_| Code::Unknown)?;
-        if bench.driver_loaded == 0 {
-            Err(Code::DriverNotLoaded)
-        } else if bench.generation == self.generation {
+        usable(&bench)?;
+        if bench.generation == self.generation {
             Ok(bench)
         } else {
             Err(Code::Uninitialized)

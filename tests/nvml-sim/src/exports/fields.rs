@@ -36,7 +36,7 @@ pub extern "C" fn nvmlDeviceGetFieldValues(
         for field in values {
             let id = field.fieldId;
             let outcome = with_card(device, Access::Read(feature(id)), |seen| value(&seen, id));
-            field.timestamp = i64::try_from(clock::since_boot().as_micros()).unwrap_or(i64::MAX);
+            field.timestamp = i64::try_from(clock::since_1970().as_micros()).unwrap_or(i64::MAX);
             field.latencyUsec = 1;
             match outcome {
                 Ok(value) => store(field, value),

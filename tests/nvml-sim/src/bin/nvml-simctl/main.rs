@@ -5,6 +5,7 @@ mod commands;
 mod show;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
@@ -104,6 +105,8 @@ enum Command {
     DriverUnload,
     /// Loads it.
     DriverLoad,
+    /// Replaces it by one of another version than the library's, as amid an upgrade.
+    DriverMismatch,
     /// The truth about the machine.
     Show {
         #[arg(long)]
@@ -119,7 +122,7 @@ struct Create {
     #[arg(long, default_value_t = 1.0)]
     time_scale: f64,
     /// Temperature of the air into the cards.
-    #[arg(long, default_value_t = 25.0)]
+    #[arg(long, default_value_t = 25.0, allow_negative_numbers = true)]
     inlet: f64,
     /// Driver version reported.
     #[arg(long, default_value = "580.95.05")]
@@ -129,12 +132,26 @@ struct Create {
     shared_air: f64,
 }
 
-fn main() -> anyhow::Result<()> {
-    let cli = Cli::parse();
+fn main() -> ExitCode {
+    match obey(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("nvml-simctl: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn obey(cli: Cli) -> anyhow::Result<()> {
     if let Command::Create(create) = &cli.command {
         return commands::create(&cli.state, create);
     }
-    let file = StateFile::open(&cli.state).with_context(|| cli.state.display().to_string())?;
+    let file = StateFile::open(&cli.state).with_context(|| {
+        format!(
+            "no machine at {} (nvml-simctl create makes one)",
+            cli.state.display()
+        )
+    })?;
     let mut bench = file.lock()?;
     physics::settle(&mut bench, clock::since_boot());
     run(&mut bench, cli.command)
@@ -177,6 +194,7 @@ fn run(bench: &mut Bench, command: Command) -> anyhow::Result<()> {
         }
         Command::DriverUnload => operate::unload_driver(bench),
         Command::DriverLoad => operate::load_driver(bench),
+        Command::DriverMismatch => operate::mismatch_driver(bench),
         Command::Show { json: true } => println!("{:#}", show::json(bench)),
         Command::Show { json: false } => print!("{}", show::text(bench)),
     }

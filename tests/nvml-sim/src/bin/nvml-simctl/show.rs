@@ -11,7 +11,7 @@ use thermal_guard::device::plant::{self, Flow};
 pub(crate) fn json(bench: &Bench) -> Value {
     json!({
         "driver_version": bench.driver_version.as_str(),
-        "driver_loaded": bench.driver_loaded != 0,
+        "driver": bench.driver().name(),
         "generation": bench.generation,
         "time_scale": bench.time_scale,
         "elapsed_seconds": bench.elapsed,
@@ -87,14 +87,12 @@ fn event_names(flow: Flow) -> Vec<&'static str> {
 }
 
 pub(crate) fn text(bench: &Bench) -> String {
-    let driver = if bench.driver_loaded == 0 {
-        "not loaded"
-    } else {
-        bench.driver_version.as_str()
-    };
     let mut text = format!(
-        "driver {driver}, {:.1} s simulated, time scale {}\n",
-        bench.elapsed, bench.time_scale
+        "driver {} {}, {:.1} s simulated, time scale {}\n",
+        bench.driver_version.as_str(),
+        bench.driver().name(),
+        bench.elapsed,
+        bench.time_scale
     );
     for (index, card) in bench.cards().iter().enumerate() {
         let (state, flow) = (&card.state, flow(card));

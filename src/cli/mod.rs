@@ -1,0 +1,194 @@
+//! The command line. One file per command; flags in the manner of the Prometheus family, accepted
+//! after any subcommand. Exit codes are part of the interface: see each command.
+
+mod log;
+mod serve;
+mod showcase;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Bad configuration, as in sysexits.h.
+const EXIT_CONFIG: u8 = 78;
+
+/// Prometheus exporter and alert-webhook actuator that keeps NVIDIA GPUs under their temperature
+/// limits without killing what runs on them.
+#[derive(Debug, Parser)]
+#[command(name = "thermal-guard", version, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(flatten)]
+    flags: Flags,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the guard: exporter, hook, control loop and status page.
+    Serve,
+}
+
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Options")]
+struct Flags {
+    /// Configuration file (YAML). Without one, every setting is at its default.
+    #[arg(long = "config.file", global = true, value_name = "PATH")]
+    config_file: Option<PathBuf>,
+
+    /// Address to listen on; repeatable. `:10835` is every interface.
+    #[arg(
+        long = "web.listen-address",
+        global = true,
+        value_name = "ADDRESS",
+        default_value = ":10835"
+    )]
+    listen_address: Vec<String>,
+
+    /// Everything that actuates answers only here.
+    #[arg(
+        long = "web.actuate.listen-address",
+        global = true,
+        value_name = "ADDRESS"
+    )]
+    actuate_listen_address: Vec<String>,
+
+    /// TLS, client certificates and basic auth, in exporter-toolkit's format.
+    #[arg(long = "web.config.file", global = true, value_name = "PATH")]
+    web_config_file: Option<PathBuf>,
+
+    /// Path of the metrics.
+    #[arg(
+        long = "web.telemetry-path",
+        global = true,
+        value_name = "PATH",
+        default_value = "/metrics"
+    )]
+    telemetry_path: String,
+
+    /// Least severity that is logged.
+    #[arg(long = "log.level", global = true, value_enum, default_value = "info")]
+    log_level: LogLevel,
+
+    /// Form of the log lines.
+    #[arg(
+        long = "log.format",
+        global = true,
+        value_enum,
+        default_value = "logfmt"
+    )]
+    log_format: LogFormat,
+
+    /// Act on decisions, or only compute and export them. Overrides the configuration.
+    #[arg(long = "mode", global = true, value_enum)]
+    mode: Option<ModeFlag>,
+
+    /// The same as --mode=observe.
+    #[arg(long = "dry-run", global = true, conflicts_with = "mode")]
+    dry_run: bool,
+
+    /// Simulated GPUs in process: the whole service on a machine without a GPU.
+    #[arg(long = "simulate", global = true)]
+    simulate: bool,
+
+    /// NVML library to load instead of libnvidia-ml.so.1.
+    #[arg(
+        long = "nvml.library",
+        global = true,
+        value_name = "PATH",
+        env = "THERMAL_GUARD_NVML_LIBRARY"
+    )]
+    nvml_library: Option<PathBuf>,
+
+    /// Journal, hook token, event log [default: /var/lib/thermal-guard; simulated: a private
+    /// directory under the temporary one].
+    #[arg(long = "state.dir", global = true, value_name = "PATH")]
+    state_dir: Option<PathBuf>,
+
+    /// One lock per GPU: two guards never hold the same.
+    #[arg(
+        long = "lock.dir",
+        global = true,
+        value_name = "PATH",
+        default_value = "/run/thermal-guard"
+    )]
+    lock_dir: PathBuf,
+
+    /// The running guard, for the commands that talk to one.
+    #[arg(
+        long = "url",
+        global = true,
+        value_name = "URL",
+        default_value = "http://127.0.0.1:10835"
+    )]
+    url: String,
+
+    /// Token for the commands that actuate [default: <state.dir>/hook-token].
+    #[arg(long = "token-file", global = true, value_name = "PATH")]
+    token_file: Option<PathBuf>,
+
+    /// Certificate authority of the running guard's certificate.
+    #[arg(long = "ca-file", global = true, value_name = "PATH")]
+    ca_file: Option<PathBuf>,
+
+    /// Sampling and policy durations run this many times faster than the wall clock.
+    #[arg(
+        long = "debug.time-scale",
+        global = true,
+        hide = true,
+        default_value = "1",
+        value_parser = time_scale
+    )]
+    time_scale: f64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum LogLevel {
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    Logfmt,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum ModeFlag {
+    Enforce,
+    Observe,
+}
+
+impl Flags {
+    fn state_dir(&self) -> PathBuf {
+        match (&self.state_dir, self.simulate) {
+            (Some(dir), _) => dir.clone(),
+            (None, false) => PathBuf::from("/var/lib/thermal-guard"),
+            (None, true) => showcase::state_dir(),
+        }
+    }
+
+    fn token_file(&self) -> PathBuf {
+        self.token_file
+            .clone()
+            .unwrap_or_else(|| self.state_dir().join("hook-token"))
+    }
+}
+
+fn time_scale(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(scale) if (0.1..=1000.0).contains(&scale) => Ok(scale),
+        _ => Err("a number from 0.1 to 1000".to_owned()),
+    }
+}
+
+/// Runs one command and tells the shell how it went.
+pub fn run(cli: Cli) -> ExitCode {
+    match cli.command {
+        Command::Serve => serve::run(&cli.flags),
+    }
+}

@@ -1,0 +1,192 @@
+//! Applications that can slow themselves down, and how to tell them.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::gpus::GpuSelection;
+use super::section::Section;
+use super::value::{Wrong, choice, host_part, path, url, word};
+
+/// Where the mode goes in an app's URL.
+pub const MODE_PLACEHOLDER: &str = "{mode}";
+
+/// One application. Has an environment file, an HTTP interface, or both.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppConfig {
+    /// Unique: the journal and the metrics know the app by it.
+    pub name: String,
+    /// The GPUs it runs on.
+    pub gpus: GpuSelection,
+    pub env_file: Option<EnvFileConfig>,
+    pub http: Option<HttpConfig>,
+}
+
+/// One variable in a file that the app reads again and again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnvFileConfig {
+    pub path: PathBuf,
+    pub key: String,
+    pub normal: String,
+    pub gradual: String,
+    pub emergency: String,
+}
+
+/// A request that tells the app its mode.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpConfig {
+    /// With [`MODE_PLACEHOLDER`], or the mode goes into the body.
+    pub url: String,
+    pub method: Method,
+    pub modes: Modes,
+    /// Asked by `check`, never by the control loop.
+    pub health_url: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Method {
+    Get,
+    #[default]
+    Post,
+    Put,
+}
+
+/// What the app calls its modes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Modes {
+    pub normal: String,
+    pub gradual: String,
+    pub emergency: String,
+}
+
+/// All apps; names must be unique.
+pub(crate) fn read_apps(root: &mut Section<'_>, dir: &Path) -> Vec<AppConfig> {
+    let read = root.sections("apps", |app| read_app(app, dir));
+    let mut apps: Vec<AppConfig> = Vec::with_capacity(read.len());
+    for (n, app) in read.into_iter().enumerate() {
+        let Some(app) = app else { continue };
+        if apps.iter().any(|earlier| earlier.name == app.name) {
+            let problem = format!("{:?} is the name of an earlier app", app.name);
+            root.wrong(
+                &format!("apps[{n}].name"),
+                Wrong::new(problem, "unique names"),
+            );
+        }
+        apps.push(app);
+    }
+    apps
+}
+
+/// `None`: something is missing, and reported.
+fn read_app(app: &mut Section<'_>, dir: &Path) -> Option<AppConfig> {
+    let name = app.required("name", name);
+    let gpus = app.take("gpus", GpuSelection::parse).unwrap_or_default();
+    let told = app.has("env_file") || app.has("http");
+    if !told {
+        app.wrong(
+            "env_file",
+            Wrong::new("is missing, and so is http", "at least one of them"),
+        );
+    }
+    let env_file = app.optional("env_file", |section| read_env_file(section, dir));
+    let http = app.optional("http", read_http);
+    Some(AppConfig {
+        name: name?,
+        gpus,
+        env_file: env_file.flatten(),
+        http: http.flatten(),
+    })
+}
+
+fn read_env_file(section: &mut Section<'_>, dir: &Path) -> Option<EnvFileConfig> {
+    let path = section.required("path", path(dir));
+    let key = section.required("key", env_key);
+    let normal = section.required("normal", env_value);
+    let gradual = section.required("gradual", env_value);
+    let emergency = section.take("emergency", env_value);
+    let emergency = emergency.or_else(|| gradual.clone());
+    Some(EnvFileConfig {
+        path: path?,
+        key: key?,
+        normal: normal?,
+        gradual: gradual?,
+        emergency: emergency?,
+    })
+}
+
+fn read_http(section: &mut Section<'_>) -> Option<HttpConfig> {
+    let url = section.required("url", url_with_mode);
+    let methods = [
+        ("GET", Method::Get),
+        ("POST", Method::Post),
+        ("PUT", Method::Put),
+    ];
+    let method = section.take("method", choice(&methods)).unwrap_or_default();
+    let modes = section.section("modes", |modes| Modes {
+        normal: mode(modes, "normal"),
+        gradual: mode(modes, "gradual"),
+        emergency: mode(modes, "emergency"),
+    });
+    let health_url = section.nullable("health_url", super::value::url);
+    let url = url?;
+    if method == Method::Get && !url.contains(MODE_PLACEHOLDER) {
+        let problem = "has no {mode}, and a GET has no body to say it in";
+        section.wrong("url", Wrong::new(problem, "a URL with {mode}, or POST"));
+    }
+    Some(HttpConfig {
+        url,
+        method,
+        modes,
+        health_url,
+    })
+}
+
+/// A mode is called what the guard calls it, unless the app has its own word.
+fn mode(section: &mut Section<'_>, key: &'static str) -> String {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    let parse = word(64, allowed, "A-Z a-z 0-9 _ -");
+    section.take(key, parse).unwrap_or_else(|| key.to_owned())
+}
+
+fn name(value: &Value) -> Result<String, Wrong> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    word(64, allowed, "A-Z a-z 0-9 _ - .")(value)
+}
+
+fn env_key(value: &Value) -> Result<String, Wrong> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let accepted = "A-Z a-z 0-9 _";
+    let key = word(128, allowed, accepted)(value)?;
+    if key.starts_with(|c: char| c.is_ascii_digit()) {
+        return Err(Wrong::of(value, format!("{accepted}, no digit first")));
+    }
+    Ok(key)
+}
+
+/// What shells, systemd, Docker and dotenv libraries all read alike, quoted or not.
+fn env_value(value: &Value) -> Result<String, Wrong> {
+    let accepted =
+        "a whole number, or at most 256 characters without quotes, $, \\, ` and newlines";
+    let plain = |c: char| !c.is_control() && !matches!(c, '"' | '\'' | '$' | '\\' | '`');
+    match value {
+        Value::Number(number) if number.is_i64() || number.is_u64() => Ok(number.to_string()),
+        Value::String(text) if text.len() <= 256 && text.chars().all(plain) => Ok(text.clone()),
+        Value::Bool(_) | Value::Number(_) => Err(Wrong::new(
+            format!("{} and not in quotes", super::value::describe(value)),
+            accepted,
+        )),
+        other => Err(Wrong::of(other, accepted)),
+    }
+}
+
+/// The placeholder may stand in the path or the query, not in the host.
+fn url_with_mode(value: &Value) -> Result<String, Wrong> {
+    let Some(text) = value.as_str() else {
+        return url(value);
+    };
+    url(&Value::from(text.replace(MODE_PLACEHOLDER, "mode")))?;
+    if host_part(text).contains(['{', '}']) {
+        return Err(Wrong::of(value, "{mode} only in the path or the query"));
+    }
+    Ok(text.to_owned())
+}

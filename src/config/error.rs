@@ -1,0 +1,69 @@
+//! What is wrong with a configuration file, said so that the next edit can be the last.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// One mistake: where, what, and what would be right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// Full path of the key, such as `apps[0].http.url`; empty for the file as a whole.
+    pub path: String,
+    pub problem: String,
+    /// The values or the range that would be accepted.
+    pub accepted: Option<String>,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.path.is_empty() {
+            write!(f, "{}: ", self.path)?;
+        }
+        f.write_str(&self.problem)?;
+        match &self.accepted {
+            Some(accepted) => write!(f, "; accepted: {accepted}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// All mistakes of one file. Never empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigErrors(pub Vec<ConfigError>);
+
+impl ConfigErrors {
+    /// A mistake that kept everything else from being looked at.
+    pub(crate) fn whole(problem: impl Into<String>) -> Self {
+        Self(vec![ConfigError {
+            path: String::new(),
+            problem: problem.into(),
+            accepted: None,
+        }])
+    }
+}
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, error) in self.0.iter().enumerate() {
+            if n > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{error}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConfigErrors {}
+
+/// Why a configuration file can't be used.
+#[derive(Debug, Error)]
+pub enum LoadError {
+    #[error("{}: {source}", path.display())]
+    Unreadable { path: PathBuf, source: io::Error },
+    /// One line per mistake.
+    #[error("{} is not valid:\n{errors}", path.display())]
+    Invalid { path: PathBuf, errors: ConfigErrors },
+}

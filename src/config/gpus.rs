@@ -1,0 +1,122 @@
+//! Which GPUs a configuration means: by UUID, by PCI bus id or by NVML index.
+
+use serde_json::Value;
+
+use crate::device::Identity;
+
+use super::value::{Wrong, integer, list};
+
+const ACCEPTED: &str =
+    "all, or a list of UUIDs (GPU-...), PCI bus ids (00000000:65:00.0) or indexes";
+
+/// More GPUs than any one node has.
+const MAX_INDEX: u32 = 1023;
+
+/// A choice of GPUs.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub enum GpuSelection {
+    #[default]
+    All,
+    /// Never empty.
+    Listed(Vec<GpuRef>),
+}
+
+impl GpuSelection {
+    pub fn matches(&self, gpu: &Identity) -> bool {
+        match self {
+            Self::All => true,
+            Self::Listed(refs) => refs.iter().any(|wanted| wanted.matches(gpu)),
+        }
+    }
+
+    pub(crate) fn parse(value: &Value) -> Result<Self, Wrong> {
+        if value.as_str() == Some("all") {
+            return Ok(Self::All);
+        }
+        let refs = list(GpuRef::parse)(value).map_err(|wrong| Wrong {
+            accepted: ACCEPTED.to_owned(),
+            ..wrong
+        })?;
+        let twice = refs
+            .iter()
+            .enumerate()
+            .find(|(n, gpu)| refs[..*n].contains(gpu));
+        match twice {
+            Some((_, gpu)) => Err(Wrong::new(format!("{gpu:?} is listed twice"), "")),
+            None => Ok(Self::Listed(refs)),
+        }
+    }
+}
+
+/// One GPU, as an operator names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GpuRef {
+    /// Compared without regard to case.
+    Uuid(String),
+    Pci(PciAddress),
+    Index(u32),
+}
+
+impl GpuRef {
+    pub fn matches(&self, gpu: &Identity) -> bool {
+        match self {
+            Self::Uuid(uuid) => gpu.uuid.as_str().eq_ignore_ascii_case(uuid),
+            Self::Pci(address) => PciAddress::parse(&gpu.pci_bus_id) == Some(*address),
+            Self::Index(index) => gpu.index == *index,
+        }
+    }
+
+    fn parse(value: &Value) -> Result<Self, Wrong> {
+        let Some(text) = value.as_str() else {
+            return integer(0..=MAX_INDEX)(value).map(Self::Index);
+        };
+        let index = || text.parse().ok().filter(|index| *index <= MAX_INDEX);
+        let uuid = || is_uuid(text).then(|| Self::Uuid(text.to_ascii_lowercase()));
+        index()
+            .map(Self::Index)
+            .or_else(uuid)
+            .or_else(|| PciAddress::parse(text).map(Self::Pci))
+            .ok_or_else(|| Wrong::new(format!("has {text:?}, which names no GPU"), ACCEPTED))
+    }
+}
+
+/// `GPU-` and something; a MIG instance has no temperature and no power limit of its own.
+fn is_uuid(text: &str) -> bool {
+    let (prefix, rest) = text.split_at_checked(4).unwrap_or_default();
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    prefix.eq_ignore_ascii_case("GPU-") && (1..=64).contains(&rest.len()) && rest.chars().all(plain)
+}
+
+/// A PCI bus id, comparable however it was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PciAddress {
+    domain: u32,
+    bus: u8,
+    device: u8,
+    function: u8,
+}
+
+impl PciAddress {
+    /// `65:00.0`, `0000:65:00.0` (lspci) or `00000000:65:00.0` (NVML). Without a domain it is
+    /// domain 0, as lspci means it; without a function it is function 0.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (rest, function) = text.split_once('.').unwrap_or((text, "0"));
+        let mut parts = rest.rsplitn(3, ':');
+        let device = hex(parts.next()?, 2)?;
+        let bus = hex(parts.next()?, 2)?;
+        let domain = parts.next().map_or(Some(0), |domain| hex(domain, 8))?;
+        Some(Self {
+            domain,
+            bus: u8::try_from(bus).ok()?,
+            device: u8::try_from(device).ok().filter(|device| *device < 32)?,
+            function: u8::try_from(hex(function, 1)?).ok().filter(|n| *n < 8)?,
+        })
+    }
+}
+
+fn hex(text: &str, most: usize) -> Option<u32> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    (digits && (1..=most).contains(&text.len()))
+        .then(|| u32::from_str_radix(text, 16).ok())
+        .flatten()
+}

@@ -1,0 +1,212 @@
+//! The keys of the configuration file, what each accepts, and what they must be to each other.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::device::{ClockRange, Facts};
+use crate::policy::chain::Expected;
+use crate::policy::zone::TripTable;
+use crate::policy::{Level, TripOverrides, Trips};
+use crate::units::{Celsius, Megahertz, Ratio};
+
+use super::app::read_apps;
+use super::section::Section;
+use super::value::{
+    Wrong, boolean, celsius, choice, duration, fraction, integer, list, or_auto, path, text, url,
+};
+use super::{
+    Actuators, AlertmanagerConfig, Config, GpuSelection, HookConfig, Mode, OnExit, PolicyConfig,
+    PolicyName,
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// From a lukewarm idle card, for a rehearsal, to what the firmware stops at in any case.
+const TRIP_RANGE: std::ops::RangeInclusive<f64> = 20.0..=110.0;
+
+pub(super) fn config(root: &mut Section<'_>, dir: &Path) -> Config {
+    let default = Config::default();
+    let modes = [("enforce", Mode::Enforce), ("observe", Mode::Observe)];
+    let exits = [("restore", OnExit::Restore), ("keep", OnExit::Keep)];
+    let intervals = Duration::from_millis(100)..=10 * SECOND;
+    Config {
+        mode: root.take("mode", choice(&modes)).unwrap_or_default(),
+        gpus: root.take("gpus", GpuSelection::parse).unwrap_or_default(),
+        poll_interval: root
+            .take("poll_interval", duration(intervals))
+            .unwrap_or(default.poll_interval),
+        thresholds: thresholds(root),
+        policy: root.section("policy", |section| policy(section, default.policy)),
+        actuators: root.section("actuators", |section| actuators(section, default.actuators)),
+        apps: read_apps(root, dir),
+        hook: root.section("hook", |section| hook(section, &default.hook, dir)),
+        alertmanager: root.section("alertmanager", alertmanager),
+        on_exit: root.take("on_exit", choice(&exits)).unwrap_or_default(),
+    }
+}
+
+/// `thresholds: auto`, or each by itself.
+fn thresholds(root: &mut Section<'_>) -> TripOverrides {
+    if root.is_word("thresholds", "auto") {
+        root.take("thresholds", |_| Ok(()));
+        return TripOverrides::default();
+    }
+    root.section("thresholds", |section| {
+        let mut trip = |key| {
+            let parse = or_auto(celsius(TRIP_RANGE));
+            section.take(key, parse).flatten()
+        };
+        let trips = TripOverrides {
+            alert: trip("alert"),
+            critical: trip("critical"),
+            safe: trip("safe"),
+        };
+        check_order(section, &trips);
+        trips
+    })
+}
+
+/// Compares what is known: with a critical all three are (the others follow from it unless given),
+/// without one only what was given, as the rest is the card's.
+fn check_order(section: &Section<'_>, given: &TripOverrides) {
+    let all = TripTable::resolve(given, &Facts::default(), false, false).core;
+    let comparable = |a: Option<Celsius>, b: Option<Celsius>| {
+        given.critical.is_some() || (a.is_some() && b.is_some())
+    };
+    let Trips {
+        alert,
+        critical,
+        safe,
+    } = all;
+    let source = |given: Option<Celsius>| {
+        if given.is_some() {
+            ""
+        } else {
+            " (from critical)"
+        }
+    };
+    if comparable(given.alert, given.critical) && alert >= critical {
+        let problem = format!("{alert} is not under critical, {critical}");
+        section.wrong("alert", Wrong::new(problem, "safe < alert < critical"));
+    }
+    if comparable(given.safe, given.alert) && safe >= alert {
+        let problem = format!(
+            "{safe}{} is not under alert, {alert}{}",
+            source(given.safe),
+            source(given.alert)
+        );
+        section.wrong("safe", Wrong::new(problem, "safe < alert < critical"));
+    }
+}
+
+fn policy(section: &mut Section<'_>, default: PolicyConfig) -> PolicyConfig {
+    let names = [
+        ("governor", PolicyName::Governor),
+        ("ladder", PolicyName::Ladder),
+    ];
+    PolicyConfig {
+        name: section.take("name", choice(&names)).unwrap_or_default(),
+        recovery_delay: section
+            .take("recovery_delay", duration(Duration::ZERO..=HOUR))
+            .unwrap_or(default.recovery_delay),
+    }
+}
+
+fn actuators(section: &mut Section<'_>, default: Actuators) -> Actuators {
+    let mut actuators = default;
+    section.section("power_limit", |power| {
+        actuators.power_limit = enabled(power, default.power_limit);
+        let floor = power.take("gradual_floor", fraction);
+        let ceiling = power.take("lease_ceiling", fraction);
+        actuators.gradual_floor = floor.unwrap_or(default.gradual_floor);
+        actuators.lease_ceiling = ceiling.unwrap_or(default.lease_ceiling);
+        check_floor(power, actuators.gradual_floor, actuators.lease_ceiling);
+    });
+    section.section("gpu_clock", |clock| {
+        actuators.gpu_clock = enabled(clock, default.gpu_clock);
+        actuators.gpu_clock_restore = clock.nullable("restore", clock_range);
+    });
+    section.section("memory_clock", |clock| {
+        actuators.memory_clock = enabled(clock, default.memory_clock);
+    });
+    actuators
+}
+
+fn enabled(section: &mut Section<'_>, default: bool) -> bool {
+    section.take("enabled", boolean).unwrap_or(default)
+}
+
+fn check_floor(section: &Section<'_>, floor: Ratio, ceiling: Ratio) {
+    if floor >= ceiling {
+        let (floor, ceiling) = (floor.value(), ceiling.value());
+        let problem = format!("{floor} is not under lease_ceiling, {ceiling}");
+        let accepted = "gradual_floor < lease_ceiling";
+        section.wrong("gradual_floor", Wrong::new(problem, accepted));
+    }
+}
+
+fn clock_range(value: &Value) -> Result<ClockRange, Wrong> {
+    let accepted = "[min, max] in MHz, min at most max, 1 to 10000";
+    let clocks = list(integer(1..=10_000))(value).map_err(|wrong| Wrong {
+        accepted: accepted.to_owned(),
+        ..wrong
+    })?;
+    match clocks[..] {
+        [min, max] if min <= max => Ok(ClockRange {
+            min: Megahertz::new(min),
+            max: Megahertz::new(max),
+        }),
+        _ => Err(Wrong::new(format!("is {value}"), accepted)),
+    }
+}
+
+fn hook(section: &mut Section<'_>, default: &HookConfig, dir: &Path) -> HookConfig {
+    let levels = [
+        ("gradual", Level::Gradual),
+        ("emergency", Level::Emergency),
+        ("none", Level::None),
+    ];
+    HookConfig {
+        bearer_token_file: section.nullable("bearer_token_file", path(dir)),
+        client_allowed_sans: section
+            .nullable("client_allowed_sans", list_or_none)
+            .unwrap_or_default(),
+        lease: section
+            .take("lease", duration(SECOND..=15 * MINUTE))
+            .unwrap_or(default.lease),
+        max_hold: section
+            .take("max_hold", duration(Duration::ZERO..=HOUR))
+            .unwrap_or(default.max_hold),
+        severity_map: section.entries("severity_map", |_, level| choice(&levels)(level)),
+    }
+}
+
+/// As for a list; an empty one is as good as none.
+fn list_or_none(value: &Value) -> Result<Vec<String>, Wrong> {
+    match value {
+        Value::Array(items) if items.is_empty() => Ok(Vec::new()),
+        other => list(text)(other),
+    }
+}
+
+fn alertmanager(section: &mut Section<'_>) -> AlertmanagerConfig {
+    let expected = [
+        ("auto", Expected::Auto),
+        ("true", Expected::Yes),
+        ("false", Expected::No),
+    ];
+    let timeouts = 2 * SECOND..=10 * MINUTE;
+    AlertmanagerConfig {
+        expected: section
+            .take("expected", choice(&expected))
+            .unwrap_or_default(),
+        heartbeat_timeout: section
+            .take("heartbeat_timeout", or_auto(duration(timeouts)))
+            .flatten(),
+        url: section.nullable("url", url),
+    }
+}

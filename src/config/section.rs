@@ -1,0 +1,249 @@
+//! Reads one mapping of a configuration file key by key. Mistakes are collected, not returned, so
+//! that one look at a file finds all of them; what is left at the end is a key nobody knows.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::error::{ConfigError, ConfigErrors};
+use super::value::Wrong;
+
+/// A mapping being read.
+pub(crate) struct Section<'a> {
+    path: String,
+    map: Map<String, Value>,
+    known: Vec<&'static str>,
+    taken: Vec<&'static str>,
+    errors: &'a RefCell<Vec<ConfigError>>,
+}
+
+/// Reads a whole file: `read` takes what it knows from the top-level section.
+pub(crate) fn read_all<T>(
+    map: Map<String, Value>,
+    read: impl FnOnce(&mut Section<'_>) -> T,
+) -> Result<T, ConfigErrors> {
+    let errors = RefCell::default();
+    let value = Section::read(String::new(), map, &errors, read);
+    let errors = errors.into_inner();
+    if errors.is_empty() {
+        Ok(value)
+    } else {
+        Err(ConfigErrors(errors))
+    }
+}
+
+impl<'a> Section<'a> {
+    /// The value of `key`; `None` if it isn't there or is wrong.
+    pub(crate) fn take<T>(
+        &mut self,
+        key: &'static str,
+        parse: impl FnOnce(&Value) -> Result<T, Wrong>,
+    ) -> Option<T> {
+        let value = self.remove(key)?;
+        parse(&value).map_err(|wrong| self.wrong(key, wrong)).ok()
+    }
+
+    /// As [`Section::take`], for a key whose `null` means as much as its absence.
+    pub(crate) fn nullable<T>(
+        &mut self,
+        key: &'static str,
+        parse: impl FnOnce(&Value) -> Result<T, Wrong>,
+    ) -> Option<T> {
+        if self.map.get(key).is_some_and(Value::is_null) {
+            self.map.remove(key);
+        }
+        self.take(key, parse)
+    }
+
+    /// As [`Section::take`], for a key without which the section makes no sense.
+    pub(crate) fn required<T>(
+        &mut self,
+        key: &'static str,
+        parse: impl FnOnce(&Value) -> Result<T, Wrong>,
+    ) -> Option<T> {
+        if self.map.contains_key(key) {
+            return self.take(key, parse);
+        }
+        self.known.push(key);
+        self.wrong(key, Wrong::new("is missing", ""));
+        None
+    }
+
+    /// A subsection of which every key has a default: absent or empty is all defaults.
+    pub(crate) fn section<T>(
+        &mut self,
+        key: &'static str,
+        read: impl FnOnce(&mut Section<'_>) -> T,
+    ) -> T {
+        let map = self.mapping(key).unwrap_or_default();
+        Section::read(self.path_of(key), map, self.errors, read)
+    }
+
+    /// A subsection that may be left out as a whole.
+    pub(crate) fn optional<T>(
+        &mut self,
+        key: &'static str,
+        read: impl FnOnce(&mut Section<'_>) -> T,
+    ) -> Option<T> {
+        let map = self.mapping(key)?;
+        Some(Section::read(self.path_of(key), map, self.errors, read))
+    }
+
+    /// A list of subsections.
+    pub(crate) fn sections<T>(
+        &mut self,
+        key: &'static str,
+        read: impl Fn(&mut Section<'_>) -> T,
+    ) -> Vec<T> {
+        let items = match self.remove(key) {
+            None | Some(Value::Null) => return Vec::new(),
+            Some(Value::Array(items)) => items,
+            Some(other) => {
+                self.wrong(key, Wrong::of(&other, "a list of mappings"));
+                return Vec::new();
+            }
+        };
+        let mut read_items = Vec::with_capacity(items.len());
+        for (n, item) in items.into_iter().enumerate() {
+            let path = format!("{}[{n}]", self.path_of(key));
+            match item {
+                Value::Object(map) => {
+                    read_items.push(Section::read(path, map, self.errors, &read));
+                }
+                other => self.push(path, Wrong::of(&other, "a mapping")),
+            }
+        }
+        read_items
+    }
+
+    /// A mapping whose keys are the operator's own names.
+    pub(crate) fn entries<T>(
+        &mut self,
+        key: &'static str,
+        parse: impl Fn(&str, &Value) -> Result<T, Wrong>,
+    ) -> BTreeMap<String, T> {
+        let path = self.path_of(key);
+        let mut entries = BTreeMap::new();
+        for (name, value) in self.mapping(key).unwrap_or_default() {
+            match parse(&name, &value) {
+                Ok(value) => {
+                    entries.insert(name, value);
+                }
+                Err(wrong) => self.push(format!("{path}.{}", name.escape_debug()), wrong),
+            }
+        }
+        entries
+    }
+
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.map.get(key).is_some_and(|value| !value.is_null())
+    }
+
+    /// Whether nothing is in it that wasn't taken.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.map.is_empty()
+    }
+
+    /// Whether `key` had a value in the file, and it was taken.
+    pub(crate) fn took(&self, key: &str) -> bool {
+        self.taken.contains(&key)
+    }
+
+    /// Whether `key` is just that word, where otherwise a mapping is meant.
+    pub(crate) fn is_word(&self, key: &str, word: &str) -> bool {
+        self.map.get(key).and_then(Value::as_str) == Some(word)
+    }
+
+    /// A mistake that shows only when several keys are seen together.
+    pub(crate) fn wrong(&self, key: &str, wrong: Wrong) {
+        self.push(self.path_of(key), wrong);
+    }
+
+    fn read<T>(
+        path: String,
+        map: Map<String, Value>,
+        errors: &'a RefCell<Vec<ConfigError>>,
+        read: impl FnOnce(&mut Section<'_>) -> T,
+    ) -> T {
+        let mut section = Section {
+            path,
+            map,
+            known: Vec::new(),
+            taken: Vec::new(),
+            errors,
+        };
+        let value = read(&mut section);
+        section.refuse_the_rest();
+        value
+    }
+
+    fn mapping(&mut self, key: &'static str) -> Option<Map<String, Value>> {
+        match self.remove(key)? {
+            Value::Null => None,
+            Value::Object(map) => Some(map),
+            other => {
+                self.wrong(key, Wrong::of(&other, "a mapping"));
+                None
+            }
+        }
+    }
+
+    fn remove(&mut self, key: &'static str) -> Option<Value> {
+        self.known.push(key);
+        let value = self.map.remove(key)?;
+        self.taken.push(key);
+        Some(value)
+    }
+
+    fn refuse_the_rest(&self) {
+        for key in self.map.keys() {
+            let known = || self.known.join(", ");
+            let wrong = match nearest(key, &self.known) {
+                Some(near) => Wrong::new(format!("unknown key; did you mean {near}?"), ""),
+                None => Wrong::new("unknown key", known()),
+            };
+            self.wrong(key, wrong);
+        }
+    }
+
+    fn path_of(&self, key: &str) -> String {
+        // A key comes from the file: it must not break the one line it is reported on.
+        let key = key.escape_debug();
+        match self.path.as_str() {
+            "" => key.to_string(),
+            path => format!("{path}.{key}"),
+        }
+    }
+
+    fn push(&self, path: String, wrong: Wrong) {
+        self.errors.borrow_mut().push(ConfigError {
+            path,
+            problem: wrong.problem,
+            accepted: Some(wrong.accepted).filter(|accepted| !accepted.is_empty()),
+        });
+    }
+}
+
+/// The key that was probably meant: a slip or two away, hyphens and case aside.
+fn nearest<'k>(key: &str, known: &[&'k str]) -> Option<&'k str> {
+    let plain = key.to_lowercase().replace('-', "_");
+    let distance = |candidate: &str| strsim::osa_distance(&plain, candidate);
+    let best = known.iter().min_by_key(|candidate| distance(candidate))?;
+    let slips = if best.len() > 4 { 2 } else { 1 };
+    (distance(best) <= slips).then_some(*best)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_is_recognised_and_a_stranger_is_not() {
+        let known = ["poll_interval", "gpus", "mode"];
+        assert_eq!(nearest("pol_interval", &known), Some("poll_interval"));
+        assert_eq!(nearest("Poll-Interval", &known), Some("poll_interval"));
+        assert_eq!(nearest("gpu", &known), Some("gpus"));
+        assert_eq!(nearest("webhook", &known), None);
+    }
+}

@@ -1,0 +1,446 @@
+//! Claims about configuration files, good and bad.
+
+use std::path::Path;
+
+use super::*;
+use crate::device::{Identity, Uuid};
+use crate::units::{Celsius, Megahertz};
+
+fn good(yaml: &str) -> Config {
+    Config::from_yaml(yaml).unwrap_or_else(|errors| panic!("{yaml}\n{errors}"))
+}
+
+fn lines(yaml: &str) -> Vec<String> {
+    let errors = Config::from_yaml(yaml).expect_err(yaml);
+    errors.to_string().lines().map(str::to_owned).collect()
+}
+
+fn app(rest: &str) -> String {
+    format!("apps: [{{ name: a, {rest} }}]")
+}
+
+fn env(fields: &str) -> String {
+    app(&format!("env_file: {{ {fields} }}"))
+}
+
+fn http(fields: &str) -> String {
+    app(&format!("http: {{ {fields} }}"))
+}
+
+fn gpu(index: u32, uuid: &str, pci: &str) -> Identity {
+    Identity {
+        uuid: Uuid::new(uuid),
+        index,
+        name: String::new(),
+        pci_bus_id: pci.to_owned(),
+        serial: None,
+        vbios_version: None,
+        driver_version: None,
+        architecture: None,
+        brand: None,
+        mig_uuids: Vec::new(),
+    }
+}
+
+#[test]
+fn an_empty_file_is_all_defaults() {
+    for empty in ["", "# nothing\n", "---\n", "{}", "hook:\npolicy:\n"] {
+        assert_eq!(good(empty), Config::default(), "{empty:?}");
+    }
+}
+
+#[test]
+fn the_example_file_says_the_defaults() {
+    let mut example = good(include_str!("../../deploy/thermal-guard.example.yml"));
+    assert_eq!(example.apps.len(), 1);
+    example.apps.clear();
+    assert_eq!(example, Config::default());
+}
+
+#[test]
+fn every_key_arrives() {
+    let config = good(
+        r#"
+mode: observe
+gpus: [GPU-2A0f-77, "0000:65:00.0", 3]
+poll_interval: 250ms
+thresholds: { alert: 75, critical: 82.5, safe: auto }
+policy: { name: ladder, recovery_delay: 1m 30s }
+actuators:
+  power_limit: { enabled: false, gradual_floor: 0.5, lease_ceiling: 1 }
+  gpu_clock: { enabled: false, restore: [210, 1410] }
+  memory_clock: { enabled: true }
+apps:
+  - name: one
+    gpus: [0]
+    env_file: { path: /srv/one.env, key: BATCH, normal: 4, gradual: "1", emergency: "" }
+  - name: two
+    http: { url: "https://host/x?m={mode}", method: PUT, modes: { gradual: eco }, health_url: "http://h/" }
+hook:
+  bearer_token_file: /etc/token
+  client_allowed_sans: [alertmanager.example]
+  lease: 1m
+  max_hold: 0s
+  severity_map: { critical: emergency, warning: gradual, info: none }
+alertmanager: { expected: false, heartbeat_timeout: 2s, url: "http://am:9093/" }
+on_exit: keep
+"#,
+    );
+    assert_eq!(config.mode, Mode::Observe);
+    assert!(matches!(&config.gpus, GpuSelection::Listed(gpus) if gpus.len() == 3));
+    assert_eq!(config.poll_interval, Duration::from_millis(250));
+    assert_eq!(config.on_exit, OnExit::Keep);
+    let settings = config.policy_settings();
+    assert_eq!(settings.trips.critical, Some(Celsius::new(82.5)));
+    assert_eq!(settings.trips.safe, None);
+    assert_eq!(settings.recovery_delay, Duration::from_secs(90));
+    assert_eq!(settings.max_hold, Duration::ZERO);
+    assert!(!settings.power_limit && !settings.gpu_clock && settings.memory_clock);
+    let restore = config.actuators.gpu_clock_restore.unwrap();
+    assert_eq!(restore.max, Megahertz::new(1410));
+    let file = config.apps[0].env_file.as_ref().unwrap();
+    assert_eq!((file.normal.as_str(), file.emergency.as_str()), ("4", ""));
+    let http = config.apps[1].http.as_ref().unwrap();
+    assert_eq!(http.method, Method::Put);
+    assert_eq!(
+        (http.modes.normal.as_str(), http.modes.gradual.as_str()),
+        ("normal", "eco")
+    );
+    assert_eq!(config.hook.severity_map["info"], Level::None);
+    assert_eq!(config.alertmanager.expected(), Expected::No);
+}
+
+#[test]
+fn true_is_true_quoted_or_not_and_a_url_is_a_promise() {
+    for yaml in ["true", "\"true\""] {
+        let config = good(&format!("alertmanager: {{ expected: {yaml} }}"));
+        assert_eq!(config.alertmanager.expected(), Expected::Yes);
+    }
+    let config = good("alertmanager: { url: http://am:9093 }");
+    assert_eq!(config.alertmanager.expected(), Expected::Yes);
+    assert_eq!(
+        Config::default().alertmanager.expected(),
+        Expected::Auto,
+        "nobody is missed who was never heard of"
+    );
+}
+
+#[test]
+fn an_apps_word_stays_a_word() {
+    let config = good(&env("path: f, key: POWER_SAVING, normal: off, gradual: on"));
+    let file = config.apps[0].env_file.as_ref().unwrap();
+    let values = [&file.normal, &file.gradual, &file.emergency];
+    assert_eq!(values, ["off", "on", "on"], "emergency is at least gradual");
+}
+
+#[test]
+fn relative_paths_count_from_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("guard.yml");
+    let yaml = env("path: sub/x.env, key: K, normal: 1, gradual: 2");
+    std::fs::write(&path, format!("{yaml}\nhook: {{ bearer_token_file: /t }}")).unwrap();
+    let config = Config::load(&path).unwrap();
+    let file = config.apps[0].env_file.as_ref().unwrap();
+    assert_eq!(file.path, dir.path().join("sub/x.env"));
+    assert_eq!(
+        config.hook.bearer_token_file.as_deref(),
+        Some(Path::new("/t"))
+    );
+}
+
+#[test]
+fn a_file_that_cannot_be_used_is_named() {
+    let error = Config::load(Path::new("/nowhere/guard.yml")).unwrap_err();
+    assert!(
+        error.to_string().starts_with("/nowhere/guard.yml: "),
+        "{error}"
+    );
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("guard.yml");
+    std::fs::write(&path, "mod: observe").unwrap();
+    let error = Config::load(&path).unwrap_err().to_string();
+    assert!(error.contains("guard.yml is not valid:\nmod: unknown key; did you mean mode?"));
+}
+
+#[test]
+fn several_mistakes_are_told_at_once() {
+    let yaml = "
+mode: enforced
+pol_interval: 1s
+thresholds: { alert: 78, safe: 80 }
+policy: { recovery_delay: 30 }
+apps:
+  - env_file: { path: f, key: 9K, normal: 1, gradual: 2 }
+  - name: b
+hook: { lease: 1h, leese: 1m }
+webhook: {}
+";
+    let lines = lines(yaml);
+    let starts = [
+        "mode: is \"enforced\"; accepted: enforce, observe",
+        "thresholds.safe: 80.0 °C is not under alert, 78.0 °C",
+        "policy.recovery_delay: is 30 without a unit",
+        "apps[0].name: is missing",
+        "apps[0].env_file.key: is \"9K\"",
+        "apps[1].env_file: is missing, and so is http",
+        "hook.lease: is \"1h\"; accepted: a duration from 1s to 15m",
+        "hook.leese: unknown key; did you mean lease?",
+        "pol_interval: unknown key; did you mean poll_interval?",
+        "webhook: unknown key; accepted: mode, gpus,",
+    ];
+    assert_eq!(lines.len(), starts.len(), "{lines:#?}");
+    for (line, start) in lines.iter().zip(starts) {
+        assert!(line.starts_with(start), "{line}\n{start}");
+    }
+}
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "a table, one line per mistake")]
+fn each_mistake_names_its_key_and_nothing_else_is_blamed() {
+    let table = [
+        ("mode: dry", "mode"),
+        ("mode: [enforce]", "mode"),
+        ("mode:", "mode"),
+        ("gpus: some", "gpus"),
+        ("gpus: []", "gpus"),
+        ("gpus: 0", "gpus"),
+        ("gpus: [-1]", "gpus"),
+        ("gpus: [0, 0]", "gpus"),
+        ("gpus: [0, \"00\"]", "gpus"),
+        ("gpus: [\"65:00.0\", \"00000000:65:00.0\"]", "gpus"),
+        ("gpus: [MIG-1234]", "gpus"),
+        ("gpus: [\"65:00.9\"]", "gpus"),
+        ("gpus: [1.5]", "gpus"),
+        ("poll_interval: 1", "poll_interval"),
+        ("poll_interval: 0.5", "poll_interval"),
+        ("poll_interval: 99ms", "poll_interval"),
+        ("poll_interval: 11s", "poll_interval"),
+        ("poll_interval: fast", "poll_interval"),
+        ("poll_interval: true", "poll_interval"),
+        ("thresholds: hot", "thresholds"),
+        ("thresholds: { alert: \"78\" }", "thresholds.alert"),
+        ("thresholds: { alert: 178 }", "thresholds.alert"),
+        ("thresholds: { critical: -1 }", "thresholds.critical"),
+        ("thresholds: { critical: .nan }", ""),
+        (
+            "thresholds: { alert: 85, critical: 85 }",
+            "thresholds.alert",
+        ),
+        ("thresholds: { safe: 78, alert: 78 }", "thresholds.safe"),
+        ("thresholds: { safe: 80, critical: 85 }", "thresholds.safe"),
+        ("thresholds: { alert: 70, critical: 85 }", "thresholds.safe"),
+        ("thresholds: { sfe: 72 }", "thresholds.sfe"),
+        ("policy: governor", "policy"),
+        ("policy: { name: pid }", "policy.name"),
+        ("policy: { recovery_delay: 61m }", "policy.recovery_delay"),
+        ("actuators: { power_limit: true }", "actuators.power_limit"),
+        (
+            "actuators: { power_limit: { enabled: yes } }",
+            "actuators.power_limit.enabled",
+        ),
+        (
+            "actuators: { power_limit: { enabled: 1 } }",
+            "actuators.power_limit.enabled",
+        ),
+        (
+            "actuators: { power_limit: { gradual_floor: 0 } }",
+            "actuators.power_limit.gradual_floor",
+        ),
+        (
+            "actuators: { power_limit: { gradual_floor: 0.9 } }",
+            "actuators.power_limit.gradual_floor",
+        ),
+        (
+            "actuators: { power_limit: { lease_ceiling: 0.3 } }",
+            "actuators.power_limit.gradual_floor",
+        ),
+        (
+            "actuators: { power_limit: { lease_ceiling: 85 } }",
+            "actuators.power_limit.lease_ceiling",
+        ),
+        (
+            "actuators: { gpu_clock: { restore: [1410, 210] } }",
+            "actuators.gpu_clock.restore",
+        ),
+        (
+            "actuators: { gpu_clock: { restore: [210] } }",
+            "actuators.gpu_clock.restore",
+        ),
+        (
+            "actuators: { gpu_clock: { restore: 1410 } }",
+            "actuators.gpu_clock.restore",
+        ),
+        (
+            "actuators: { gpu_clock: { restore: [0, 1410] } }",
+            "actuators.gpu_clock.restore",
+        ),
+        (
+            "actuators: { memory_clock: { restore: null } }",
+            "actuators.memory_clock.restore",
+        ),
+        ("actuators: { fan: { enabled: true } }", "actuators.fan"),
+        ("apps: {}", "apps"),
+        ("apps: [medgemma]", "apps[0]"),
+        (
+            "apps: [{ name: \"a b\", http: { url: http://h, method: POST } }]",
+            "apps[0].name",
+        ),
+        (
+            "apps: [{ name: a, http: { url: http://h } }, { name: a, http: { url: http://h } }]",
+            "apps[1].name",
+        ),
+        (&app("gpus: none, http: { url: http://h }"), "apps[0].gpus"),
+        (&app("http: null"), "apps[0].env_file"),
+        (
+            &env("key: K, normal: 1, gradual: 2"),
+            "apps[0].env_file.path",
+        ),
+        (
+            &env("path: \"\", key: K, normal: 1, gradual: 2"),
+            "apps[0].env_file.path",
+        ),
+        (
+            &env("path: f, key: A=B, normal: 1, gradual: 2"),
+            "apps[0].env_file.key",
+        ),
+        (
+            &env("path: f, key: K, gradual: 2"),
+            "apps[0].env_file.normal",
+        ),
+        (
+            &env("path: f, key: K, normal: true, gradual: 2"),
+            "apps[0].env_file.normal",
+        ),
+        (
+            &env("path: f, key: K, normal: 1, gradual: 0.5"),
+            "apps[0].env_file.gradual",
+        ),
+        (
+            &env("path: f, key: K, normal: 1, gradual: \"a\\nb\""),
+            "apps[0].env_file.gradual",
+        ),
+        (
+            &env("path: f, key: K, normal: 1, gradual: $(id)"),
+            "apps[0].env_file.gradual",
+        ),
+        (
+            &env("path: f, key: K, normal: 1, gradual: 2, emergency: [3]"),
+            "apps[0].env_file.emergency",
+        ),
+        (&http("method: POST"), "apps[0].http.url"),
+        (&http("url: ftp://h/x"), "apps[0].http.url"),
+        (&http("url: file:///etc/passwd"), "apps[0].http.url"),
+        (
+            &http("url: \"http://user:secret@h/{mode}\""),
+            "apps[0].http.url",
+        ),
+        (&http("url: \"http://{mode}.h/\""), "apps[0].http.url"),
+        (&http("url: \"http://\""), "apps[0].http.url"),
+        (&http("url: \"http://h/a b\""), "apps[0].http.url"),
+        (&http("url: http://h, method: GET"), "apps[0].http.url"),
+        (
+            &http("url: http://h, method: DELETE"),
+            "apps[0].http.method",
+        ),
+        (
+            &http("url: http://h, modes: { gradual: \"eco&x=1\" }"),
+            "apps[0].http.modes.gradual",
+        ),
+        (
+            &http("url: http://h, modes: { idle: eco }"),
+            "apps[0].http.modes.idle",
+        ),
+        (
+            &http("url: http://h, health_url: h"),
+            "apps[0].http.health_url",
+        ),
+        ("hook: { bearer_token_file: 7 }", "hook.bearer_token_file"),
+        (
+            "hook: { client_allowed_sans: all }",
+            "hook.client_allowed_sans",
+        ),
+        ("hook: { lease: 500ms }", "hook.lease"),
+        ("hook: { max_hold: 2h }", "hook.max_hold"),
+        (
+            "hook: { severity_map: { critical: panic } }",
+            "hook.severity_map.critical",
+        ),
+        ("hook: { severity_map: [critical] }", "hook.severity_map"),
+        (
+            "hook: { severity_map: { \"a\\nb\": panic } }",
+            "hook.severity_map.a\\nb",
+        ),
+        ("hook: { token: abc }", "hook.token"),
+        ("alertmanager: { expected: maybe }", "alertmanager.expected"),
+        (
+            "alertmanager: { heartbeat_timeout: 1s }",
+            "alertmanager.heartbeat_timeout",
+        ),
+        (
+            "alertmanager: { heartbeat_timeout: 11m }",
+            "alertmanager.heartbeat_timeout",
+        ),
+        ("alertmanager: { url: am:9093 }", "alertmanager.url"),
+        ("on_exit: reset", "on_exit"),
+        ("\"on\\nexit\": keep", "on\\nexit"),
+        ("- mode: enforce", ""),
+        ("mode: enforce\nmode: observe", ""),
+        ("hook: { lease: 1s, lease: 2s }", ""),
+        ("mode: enforce\n---\nmode: observe", ""),
+        ("mode: [", ""),
+    ];
+    for (yaml, path) in table {
+        let errors = Config::from_yaml(yaml).expect_err(yaml).0;
+        let paths: Vec<_> = errors.iter().map(|error| error.path.as_str()).collect();
+        assert_eq!(paths, [path], "{yaml}\n{}", ConfigErrors(errors.clone()));
+        assert!(!errors[0].to_string().contains('\n'), "{yaml}");
+    }
+}
+
+#[test]
+fn a_password_in_a_url_is_not_repeated() {
+    for url in [
+        "http://u:hunter2@h/",
+        "htp://u:hunter2@h",
+        "http://u:hunter2 @h",
+        "u:hunter2@h",
+    ] {
+        let text = lines(&http(&format!("url: \"{url}\""))).join("\n");
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+}
+
+#[test]
+fn a_small_file_stays_small() {
+    let mut laughs = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+    for n in 1..9 {
+        let previous = format!("*a{}, ", n - 1).repeat(10);
+        laughs.push_str(&[&format!("a{n}: &a{n} ["), &previous, "]\n"].concat());
+    }
+    assert_eq!(lines(&laughs).len(), 1);
+    assert_eq!(lines(&"[".repeat(100_000)).len(), 1);
+    assert_eq!(
+        lines(&"# much\n".repeat(200_000)),
+        ["the file is larger than 1 MiB"]
+    );
+}
+
+#[test]
+fn a_gpu_is_found_however_it_is_written() {
+    let card = gpu(1, "GPU-2a0f1b6c-AAAA", "00000000:65:00.0");
+    let foreign = gpu(2, "GPU-ffffffff-0000", "00000001:65:00.0");
+    let chosen = |text: &str| good(&format!("gpus: [{text}]")).gpus;
+    for text in [
+        "1",
+        "\"1\"",
+        "gpu-2A0F1B6C-aaaa",
+        "65:00.0",
+        "0000:65:00.0",
+        "65:00",
+    ] {
+        assert!(chosen(text).matches(&card), "{text}");
+        assert!(!chosen(text).matches(&foreign), "{text}");
+    }
+    assert!(chosen("0, 00000001:65:00.0").matches(&foreign));
+    assert!(GpuSelection::All.matches(&foreign));
+}

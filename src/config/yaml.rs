@@ -1,0 +1,61 @@
+//! YAML text to a plain tree. Bounded: a file of a few lines must not become gigabytes.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use serde_json::{Map, Value};
+
+use super::error::ConfigErrors;
+
+/// Chosen, because a configuration of hundreds of apps is still under a tenth of it.
+const MAX_BYTES: usize = 1024 * 1024;
+
+/// Nodes of the tree, aliases counted each time they are used.
+const MAX_NODES: usize = 50_000;
+
+/// Deeper than any key of ours by far, and safe for the stack.
+const MAX_DEPTH: usize = 16;
+
+/// The top-level mapping; an empty document is an empty one. Duplicate keys are an error.
+pub(crate) fn parse(text: &str) -> Result<Map<String, Value>, ConfigErrors> {
+    if text.len() > MAX_BYTES {
+        return Err(ConfigErrors::whole("the file is larger than 1 MiB"));
+    }
+    let options = serde_saphyr::options! {
+        budget: serde_saphyr::budget! {
+            max_depth: MAX_DEPTH,
+            max_nodes: MAX_NODES,
+            max_events: 2 * MAX_NODES,
+            max_documents: 1,
+        },
+        alias_limits: serde_saphyr::alias_limits! {
+            max_total_replayed_events: MAX_NODES,
+            max_replay_stack_depth: MAX_DEPTH,
+        },
+        // YAML 1.2: `on`, `off`, `yes`, `no` are words, as an app's value they are meant so.
+        strict_booleans: true,
+        with_snippet: false,
+    };
+    let tree: Option<Value> = serde_saphyr::from_str_with_options(text, options)
+        .map_err(|error| ConfigErrors::whole(one_line(&error.to_string())))?;
+    match tree {
+        None | Some(Value::Null) => Ok(Map::new()),
+        Some(Value::Object(map)) => Ok(map),
+        Some(_) => Err(ConfigErrors::whole(
+            "the file is not a mapping of keys to values",
+        )),
+    }
+}
+
+/// Reads a file of at most the size that [`parse`] takes (and one byte, so that it notices).
+pub(crate) fn read(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let mut file = File::open(path)?.take(MAX_BYTES as u64 + 1);
+    file.read_to_string(&mut text)?;
+    Ok(text)
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

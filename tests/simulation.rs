@@ -1,0 +1,335 @@
+//! The guard against physics, in virtual time: scenarios first, then properties over random ones.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
+
+#[path = "common/virtual_node.rs"]
+mod virtual_node;
+
+use std::time::Duration;
+
+use thermal_guard::device::plant::Load;
+use thermal_guard::device::profile;
+use thermal_guard::device::sim::{Conditions, Fault};
+use thermal_guard::guard::Tick;
+use thermal_guard::policy::{Level, Settings, State, TripOverrides};
+use thermal_guard::units::{Celsius, Watts};
+
+use virtual_node::{COOL, Node, room};
+
+/// An inlet that takes every card over alert at full load, and that every card can be held in.
+const HOT: Celsius = Celsius::new(42.0);
+
+const IDLE: Conditions = Conditions {
+    load: Load::IDLE,
+    ..room(COOL)
+};
+
+fn a100() -> Node {
+    Node::new(
+        &[profile::named("a100-80gb").unwrap()],
+        &Settings::default(),
+    )
+}
+
+fn state(ticks: &[Tick]) -> State {
+    ticks[0].decision.state
+}
+
+/// Everything as before the guard came.
+#[track_caller]
+fn assert_untouched(node: &Node, card: usize, original: Watts) {
+    let card = node.rack.card(card);
+    assert_eq!(card.limit, original);
+    assert_eq!((card.gpu_clock, card.memory_clock), (None, None));
+}
+
+#[test]
+fn a_cool_room_is_never_written_to() {
+    for profile in profile::ALL {
+        let mut node = Node::new(&[profile], &Settings::default());
+        node.set(0, room(COOL));
+        let ticks = node.run(3600);
+        assert_eq!(state(&ticks), State::Normal, "{}", profile.key);
+        assert_eq!(node.rack.card(0).limit_writes, 0, "{}", profile.key);
+    }
+}
+
+#[test]
+fn a_hot_room_is_held_under_critical_and_given_back_exactly() {
+    for profile in profile::ALL {
+        let mut node = Node::new(&[profile], &Settings::default());
+        // An operator's own limit, not the default.
+        let original = profile
+            .default_limit
+            .saturating_sub(Watts::from_milliwatts(7_531));
+        node.rack.card(0).limit = original;
+        node.set(0, room(HOT));
+        node.run_until(300, |ticks| state(ticks) == State::Gradual);
+        for _ in 0..3600 {
+            node.step();
+            let margin = node.rack.card(0).state.margin(profile);
+            assert!(margin > Celsius::new(0.0), "{} {margin}", profile.key);
+            assert!(node.limit(0) <= original);
+        }
+        node.set(0, IDLE);
+        node.run_until(300, |ticks| state(ticks) == State::Normal);
+        assert_untouched(&node, 0, original);
+    }
+}
+
+#[test]
+fn two_gpus_one_hot_the_other_is_untouched() {
+    let card = profile::named("a100-80gb").unwrap();
+    let mut node = Node::new(&[card, card], &Settings::default());
+    node.set(0, room(HOT));
+    node.set(1, room(COOL));
+    node.run_until(300, |ticks| state(ticks) == State::Gradual);
+    let ticks = node.run(600);
+    assert_eq!(ticks[1].decision.state, State::Normal);
+    assert_eq!(node.rack.card(1).limit_writes, 0);
+    assert!(node.limit(0) < card.default_limit);
+}
+
+#[test]
+fn a_lost_gpu_is_down_and_the_other_goes_on() {
+    let card = profile::named("a100-80gb").unwrap();
+    let mut node = Node::new(&[card, card], &Settings::default());
+    node.set(0, room(HOT));
+    node.set(1, room(HOT));
+    node.run(200);
+    node.fault(0, Fault::Lost);
+    let ticks = node.run(600);
+    assert!(!ticks[0].up);
+    assert_eq!(ticks[0].decision.state, State::Blind);
+    assert!(ticks[1].up && ticks[1].decision.state == State::Gradual);
+    assert!(node.rack.card(1).state.margin(card) > Celsius::new(0.0));
+    node.fault(0, Fault::None);
+    node.run_until(30, |ticks| ticks[0].up);
+    node.set(0, IDLE);
+    node.run_until(300, |ticks| state(ticks) == State::Normal);
+    assert_untouched(&node, 0, card.default_limit);
+}
+
+#[test]
+fn a_gpu_that_settles_between_safe_and_alert_of_its_own_returns_to_normal() {
+    let mut node = a100();
+    node.set(0, room(HOT));
+    node.run_until(300, |ticks| state(ticks) == State::Gradual);
+    // 75 °C at full power: over safe (72), under the set point (77).
+    node.set(0, room(Celsius::new(22.0)));
+    node.run_until(1200, |ticks| state(ticks) == State::Normal);
+    let ticks = node.run(600);
+    assert_eq!(state(&ticks), State::Normal);
+    let temperature = node.rack.card(0).state.core();
+    assert!(
+        temperature > Celsius::new(72.0) && temperature < Celsius::new(77.0),
+        "{temperature}"
+    );
+    assert_untouched(&node, 0, profile::named("a100-80gb").unwrap().default_limit);
+}
+
+#[test]
+fn an_emergency_ends_although_the_plant_stays_over_safe_at_its_minimum() {
+    let mut node = a100();
+    // At 100 W the A100 80GB sits 13 °C over its inlet.
+    let desert = Conditions {
+        airflow_resistance: 1.1,
+        ..room(Celsius::new(60.0))
+    };
+    node.set(0, desert);
+    node.run_until(300, |ticks| state(ticks) == State::Emergency);
+    node.run_until(300, |ticks| state(ticks) == State::Gradual);
+    let card = node.rack.card(0);
+    assert!(
+        card.state.core() > Celsius::new(72.0),
+        "{}",
+        card.state.core()
+    );
+}
+
+#[test]
+fn what_cannot_be_held_is_called_infeasible_and_not_cycled() {
+    let mut node = a100();
+    node.set(0, room(Celsius::new(76.0)));
+    node.run(600);
+    let writes = node.rack.card(0).limit_writes;
+    let ticks = node.run(1800);
+    assert!(ticks[0].decision.infeasible);
+    assert_eq!(
+        node.limit(0),
+        profile::named("a100-80gb").unwrap().min_limit
+    );
+    assert_eq!(
+        node.rack.card(0).limit_writes,
+        writes,
+        "no writes once nothing is left to do"
+    );
+}
+
+#[test]
+fn a_blind_guard_caps_and_never_raises() {
+    let mut node = a100();
+    node.set(0, room(Celsius::new(24.0)));
+    node.run(300);
+    node.fault(0, Fault::NoTemperature);
+    node.run_until(3, |ticks| state(ticks) == State::Blind);
+    let cap = node.limit(0);
+    assert!(cap <= Watts::from_watts(192), "{cap}");
+    for _ in 0..600 {
+        node.step();
+        assert!(node.limit(0) <= cap);
+    }
+    node.fault(0, Fault::None);
+    node.set(0, IDLE);
+    node.run_until(300, |ticks| state(ticks) == State::Normal);
+}
+
+#[test]
+fn a_gpu_without_any_temperature_is_exported_and_left_alone() {
+    let mut node = a100();
+    node.fault(0, Fault::NoTemperature);
+    node.set(0, room(HOT));
+    let ticks = node.run(600);
+    assert_eq!(ticks[0].decision.level, Level::None);
+    assert_eq!(node.rack.card(0).limit_writes, 0);
+}
+
+#[test]
+fn a_gradual_lease_holds_its_ceiling_and_ends_by_itself() {
+    let mut node = a100();
+    node.set(0, room(Celsius::new(15.0)));
+    node.run(300);
+    node.fire(0, 1, Level::Gradual, Duration::from_secs(30));
+    let ticks = node.run(2);
+    assert_eq!(ticks[0].decision.state, State::Gradual);
+    assert_eq!(ticks[0].decision.asks.local, Level::None);
+    assert!(node.limit(0) <= Watts::from_watts(340), "{}", node.limit(0));
+    node.run_until(120, |ticks| state(ticks) == State::Normal);
+    assert_untouched(&node, 0, Watts::from_watts(400));
+}
+
+#[test]
+fn an_emergency_lease_is_an_emergency_even_when_cool() {
+    let mut node = a100();
+    node.set(0, room(COOL));
+    node.run(10);
+    node.fire(0, 1, Level::Emergency, Duration::from_secs(30));
+    node.fire(0, 2, Level::Gradual, Duration::from_secs(30));
+    let ticks = node.run(1);
+    assert_eq!(ticks[0].decision.state, State::Emergency);
+    assert_eq!(node.limit(0), Watts::from_watts(100));
+    assert!(node.rack.card(0).gpu_clock.is_some());
+    node.run_until(600, |ticks| state(ticks) == State::Normal);
+    assert_untouched(&node, 0, Watts::from_watts(400));
+}
+
+#[test]
+fn a_pause_ignores_leases_and_gradual_but_not_critical() {
+    let mut node = a100();
+    let until = node.now() + Duration::from_secs(100_000);
+    node.shared.pause(&node.uuid(0), until);
+    node.set(0, room(Celsius::new(29.0)));
+    node.fire(0, 1, Level::Emergency, Duration::from_secs(600));
+    node.run(600);
+    assert_eq!(node.rack.card(0).limit_writes, 0);
+    node.set(0, room(HOT));
+    node.run_until(300, |ticks| state(ticks) == State::Emergency);
+}
+
+#[test]
+fn without_permission_all_is_computed_and_nothing_written() {
+    let mut node = a100();
+    node.fault(0, Fault::NoPermission);
+    node.set(0, room(HOT));
+    let ticks = node.run(600);
+    assert!(ticks[0].decision.level > Level::None);
+    assert_eq!(
+        ticks[0].permission,
+        thermal_guard::guard::Permission::Denied
+    );
+    assert!(ticks[0].claim.is_empty());
+    node.fault(0, Fault::None);
+    let ticks = node.run(120);
+    assert_eq!(
+        ticks[0].permission,
+        thermal_guard::guard::Permission::Granted
+    );
+}
+
+#[test]
+fn a_lower_foreign_limit_stands_and_is_what_is_given_back() {
+    let mut node = a100();
+    node.set(0, room(HOT));
+    node.run_until(300, |ticks| state(ticks) == State::Gradual);
+    node.run(60);
+    node.rack.card(0).limit = Watts::from_watts(150);
+    for _ in 0..600 {
+        node.step();
+        assert!(node.limit(0) <= Watts::from_watts(150));
+    }
+    node.set(0, IDLE);
+    node.run_until(300, |ticks| state(ticks) == State::Normal);
+    assert_untouched(&node, 0, Watts::from_watts(150));
+}
+
+#[test]
+fn a_higher_foreign_limit_is_lowered_within_a_tick_and_given_back_later() {
+    let mut node = a100();
+    node.set(0, room(HOT));
+    node.run_until(300, |ticks| state(ticks) == State::Gradual);
+    node.run(120);
+    let held = node.limit(0);
+    node.rack.card(0).limit = Watts::from_watts(390);
+    node.step();
+    assert!(node.limit(0) <= held, "{}", node.limit(0));
+    node.set(0, IDLE);
+    node.run_until(300, |ticks| state(ticks) == State::Normal);
+    assert_untouched(&node, 0, Watts::from_watts(390));
+}
+
+#[test]
+fn an_agent_that_reapplies_its_limit_every_second_is_contested_not_conceded_to() {
+    let mut node = a100();
+    node.set(0, room(HOT));
+    node.run_until(300, |ticks| state(ticks) == State::Gradual);
+    let mut contested = false;
+    for _ in 0..900 {
+        node.rack.card(0).limit = Watts::from_watts(400);
+        contested |= node.step()[0].decision.contested;
+        let margin = node
+            .rack
+            .card(0)
+            .state
+            .margin(profile::named("a100-80gb").unwrap());
+        assert!(margin > Celsius::new(-1.0), "{margin}");
+    }
+    assert!(contested);
+    assert!(
+        node.rack.card(0).gpu_clock.is_some(),
+        "the SM lock is added"
+    );
+}
+
+#[test]
+fn configured_trips_are_obeyed() {
+    let trips = TripOverrides {
+        alert: Some(Celsius::new(60.0)),
+        critical: Some(Celsius::new(70.0)),
+        safe: Some(Celsius::new(50.0)),
+    };
+    let settings = Settings {
+        trips,
+        ..Settings::default()
+    };
+    let mut node = Node::new(&[profile::named("h100").unwrap()], &settings);
+    node.set(0, room(Celsius::new(25.0)));
+    for _ in 0..1800 {
+        node.step();
+        assert!(node.rack.card(0).state.core() < Celsius::new(70.0));
+    }
+}
