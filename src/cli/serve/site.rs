@@ -127,7 +127,7 @@ impl Site {
         for listener in doors.everything {
             site.serve(listener, security.tls.clone(), everything.clone());
         }
-        let actuating = gate::guarded(web::actuating_router(web.clone()), security.gate.clone());
+        let actuating = gate::guarded(web::router(web.clone()), security.gate.clone());
         for listener in doors.actuating {
             site.serve(listener, security.tls.clone(), actuating.clone());
         }
