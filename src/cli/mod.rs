@@ -204,7 +204,7 @@ fn time_scale(text: &str) -> Result<f64, String> {
 }
 
 /// Runs one command and tells the shell how it went.
-pub fn run(cli: Cli) -> ExitCode {
+pub fn run(cli: &Cli) -> ExitCode {
     match cli.command {
         Command::Serve => serve::run(&cli.flags),
     }

@@ -213,6 +213,7 @@ struct Record {
 }
 
 #[derive(Serialize, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the file's keys say their unit")]
 struct LimitRecord {
     original_milliwatts: u32,
     previous_milliwatts: u32,

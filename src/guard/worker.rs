@@ -232,7 +232,9 @@ impl Worker {
             tracing::warn!(gpu = %self.identity.uuid, "the driver was reloaded: limits are its defaults now");
             self.hand.forget(&mut self.tally);
         }
-        if let Some(policy) = &mut self.policy { policy.recalibrate(&self.facts, reading) } else {
+        if let Some(policy) = &mut self.policy {
+            policy.recalibrate(&self.facts, reading);
+        } else {
             let mut policy = Policy::new(self.live.settings.clone(), &self.facts, reading);
             if let Some(left) = self.left.take() {
                 adopt(
