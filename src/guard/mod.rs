@@ -3,6 +3,7 @@
 
 pub mod actuate;
 pub mod clock;
+pub mod inherit;
 pub mod journal;
 pub mod lock;
 pub mod shared;
