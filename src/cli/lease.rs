@@ -1,6 +1,8 @@
 //! An operator's hand on a running guard: `throttle`, `release`, `pause`, `resume`, `detach`,
 //! `attach`. Exit codes: 0 done, 1 not.
 
+use std::fmt::Write as _;
+
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use ureq::http::Method;
@@ -61,18 +63,17 @@ pub(super) fn throttle(flags: &Flags, wanted: &Throttle) -> anyhow::Result<()> {
     let body = json!({ "gpu": wanted.which.gpu, "level": level, "for": wanted.period });
     let answer = Client::new(flags)?.actuate(&Method::POST, "/api/v1/leases", Some(&body))?;
     let gpus = gpus(&answer, &wanted.which);
-    say(&format!("{gpus}: held at {level} for {}\n", wanted.period));
-    Ok(())
+    say(&format!("{gpus}: held at {level} for {}\n", wanted.period))
 }
 
 pub(super) fn release(flags: &Flags, which: &Which) -> anyhow::Result<()> {
     let answer = end(flags, "leases", which)?;
     let gpus = gpus(&answer, which);
-    say(&match ended(&answer) {
-        true => format!("{gpus}: manual lease ended\n"),
-        false => format!("{gpus}: no manual lease to end\n"),
-    });
-    Ok(())
+    say(&if ended(&answer) {
+        format!("{gpus}: manual lease ended\n")
+    } else {
+        format!("{gpus}: no manual lease to end\n")
+    })
 }
 
 pub(super) fn pause(flags: &Flags, wanted: &Pause) -> anyhow::Result<()> {
@@ -82,32 +83,27 @@ pub(super) fn pause(flags: &Flags, wanted: &Pause) -> anyhow::Result<()> {
     let period = &wanted.period;
     say(&format!(
         "{gpus}: paused for {period}; only critical acts until then\n"
-    ));
-    Ok(())
+    ))
 }
 
 pub(super) fn resume(flags: &Flags, which: &Which) -> anyhow::Result<()> {
     let answer = end(flags, "pauses", which)?;
     let gpus = gpus(&answer, which);
-    say(&match ended(&answer) {
-        true => format!("{gpus}: pause ended\n"),
-        false => format!("{gpus}: was not paused\n"),
-    });
-    Ok(())
+    say(&if ended(&answer) {
+        format!("{gpus}: pause ended\n")
+    } else {
+        format!("{gpus}: was not paused\n")
+    })
 }
 
 pub(super) fn detach(flags: &Flags) -> anyhow::Result<()> {
     Client::new(flags)?.actuate(&Method::POST, "/-/detach", None)?;
-    say(
-        "detached: no GPU is held open, and none is protected until `thermal-guard attach`\n",
-    );
-    Ok(())
+    say("detached: no GPU is held open, and none is protected until `thermal-guard attach`\n")
 }
 
 pub(super) fn attach(flags: &Flags) -> anyhow::Result<()> {
     Client::new(flags)?.actuate(&Method::POST, "/-/attach", None)?;
-    say("attached: the guard takes its GPUs again\n");
-    Ok(())
+    say("attached: the guard takes its GPUs again\n")
 }
 
 fn end(flags: &Flags, what: &str, which: &Which) -> anyhow::Result<Value> {
@@ -142,7 +138,8 @@ fn escaped(segment: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~:".contains(&byte) {
             escaped.push(char::from(byte));
         } else {
-            escaped.push_str(&format!("%{byte:02X}"));
+            // Writing to a String can't fail.
+            let _ = write!(escaped, "%{byte:02X}");
         }
     }
     escaped

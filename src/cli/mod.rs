@@ -237,8 +237,9 @@ fn exit(result: anyhow::Result<()>) -> ExitCode {
     }
 }
 
-/// Prints; a reader who has gone away (`| head`) is no error.
-fn say(text: &str) {
+/// Prints. Fails if nobody reads any more (`| head`).
+fn say(text: &str) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
 }

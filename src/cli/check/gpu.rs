@@ -1,5 +1,6 @@
 //! The driver and each GPU: sensors, thresholds in force, power limits.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::config::{Config, GpuSelection, Mode};
@@ -59,7 +60,11 @@ fn found(flags: &Flags, inventory: &[Arc<Identity>]) -> Finding {
         return Finding::fail(CHECK, "there is no GPU", "see nvidia-smi and dmesg");
     };
     let version = first.driver_version.as_deref().unwrap_or("unknown");
-    let what = if flags.simulate { "simulated" } else { "NVIDIA" };
+    let what = if flags.simulate {
+        "simulated"
+    } else {
+        "NVIDIA"
+    };
     let count = match inventory.len() {
         1 => "1 GPU".to_owned(),
         count => format!("{count} GPUs"),
@@ -81,12 +86,7 @@ fn missing(selection: &GpuSelection, chosen: usize) -> Option<Finding> {
     })
 }
 
-fn of_gpu(
-    driver: &dyn Driver,
-    config: &Config,
-    clock: Clock,
-    identity: &Identity,
-) -> Vec<Finding> {
+fn of_gpu(driver: &dyn Driver, config: &Config, clock: Clock, identity: &Identity) -> Vec<Finding> {
     let mut gpu = match driver.open(&identity.uuid) {
         Ok(gpu) => gpu,
         Err(error) => {
@@ -144,11 +144,11 @@ fn thresholds(config: &Config, facts: &Facts, reading: &Reading) -> Finding {
         TripOrigin::Configured => "as configured",
         TripOrigin::Fallback => "the fallback, as the card names no limit",
     };
-    let mut detail =
-        format!("alert {alert} °C, critical {critical} °C, safe {safe} °C, {origin}");
+    let mut detail = format!("alert {alert} °C, critical {critical} °C, safe {safe} °C, {origin}");
     if let Some(memory) = table.memory {
         let [alert, critical] = [memory.alert, memory.critical].map(degrees);
-        detail.push_str(&format!("; memory alert {alert} °C, critical {critical} °C"));
+        // Writing to a String can\'t fail.
+        let _ = write!(detail, "; memory alert {alert} °C, critical {critical} °C");
     }
     Finding::ok("thresholds", detail).warned(acts_in_normal_use(&table, facts, reading))
 }

@@ -117,14 +117,14 @@ pub(super) fn run(flags: &Flags, options: &Options) -> ExitCode {
     findings.extend(of_driver(flags, &config));
     findings.extend(node::all(flags, &config));
     findings.extend(config.apps.iter().flat_map(apps::all));
-    if options.json {
+    let text = if options.json {
         let json = serde_json::to_string_pretty(&findings).unwrap_or_default();
-        say(&format!("{json}\n"));
+        format!("{json}\n")
     } else {
-        for finding in &findings {
-            say(&finding.line());
-        }
-    }
+        findings.iter().map(Finding::line).collect()
+    };
+    // The exit code says it, too.
+    let _ = say(&text);
     let failed = findings
         .iter()
         .any(|finding| finding.status == Status::Fail);
@@ -135,9 +135,10 @@ pub(super) fn run(flags: &Flags, options: &Options) -> ExitCode {
 fn configuration(flags: &Flags) -> (Config, Vec<Finding>) {
     const CHECK: &str = "configuration";
     let file = flags.config_file.as_deref();
-    let file = file.map_or("no file: all defaults".into(), |path| {
-        path.display().to_string()
-    });
+    let file = file.map_or_else(
+        || "no file: all defaults".to_owned(),
+        |path| path.display().to_string(),
+    );
     match serve::configuration(flags) {
         Ok(config) => {
             let detail = format!("{file}, mode {}", config.mode.name());
@@ -150,8 +151,7 @@ fn configuration(flags: &Flags) -> (Config, Vec<Finding>) {
                     errors.0.iter().map(ToString::to_string).collect()
                 }
             };
-            let finding =
-                |mistake| Finding::fail(CHECK, mistake, format!("correct it in {file}"));
+            let finding = |mistake| Finding::fail(CHECK, mistake, format!("correct it in {file}"));
             let findings = mistakes.into_iter().map(finding).collect();
             (Config::default(), findings)
         }

@@ -20,7 +20,12 @@ pub(super) fn all(flags: &Flags, config: &Config) -> Vec<Finding> {
         let matters = privileges.may_actuate();
         let state_dir = flags.state_dir();
         findings.push(directory("state dir", "--state.dir", &state_dir, matters));
-        findings.push(directory("lock dir", "--lock.dir", &flags.lock_dir, matters));
+        findings.push(directory(
+            "lock dir",
+            "--lock.dir",
+            &flags.lock_dir,
+            matters,
+        ));
         findings.extend(guards(&flags.lock_dir));
         findings.extend(left_behind(&state_dir, &flags.lock_dir));
     }

@@ -60,7 +60,10 @@ pub(super) fn judge(flags: &Flags, config: &Config, privileges: &Privileges) -> 
     match privileges {
         Privileges {
             is_capable: true, ..
-        } => Finding::ok(CHECK, "unproven until the first action; CAP_SYS_ADMIN is there"),
+        } => Finding::ok(
+            CHECK,
+            "unproven until the first action; CAP_SYS_ADMIN is there",
+        ),
         Privileges { is_root: true, .. } => {
             warn("root, but without CAP_SYS_ADMIN: probably an exporter only, can't actuate")
         }

@@ -1,6 +1,5 @@
 //! One GPU: wait until it is cool, give back, prove it.
 
-use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
@@ -40,13 +39,6 @@ pub(super) struct Job {
 pub(super) enum Outcome {
     Done(String),
     Kept(String),
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Done(text) | Self::Kept(text)) = self;
-        f.write_str(text)
-    }
 }
 
 /// Whether a GPU may be given back now.
@@ -96,9 +88,10 @@ impl Job {
             Err(_) => return Readiness::Ready,
             Ok(claim) if claim.is_empty() => return Readiness::Ready,
             Ok(claim) if claim.limit.is_some() && reading.limit.is_err() => {
-                return Readiness::Wait(match self.driver.open(&self.entry.uuid) {
-                    Err(error) => error.to_string(),
-                    Ok(_) => "its power limit can't be read".to_owned(),
+                let open = gpu.map_or_else(|| self.driver.open(&self.entry.uuid).err(), |_| None);
+                return Readiness::Wait(match open {
+                    Some(error) => error.to_string(),
+                    None => "its power limit can't be read".to_owned(),
                 });
             }
             Ok(_) => {}
@@ -187,7 +180,9 @@ impl Job {
 
 /// What a claim holds, in words.
 fn described(claim: &Claim) -> String {
-    let limit = claim.limit.map(|limit| format!("the power limit {}", limit.original));
+    let limit = claim
+        .limit
+        .map(|limit| format!("the power limit {}", limit.original));
     let gpu_clock = claim.gpu_clock.then(|| "the SM clock".to_owned());
     let memory_clock = claim.memory_clock.then(|| "the memory clock".to_owned());
     let parts: Vec<String> = [limit, gpu_clock, memory_clock]

@@ -4,7 +4,8 @@
 
 mod gpu;
 
-use std::path::{Path, PathBuf};
+use std::fmt::{Display, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -37,33 +38,63 @@ pub(super) struct Options {
 }
 
 pub(super) fn run(flags: &Flags, options: &Options) -> ExitCode {
-    if flags.simulate {
-        say("simulated GPUs end with their guard: nothing to give back\n");
-        return ExitCode::SUCCESS;
+    let report = if flags.simulate {
+        Report::default().with("simulated GPUs end with their guard: nothing to give back")
+    } else {
+        restore(flags, options)
+    };
+    // Nobody has to read it.
+    let _ = say(&report.text);
+    ExitCode::from(u8::from(report.is_kept))
+}
+
+/// What was done, for people, and whether something is kept.
+#[derive(Default)]
+struct Report {
+    text: String,
+    is_kept: bool,
+}
+
+impl Report {
+    fn with(mut self, line: impl Display) -> Self {
+        // Writing to a String can't fail.
+        let _ = writeln!(self.text, "{line}");
+        self
     }
+
+    fn keeping(self, line: impl Display) -> Self {
+        Self {
+            is_kept: true,
+            ..self.with(line)
+        }
+    }
+}
+
+fn restore(flags: &Flags, options: &Options) -> Report {
     let config = serve::configuration(flags).unwrap_or_else(|error| {
         eprintln!("thermal-guard: {error}\nthermal-guard: going on with the defaults");
         Config::default()
     });
     let state_dir = flags.state_dir();
     let (entries, errors) = journal::load_all(&state_dir);
-    let mut kept = !errors.is_empty();
-    for error in errors {
-        say(&format!("{error}: kept; what it covered can't be told\n"));
-    }
     if let Some(guard) = running(&flags.lock_dir, &config.gpus, &entries) {
-        say(&format!("{}\n", refusal(&guard)));
-        return ExitCode::FAILURE;
+        return Report::default().keeping(refusal(&guard));
     }
-    if entries.is_empty() && !kept {
-        say("nothing is left of a dead guard\n");
+    if entries.is_empty() && errors.is_empty() {
+        return Report::default().with("nothing is left of a dead guard");
+    }
+    let mut report = Report::default();
+    for error in errors {
+        report = report.keeping(format!("kept: {error}; what it covered can't be told"));
     }
     // What applications were told is given back here, once they keep a journal.
     for (uuid, outcome) in give_back(flags, options, &config, &state_dir, entries) {
-        kept |= matches!(outcome, Outcome::Kept(_));
-        say(&format!("{uuid}: {outcome}\n"));
+        report = match outcome {
+            Outcome::Done(text) => report.with(format!("{uuid}: {text}")),
+            Outcome::Kept(text) => report.keeping(format!("{uuid}: {text}")),
+        };
     }
-    ExitCode::from(u8::from(kept))
+    report
 }
 
 /// A guard that still has one of these GPUs, or, by the configuration, would have.
@@ -76,9 +107,9 @@ fn running(lock_dir: &Path, selected: &GpuSelection, entries: &[Entry]) -> Optio
             GpuRef::Pci(_) | GpuRef::Index(_) => false,
         }),
     };
-    lock::held(lock_dir).into_iter().find(|held| {
-        is_ours(&held.uuid) || entries.iter().any(|entry| entry.uuid == held.uuid)
-    })
+    lock::held(lock_dir)
+        .into_iter()
+        .find(|held| is_ours(&held.uuid) || entries.iter().any(|entry| entry.uuid == held.uuid))
 }
 
 fn refusal(guard: &Held) -> String {
@@ -130,7 +161,7 @@ fn give_back(
     collect(&outcomes, waiting, clock, options.wait + GRACE)
 }
 
-fn locked(lock_dir: &PathBuf, job: Job) -> Outcome {
+fn locked(lock_dir: &Path, job: Job) -> Outcome {
     match GpuLock::acquire(lock_dir, &job.entry.uuid) {
         Ok(_lock) => job.run(),
         Err(error) => Outcome::Kept(format!("not touched: {error}")),
