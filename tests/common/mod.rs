@@ -1,4 +1,5 @@
 //! What several test programs need.
 #![allow(dead_code, reason = "each test program uses its own part")]
 
+pub(crate) mod node;
 pub(crate) mod nvml_sim;

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use crate::config::{Config, GpuSelection, Mode};
 use crate::device::{
-    Cadence, Driver, DriverError, Facts, Gpu, Identity, Missing, PowerConstraints, Reading,
+    Cadence, Driver, DriverError, Facts, Identity, Missing, PowerConstraints, Reading,
 };
-use crate::guard::Clock;
+use crate::guard::{Clock, journal};
+use crate::policy::LimitClaim;
 use crate::policy::zone::{TripOrigin, TripTable};
 use crate::units::Celsius;
 
@@ -33,7 +34,9 @@ pub(super) fn all(flags: &Flags, config: &Config, report: &dyn Fn(Finding)) {
         report(finding);
     }
     for identity in chosen {
-        let findings = of_gpu(driver.as_ref(), config, clock, &identity);
+        let left = journal::load(&flags.state_dir(), &identity.uuid);
+        let held = left.ok().flatten().and_then(|left| left.claim.limit);
+        let findings = of_gpu(driver.as_ref(), config, clock, &identity, held);
         for finding in findings {
             report(finding.of_gpu(identity.index));
         }
@@ -86,7 +89,14 @@ fn missing(selection: &GpuSelection, chosen: usize) -> Option<Finding> {
     })
 }
 
-fn of_gpu(driver: &dyn Driver, config: &Config, clock: Clock, identity: &Identity) -> Vec<Finding> {
+/// `held`: what a guard, running or dead, holds of the GPU's limit.
+fn of_gpu(
+    driver: &dyn Driver,
+    config: &Config,
+    clock: Clock,
+    identity: &Identity,
+    held: Option<LimitClaim>,
+) -> Vec<Finding> {
     let mut gpu = match driver.open(&identity.uuid) {
         Ok(gpu) => gpu,
         Err(error) => {
@@ -96,12 +106,16 @@ fn of_gpu(driver: &dyn Driver, config: &Config, clock: Clock, identity: &Identit
     };
     let reading = gpu.read(clock.now(), Cadence::Full);
     let (name, uuid, pci) = (&identity.name, &identity.uuid, &identity.pci_bus_id);
-    vec![
+    let mut findings = vec![
         Finding::ok("open", format!("{name}, {uuid}, {pci}")),
         sensors(&reading),
-        thresholds(config, gpu.facts(), &reading),
-        power(config, gpu.as_ref(), &reading),
-    ]
+    ];
+    // Which sensors the thresholds go by shows only in a reading.
+    if reading.core.is_ok() {
+        findings.push(thresholds(config, gpu.facts(), &reading));
+    }
+    findings.push(power(config, gpu.facts(), &reading, held));
+    findings
 }
 
 fn sensors(reading: &Reading) -> Finding {
@@ -190,12 +204,12 @@ fn acts_in_normal_use(
     })
 }
 
-fn power(config: &Config, gpu: &dyn Gpu, reading: &Reading) -> Finding {
+fn power(config: &Config, facts: &Facts, reading: &Reading, held: Option<LimitClaim>) -> Finding {
     const CHECK: &str = "power limit";
     if !config.actuators.power_limit {
         return Finding::ok(CHECK, "not used, as configured");
     }
-    let Some(range) = gpu.facts().power else {
+    let Some(range) = facts.power else {
         let remedy = "the guard can only lock clocks and tell applications here";
         return Finding::warn(CHECK, "the card has none to set", remedy);
     };
@@ -205,11 +219,15 @@ fn power(config: &Config, gpu: &dyn Gpu, reading: &Reading) -> Finding {
         return Finding::warn(CHECK, detail, "see nvidia-smi -q -d POWER");
     };
     let detail = format!("{min} to {max}, default {default}, now {now}");
+    if let Some(held) = held.filter(|held| held.owns(now)) {
+        let original = held.original;
+        return Finding::ok(CHECK, format!("{detail}, a guard's; {original} before it"));
+    }
     let share = config.actuators.gradual_floor;
     let floor = default.scaled(share);
     let warning = if now != default {
         Some((
-            "somebody has changed it".to_owned(),
+            "not the default".to_owned(),
             "nothing to do: it will be given back exactly so",
         ))
     } else if floor < min {

@@ -25,7 +25,7 @@ use super::{Flags, ModeFlag, say, serve};
 use gpu::{Job, Outcome};
 
 /// Beyond the wait itself: opening a GPU takes seconds on a node without persistence.
-const GRACE: Duration = Duration::from_secs(15);
+const GRACE: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Args)]
 pub(super) struct Options {
@@ -158,7 +158,12 @@ fn give_back(
         });
     }
     drop(results);
-    collect(&outcomes, waiting, clock, options.wait + GRACE)
+    collect(
+        &outcomes,
+        waiting,
+        clock,
+        options.wait.saturating_add(GRACE),
+    )
 }
 
 fn locked(lock_dir: &Path, job: Job) -> Outcome {
