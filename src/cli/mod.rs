@@ -1,10 +1,16 @@
 //! The command line. One file per command; flags in the manner of the Prometheus family, accepted
 //! after any subcommand. Exit codes are part of the interface: see each command.
 
+mod check;
+mod client;
+mod lease;
 mod log;
+mod restore;
 mod serve;
 mod showcase;
+mod status;
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -28,6 +34,24 @@ pub struct Cli {
 enum Command {
     /// Run the guard: exporter, hook, control loop and status page.
     Serve,
+    /// Pre-flight: driver, sensors, thresholds, power limits, permission, apps. Writes to no GPU.
+    Check(check::Options),
+    /// The board of a running guard.
+    Status(status::Options),
+    /// Hold a GPU at a level for a while.
+    Throttle(lease::Throttle),
+    /// End what `throttle` began.
+    Release(lease::Which),
+    /// Ignore leases and gradual on a GPU for a while; critical still acts.
+    Pause(lease::Pause),
+    /// End what `pause` began.
+    Resume(lease::Which),
+    /// Let go of every GPU, for a reset or a driver upgrade.
+    Detach,
+    /// Take the GPUs again.
+    Attach,
+    /// Give back what a dead guard left behind.
+    Restore(restore::Options),
 }
 
 #[derive(Clone, Debug, Args)]
@@ -205,7 +229,34 @@ fn time_scale(text: &str) -> Result<f64, String> {
 
 /// Runs one command and tells the shell how it went.
 pub fn run(cli: &Cli) -> ExitCode {
-    match cli.command {
-        Command::Serve => serve::run(&cli.flags),
+    let flags = &cli.flags;
+    match &cli.command {
+        Command::Serve => serve::run(flags),
+        Command::Check(options) => check::run(flags, options),
+        Command::Status(options) => exit(status::run(flags, options)),
+        Command::Throttle(wanted) => exit(lease::throttle(flags, wanted)),
+        Command::Release(which) => exit(lease::release(flags, which)),
+        Command::Pause(wanted) => exit(lease::pause(flags, wanted)),
+        Command::Resume(which) => exit(lease::resume(flags, which)),
+        Command::Detach => exit(lease::detach(flags)),
+        Command::Attach => exit(lease::attach(flags)),
+        Command::Restore(options) => restore::run(flags, options),
     }
+}
+
+fn exit(result: anyhow::Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("thermal-guard: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints. Fails if nobody reads any more (`| head`).
+fn say(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
 }

@@ -75,6 +75,34 @@ impl GpuLock {
     }
 }
 
+/// A lock that a running guard holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    pub uuid: Uuid,
+    /// Empty if it can't be told.
+    pub pid: String,
+}
+
+/// All locks in `directory` that somebody holds. A missing directory holds none.
+pub fn held(directory: &Path) -> Vec<Held> {
+    let files = fs::read_dir(directory).into_iter().flatten().flatten();
+    let held = files.filter_map(|file| {
+        let path = file.path();
+        let is_lock = path.extension().is_some_and(|kind| kind == "lock");
+        let uuid = Uuid::new(path.file_stem().filter(|_| is_lock)?.to_str()?);
+        let mut file = File::open(&path).ok()?;
+        // Shared and let go of at once: asking takes nothing from anybody.
+        let Err(TryLockError::WouldBlock) = file.try_lock_shared() else {
+            return None;
+        };
+        let mut pid = String::new();
+        let _ = file.read_to_string(&mut pid);
+        let pid = pid.trim().to_owned();
+        Some(Held { uuid, pid })
+    });
+    held.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,6 +120,13 @@ mod tests {
             "{second}"
         );
         GpuLock::acquire(dir.path(), &Uuid::new("GPU-2")).expect("another GPU");
+        let pid = std::process::id().to_string();
+        let uuid_held = uuid.clone();
+        let ours = Held {
+            uuid: uuid_held,
+            pid,
+        };
+        assert_eq!(held(dir.path()), [ours], "GPU-2's is free again");
         drop(first);
         GpuLock::acquire(dir.path(), &uuid).expect("free again");
     }

@@ -10,6 +10,7 @@ use crate::units::{Celsius, Moment};
 
 use super::actuate::Hand;
 use super::clock::Clock;
+use super::inherit::{Inherited, inherit};
 use super::journal::Entry;
 use super::shared::{Inputs, Live, Shared};
 use super::tally::{Hour, Tally};
@@ -333,19 +334,16 @@ fn adopt(
     tally: &mut Tally,
 ) {
     let gpu = &left.uuid;
-    let claim = match left.still_there(reading) {
-        Ok(claim) => claim,
-        Err(gone) => {
-            tracing::info!(%gpu, reason = gone, "a dead guard's journal is void");
-            hand.adopt(left.claim);
-            return hand.forget(tally);
+    match inherit(hand, left, reading, tally) {
+        Inherited::Nothing(reason) => {
+            tracing::info!(%gpu, reason, "a dead guard's journal is void");
         }
-    };
-    hand.adopt(left.claim);
-    if claim != left.claim {
-        tracing::warn!(%gpu, "somebody else changed the limit since a dead guard wrote it: theirs stands");
-        hand.reclaim(claim, tally);
+        Inherited::Ours => {}
+        Inherited::AllButTheLimit => {
+            tracing::warn!(%gpu, "somebody else changed the limit since a dead guard wrote it: theirs stands");
+        }
     }
+    let claim = *hand.claim();
     if !claim.is_empty() {
         tracing::info!(%gpu, "going on with what a dead guard left throttled");
         policy.adopt(now, claim.limit.map(|limit| limit.next));

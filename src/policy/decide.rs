@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::device::{ClockRange, Facts, Missing, PowerConstraints, Reading};
+use crate::device::{ClockRange, Facts, PowerConstraints, Reading};
 use crate::units::{Moment, Ratio, Watts};
 
 use super::claim::{Contest, Verdict};
@@ -45,7 +45,7 @@ impl Policy {
         let rungs = Rungs::new(&settings, facts);
         Self {
             power: facts.power,
-            trips: trip_table(&settings, facts, reading),
+            trips: TripTable::of(&settings.trips, facts, reading),
             sight: Sight::default(),
             local: Machine::new(settings.recovery_delay),
             held: Machine::new(settings.recovery_delay),
@@ -63,7 +63,7 @@ impl Policy {
     /// The card was opened anew: another driver may tell other limits. The state stays.
     pub fn recalibrate(&mut self, facts: &Facts, reading: &Reading) {
         self.power = facts.power;
-        self.trips = trip_table(&self.settings, facts, reading);
+        self.trips = TripTable::of(&self.settings.trips, facts, reading);
         self.ladder.replace(Rungs::new(&self.settings, facts));
     }
 
@@ -367,12 +367,6 @@ impl Decision {
             overheld: false,
         }
     }
-}
-
-fn trip_table(settings: &Settings, facts: &Facts, reading: &Reading) -> TripTable {
-    let margin = reading.margin != Err(Missing::NotSupported);
-    let memory = reading.memory != Err(Missing::NotSupported);
-    TripTable::resolve(&settings.trips, facts, margin, memory)
 }
 
 fn trigger_of(level: Level, asks: Asks, fallback: bool) -> Trigger {

@@ -89,6 +89,13 @@ pub struct TripTable {
 }
 
 impl TripTable {
+    /// The table of a card that reads so: a sensor it refuses to read is one it doesn't have.
+    pub fn of(by: &TripOverrides, facts: &Facts, reading: &Reading) -> Self {
+        let margin = reading.margin != Err(Missing::NotSupported);
+        let memory = reading.memory != Err(Missing::NotSupported);
+        Self::resolve(by, facts, margin, memory)
+    }
+
     /// `margin` and `memory` tell whether the card offers those sensors at all.
     pub fn resolve(by: &TripOverrides, facts: &Facts, margin: bool, memory: bool) -> Self {
         let max_operating = facts.thresholds.gpu_max.filter(|max| plausible(*max));
