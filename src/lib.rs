@@ -7,3 +7,4 @@ pub mod device;
 pub mod guard;
 pub mod policy;
 pub mod units;
+pub mod web;

@@ -87,7 +87,8 @@ struct Flags {
         long = "web.telemetry-path",
         global = true,
         value_name = "PATH",
-        default_value = "/metrics"
+        default_value = "/metrics",
+        value_parser = telemetry_path
     )]
     telemetry_path: String,
 
@@ -203,6 +204,22 @@ impl Flags {
     }
 }
 
+/// Any path that isn't another thing's.
+fn telemetry_path(text: &str) -> Result<String, String> {
+    let taken = ["/-/", "/api/", "/assets/", "/hook"]
+        .iter()
+        .any(|path| text.starts_with(path));
+    let plain = text
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || "/-_.".contains(c));
+    if !text.starts_with('/') || text == "/" || taken || !plain {
+        return Err(
+            "a path such as /metrics, and none that the guard itself answers on".to_owned(),
+        );
+    }
+    Ok(text.to_owned())
+}
+
 fn time_scale(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(scale) if (0.1..=1000.0).contains(&scale) => Ok(scale),
@@ -211,19 +228,19 @@ fn time_scale(text: &str) -> Result<f64, String> {
 }
 
 /// Runs one command and tells the shell how it went.
-pub fn run(cli: Cli) -> ExitCode {
+pub fn run(cli: &Cli) -> ExitCode {
     let flags = &cli.flags;
-    match cli.command {
+    match &cli.command {
         Command::Serve => serve::run(flags),
-        Command::Check(options) => check::run(flags, &options),
-        Command::Status(options) => exit(status::run(flags, &options)),
-        Command::Throttle(wanted) => exit(lease::throttle(flags, &wanted)),
-        Command::Release(which) => exit(lease::release(flags, &which)),
-        Command::Pause(wanted) => exit(lease::pause(flags, &wanted)),
-        Command::Resume(which) => exit(lease::resume(flags, &which)),
+        Command::Check(options) => check::run(flags, options),
+        Command::Status(options) => exit(status::run(flags, options)),
+        Command::Throttle(wanted) => exit(lease::throttle(flags, wanted)),
+        Command::Release(which) => exit(lease::release(flags, which)),
+        Command::Pause(wanted) => exit(lease::pause(flags, wanted)),
+        Command::Resume(which) => exit(lease::resume(flags, which)),
         Command::Detach => exit(lease::detach(flags)),
         Command::Attach => exit(lease::attach(flags)),
-        Command::Restore(options) => restore::run(flags, &options),
+        Command::Restore(options) => restore::run(flags, options),
     }
 }
 

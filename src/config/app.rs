@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::gpus::GpuSelection;
 use super::section::Section;
-use super::value::{Wrong, choice, path, url, word};
+use super::value::{Wrong, choice, host_part, path, url, word};
 
 /// Where the mode goes in an app's URL.
 pub const MODE_PLACEHOLDER: &str = "{mode}";
@@ -185,9 +185,7 @@ fn url_with_mode(value: &Value) -> Result<String, Wrong> {
         return url(value);
     };
     url(&Value::from(text.replace(MODE_PLACEHOLDER, "mode")))?;
-    let host = text.split("//").nth(1).unwrap_or_default();
-    let host = host.split(['/', '?']).next().unwrap_or_default();
-    if host.contains(['{', '}']) {
+    if host_part(text).contains(['{', '}']) {
         return Err(Wrong::of(value, "{mode} only in the path or the query"));
     }
     Ok(text.to_owned())

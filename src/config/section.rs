@@ -14,6 +14,7 @@ pub(crate) struct Section<'a> {
     path: String,
     map: Map<String, Value>,
     known: Vec<&'static str>,
+    taken: Vec<&'static str>,
     errors: &'a RefCell<Vec<ConfigError>>,
 }
 
@@ -50,7 +51,7 @@ impl<'a> Section<'a> {
         parse: impl FnOnce(&Value) -> Result<T, Wrong>,
     ) -> Option<T> {
         if self.map.get(key).is_some_and(Value::is_null) {
-            self.remove(key);
+            self.map.remove(key);
         }
         self.take(key, parse)
     }
@@ -129,7 +130,7 @@ impl<'a> Section<'a> {
                 Ok(value) => {
                     entries.insert(name, value);
                 }
-                Err(wrong) => self.push(format!("{path}.{name}"), wrong),
+                Err(wrong) => self.push(format!("{path}.{}", name.escape_debug()), wrong),
             }
         }
         entries
@@ -137,6 +138,16 @@ impl<'a> Section<'a> {
 
     pub(crate) fn has(&self, key: &str) -> bool {
         self.map.get(key).is_some_and(|value| !value.is_null())
+    }
+
+    /// Whether nothing is in it that wasn't taken.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.map.is_empty()
+    }
+
+    /// Whether `key` had a value in the file, and it was taken.
+    pub(crate) fn took(&self, key: &str) -> bool {
+        self.taken.contains(&key)
     }
 
     /// Whether `key` is just that word, where otherwise a mapping is meant.
@@ -159,6 +170,7 @@ impl<'a> Section<'a> {
             path,
             map,
             known: Vec::new(),
+            taken: Vec::new(),
             errors,
         };
         let value = read(&mut section);
@@ -179,7 +191,9 @@ impl<'a> Section<'a> {
 
     fn remove(&mut self, key: &'static str) -> Option<Value> {
         self.known.push(key);
-        self.map.remove(key)
+        let value = self.map.remove(key)?;
+        self.taken.push(key);
+        Some(value)
     }
 
     fn refuse_the_rest(&self) {

@@ -366,6 +366,10 @@ fn each_mistake_names_its_key_and_nothing_else_is_blamed() {
             "hook.severity_map.critical",
         ),
         ("hook: { severity_map: [critical] }", "hook.severity_map"),
+        (
+            "hook: { severity_map: { \"a\\nb\": panic } }",
+            "hook.severity_map.a\\nb",
+        ),
         ("hook: { token: abc }", "hook.token"),
         ("alertmanager: { expected: maybe }", "alertmanager.expected"),
         (
@@ -395,8 +399,15 @@ fn each_mistake_names_its_key_and_nothing_else_is_blamed() {
 
 #[test]
 fn a_password_in_a_url_is_not_repeated() {
-    let text = lines(&http("url: \"http://user:hunter2@h/{mode}\"")).join("\n");
-    assert!(!text.contains("hunter2"), "{text}");
+    for url in [
+        "http://u:hunter2@h/",
+        "htp://u:hunter2@h",
+        "http://u:hunter2 @h",
+        "u:hunter2@h",
+    ] {
+        let text = lines(&http(&format!("url: \"{url}\""))).join("\n");
+        assert!(!text.contains("hunter2"), "{text}");
+    }
 }
 
 #[test]

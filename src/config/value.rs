@@ -195,18 +195,22 @@ pub(crate) fn path(dir: &Path) -> impl Fn(&Value) -> Result<PathBuf, Wrong> {
 pub(crate) fn url(value: &Value) -> Result<String, Wrong> {
     let accepted = "an http:// or https:// URL";
     let text = text(value).map_err(|_| Wrong::of(value, accepted))?;
+    if host_part(&text).contains('@') {
+        // First of all: no other complaint may repeat the password.
+        let problem = "carries a user name or password";
+        return Err(Wrong::new(problem, "a URL without them"));
+    }
     let uri: Uri = text
         .parse()
         .map_err(|error| Wrong::new(format!("{} ({error})", describe(value)), accepted))?;
-    if !matches!(uri.scheme_str(), Some("http" | "https")) {
-        return Err(Wrong::of(value, accepted));
+    match (uri.scheme_str(), uri.host()) {
+        (Some("http" | "https"), Some(host)) if !host.is_empty() => Ok(text),
+        _ => Err(Wrong::of(value, accepted)),
     }
-    match uri.authority() {
-        Some(authority) if authority.as_str().contains('@') => Err(Wrong::new(
-            "carries a user name or password",
-            "a URL without them",
-        )),
-        Some(authority) if !authority.host().is_empty() => Ok(text),
-        _ => Err(Wrong::of(value, "a URL with a host")),
-    }
+}
+
+/// What stands between the slashes and the path, be it well-formed or not.
+pub(crate) fn host_part(url: &str) -> &str {
+    let after = url.split_once("//").map_or(url, |(_, after)| after);
+    after.split(['/', '?', '#']).next().unwrap_or_default()
 }

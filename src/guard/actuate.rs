@@ -101,14 +101,14 @@ enum Direction {
 }
 
 impl Hand {
-    pub fn new(uuid: Uuid, journal: Journal, restore_clock: Option<ClockRange>) -> Self {
+    pub fn new(uuid: Uuid, journal: Journal) -> Self {
         Self {
             uuid,
             boot_id: boot_id(),
             journal,
             claim: Claim::default(),
             locked: [None; 2],
-            restore_clock,
+            restore_clock: None,
             permission: Permission::Unproven,
             confirmed: false,
             journal_failing: false,
@@ -129,6 +129,10 @@ impl Hand {
 
     pub const fn confirmed(&self) -> bool {
         self.confirmed
+    }
+
+    pub fn set_restore_clock(&mut self, range: Option<ClockRange>) {
+        self.restore_clock = range;
     }
 
     pub fn set_permission(&mut self, permission: Permission) {

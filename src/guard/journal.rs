@@ -5,7 +5,7 @@
 //! for it at most [`PATIENCE`].
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread;
@@ -17,6 +17,8 @@ use thiserror::Error;
 use crate::device::{Reading, Uuid};
 use crate::policy::{Claim, LimitClaim};
 use crate::units::Watts;
+
+use super::replace::replace;
 
 /// How long a write to the GPU may wait for the disk.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -177,18 +179,6 @@ pub fn boot_id() -> String {
     id.trim().to_owned()
 }
 
-/// Replaces `path` with `content` as a whole, durably.
-pub fn replace_file(path: &Path, content: &[u8]) -> io::Result<()> {
-    let directory = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(directory)?;
-    let temporary = path.with_extension("tmp");
-    let mut file = File::create(&temporary)?;
-    file.write_all(content)?;
-    file.sync_all()?;
-    fs::rename(&temporary, path)?;
-    File::open(directory)?.sync_all()
-}
-
 fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -223,6 +213,7 @@ struct Record {
 }
 
 #[derive(Serialize, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the file's keys say their unit")]
 struct LimitRecord {
     original_milliwatts: u32,
     previous_milliwatts: u32,
@@ -244,7 +235,8 @@ fn write(path: &Path, entry: &Entry) -> io::Result<()> {
         gpu_clock_locked: entry.claim.gpu_clock,
         memory_clock_locked: entry.claim.memory_clock,
     };
-    replace_file(path, &serde_json::to_vec_pretty(&record)?)
+    fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
+    replace(path, &serde_json::to_vec_pretty(&record)?, None)
 }
 
 fn read(path: &Path) -> Result<Entry, JournalError> {

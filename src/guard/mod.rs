@@ -1,18 +1,22 @@
 //! The imperative shell around the policy: one control loop per GPU, a supervisor that finds the
-//! GPUs, and the state they share with the web.
+//! GPUs, the applications' notifier, and the state they share with the web.
 
 pub mod actuate;
+pub mod apps;
 pub mod clock;
+pub mod envfile;
 pub mod inherit;
 pub mod journal;
 pub mod lock;
+pub(crate) mod replace;
 pub mod shared;
 pub mod supervisor;
 pub mod tally;
 pub mod tick;
 pub mod worker;
 
+pub use apps::Apps;
 pub use clock::Clock;
-pub use shared::{Shared, Station};
+pub use shared::{Live, Shared, Station};
 pub use supervisor::{Guard, Plan};
 pub use tick::{Permission, Tick};

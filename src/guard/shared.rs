@@ -5,18 +5,19 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::Thread;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::device::{DriverError, Identity, Uuid, Xid};
-use crate::policy::{AppMode, Asked, Chain, ChainState, LeaseTable};
+use crate::device::{ClockRange, DriverError, Identity, Uuid, Xid};
+use crate::policy::{AppMode, Asked, Chain, ChainState, LeaseTable, Settings};
 use crate::units::Moment;
 
 use super::clock::Clock;
 use super::tick::Tick;
 
 /// Tells the applications on a GPU; must not block.
-pub type TellApps = Box<dyn Fn(&Identity, AppMode) + Send + Sync>;
+pub type TellApps = Box<dyn Fn(&Arc<Identity>, AppMode) + Send + Sync>;
 
 /// The state of one guard.
 pub struct Shared {
@@ -27,9 +28,44 @@ pub struct Shared {
     xids: Mutex<BTreeMap<Uuid, Vec<u64>>>,
     stations: RwLock<BTreeMap<Uuid, Arc<Station>>>,
     driver: Mutex<DriverStatus>,
+    live: RwLock<Arc<Live>>,
     tell_apps: TellApps,
     detached: AtomicBool,
+    holdings: watch::Sender<usize>,
     stopping: AtomicBool,
+}
+
+/// What a reload can change under a running guard. Workers notice by the pointer.
+pub struct Live {
+    pub settings: Settings,
+    pub poll_interval: Duration,
+    /// Which GPUs are guarded. One that no longer is gets everything back first.
+    pub selects: Box<dyn Fn(&Identity) -> bool + Send + Sync>,
+    /// An operator's own SM lock, put back instead of a reset.
+    pub restore_clock: Option<ClockRange>,
+    pub keep_on_exit: bool,
+}
+
+/// An empty configuration.
+impl Default for Live {
+    fn default() -> Self {
+        Self {
+            settings: Settings::default(),
+            poll_interval: Duration::from_secs(1),
+            selects: Box::new(|_| true),
+            restore_clock: None,
+            keep_on_exit: false,
+        }
+    }
+}
+
+/// See [`Shared::holding`].
+pub struct Holding(Arc<Shared>);
+
+impl Drop for Holding {
+    fn drop(&mut self) {
+        self.0.holdings.send_modify(|held| *held -= 1);
+    }
 }
 
 /// Where one GPU's worker publishes and can be woken.
@@ -59,7 +95,7 @@ pub struct Inputs {
 }
 
 impl Shared {
-    pub fn new(clock: Clock, chain: Chain, tell_apps: TellApps) -> Self {
+    pub fn new(clock: Clock, chain: Chain, live: Live, tell_apps: TellApps) -> Self {
         Self {
             clock,
             leases: Mutex::default(),
@@ -68,10 +104,25 @@ impl Shared {
             xids: Mutex::default(),
             stations: RwLock::default(),
             driver: Mutex::default(),
+            live: RwLock::new(Arc::new(live)),
             tell_apps,
             detached: AtomicBool::new(false),
+            holdings: watch::Sender::new(0),
             stopping: AtomicBool::new(false),
         }
+    }
+
+    pub fn live(&self) -> Arc<Live> {
+        self.live
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// New settings, in force from every GPU's next tick on.
+    pub fn reload(&self, live: Live) {
+        *self.live.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(live);
+        self.wake_all();
     }
 
     pub fn leases(&self) -> MutexGuard<'_, LeaseTable> {
@@ -99,6 +150,13 @@ impl Shared {
     pub fn station(&self, uuid: &Uuid) -> Option<Arc<Station>> {
         let stations = self.stations.read().unwrap_or_else(PoisonError::into_inner);
         stations.get(uuid).cloned()
+    }
+
+    pub fn delist(&self, uuid: &Uuid) {
+        self.stations
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(uuid);
     }
 
     pub fn enlist(&self, station: Arc<Station>) {
@@ -129,7 +187,7 @@ impl Shared {
         }
     }
 
-    pub fn tell_apps(&self, identity: &Identity, mode: AppMode) {
+    pub fn tell_apps(&self, identity: &Arc<Identity>, mode: AppMode) {
         (self.tell_apps)(identity, mode);
     }
 
@@ -170,13 +228,32 @@ impl Shared {
     }
 
     pub fn is_detached(&self) -> bool {
-        self.detached.load(Ordering::Acquire)
+        self.detached.load(Ordering::SeqCst)
     }
 
     /// Workers let go of their handles, or take them again.
     pub fn set_detached(&self, detached: bool) {
-        self.detached.store(detached, Ordering::Release);
+        self.detached.store(detached, Ordering::SeqCst);
         self.wake_all();
+    }
+
+    /// Somebody other than a worker may hold the driver while this lives. To be taken before
+    /// [`Self::is_detached`] is asked, so that a detach sees whoever it didn't stop.
+    pub fn holding(self: &Arc<Self>) -> Holding {
+        self.holdings.send_modify(|held| *held += 1);
+        Holding(self.clone())
+    }
+
+    /// Whether anybody but the workers may hold the driver.
+    pub fn is_held(&self) -> bool {
+        *self.holdings.borrow() > 0
+    }
+
+    /// Resolves once nobody but the workers holds it.
+    pub async fn unheld(&self) {
+        let mut holdings = self.holdings.subscribe();
+        // No error: the sender is ours.
+        let _ = holdings.wait_for(|held| *held == 0).await;
     }
 
     pub fn is_stopping(&self) -> bool {

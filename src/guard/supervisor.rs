@@ -1,14 +1,13 @@
 //! Finds the GPUs, gives each a worker, watches for Xid events, and ends it all in order.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::device::{ClockRange, Driver, Identity};
-use crate::policy::Settings;
+use crate::device::{Driver, Identity};
 use crate::units::Moment;
 
 use super::actuate::Hand;
@@ -28,22 +27,13 @@ const WAKE_GAP: Duration = Duration::from_millis(5);
 /// How long a stop waits for the workers. One inside a hung NVML call is left behind.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Which GPUs are guarded.
-pub type Selects = Box<dyn Fn(&Identity) -> bool + Send + Sync>;
-
 /// What a guard is to do.
 pub struct Plan {
     pub driver: Arc<dyn Driver>,
-    pub settings: Settings,
-    pub poll_interval: Duration,
-    pub selects: Selects,
     /// Where the journal is; `None` for simulated GPUs, which end with the process.
     pub state_dir: Option<PathBuf>,
     /// Where the locks are; `None` where nothing is written.
     pub lock_dir: Option<PathBuf>,
-    /// An operator's own SM lock, put back instead of a reset.
-    pub restore_clock: Option<ClockRange>,
-    pub keep_on_exit: bool,
 }
 
 /// A running guard.
@@ -112,10 +102,12 @@ impl Supervisor {
     fn run(mut self) -> Vec<JoinHandle<()>> {
         let mut listener: Option<JoinHandle<()>> = None;
         while !self.shared.is_stopping() {
+            let holding = self.shared.holding();
             let found = !self.shared.is_detached() && self.roll_call();
             if found && listener.as_ref().is_none_or(JoinHandle::is_finished) {
                 listener = self.listen();
             }
+            drop(holding);
             thread::park_timeout(if found { ROLL_CALL_EVERY } else { LOOK_EVERY });
         }
         self.workers.extend(listener);
@@ -141,10 +133,9 @@ impl Supervisor {
                 status.up = true;
                 status.error = None;
                 drop(status);
+                let live = self.shared.live();
                 for identity in gpus {
-                    if self.shared.station(&identity.uuid).is_none()
-                        && (self.plan.selects)(&identity)
-                    {
+                    if self.shared.station(&identity.uuid).is_none() && (live.selects)(&identity) {
                         self.hire(identity);
                     }
                 }
@@ -169,12 +160,12 @@ impl Supervisor {
         let may_write = lock.is_some() || self.plan.lock_dir.is_none();
         let uuid = identity.uuid.clone();
         let station = Arc::new(Station::new(identity.clone()));
-        let worker = Worker::new(self.setup(identity, may_write));
-        let (shared, period) = (self.shared.clone(), self.plan.poll_interval);
+        let worker = Worker::new(self.setup(identity, may_write), self.shared.live());
+        let shared = self.shared.clone();
         let post = station.clone();
         let thread = thread::Builder::new().name(format!("gpu-{}", station.identity.index));
         let spawned = thread.spawn(move || {
-            work(worker, &shared, &post, period);
+            work(worker, &shared, &post);
             drop(lock);
         });
         match spawned {
@@ -199,25 +190,24 @@ impl Supervisor {
         let uuid = identity.uuid.clone();
         let state_dir = self.plan.state_dir.as_deref();
         let journal = state_dir.map_or_else(Journal::none, |dir| Journal::open(dir, &uuid));
-        let mut hand = Hand::new(uuid, journal, self.plan.restore_clock);
+        let mut hand = Hand::new(uuid, journal);
+        hand.set_restore_clock(self.shared.live().restore_clock);
         if !may_write {
             hand.set_permission(Permission::Denied);
         }
         let left = state_dir
             .filter(|_| may_write)
-            .and_then(|dir| self.left_behind(dir, &identity));
+            .and_then(|dir| Self::left_behind(dir, &identity));
         Setup {
             identity,
             driver: self.plan.driver.clone(),
-            settings: self.plan.settings.clone(),
             hand,
             left,
-            keep_on_exit: self.plan.keep_on_exit,
             may_write,
         }
     }
 
-    fn left_behind(&self, state_dir: &std::path::Path, identity: &Identity) -> Option<Entry> {
+    fn left_behind(state_dir: &Path, identity: &Identity) -> Option<Entry> {
         journal::load(state_dir, &identity.uuid).unwrap_or_else(|error| {
             tracing::error!(gpu = %identity.uuid, %error, "journal not readable: what a dead guard left can't be given back");
             None
@@ -226,10 +216,14 @@ impl Supervisor {
 
     /// Xid events of all GPUs, on a thread of their own.
     fn listen(&self) -> Option<JoinHandle<()>> {
-        let mut source = self.plan.driver.events().ok().flatten()?;
+        let source = self.plan.driver.events().ok().flatten()?;
         let shared = self.shared.clone();
+        let holding = shared.holding();
         let thread = thread::Builder::new().name("events".to_owned());
         let listening = thread.spawn(move || {
+            // Dropped in the opposite order: let go of, then said so.
+            let _holding = holding;
+            let mut source = source;
             while !shared.is_stopping() && !shared.is_detached() {
                 match source.wait(Duration::from_secs(1)) {
                     Ok(None) => {}
@@ -246,13 +240,12 @@ impl Supervisor {
 }
 
 /// A worker's life: tick by tick, woken early by what can't wait.
-fn work(mut worker: Worker, shared: &Shared, station: &Station, period: Duration) {
+fn work(mut worker: Worker, shared: &Shared, station: &Station) {
     let clock = shared.clock;
-    let period = clock.on_wall(period);
     let mut due = clock.wall();
     while !shared.is_stopping() {
         if shared.is_detached() {
-            worker.leave(clock.now());
+            worker.leave(clock.now(), shared);
             station.publish(worker.idle(clock.now(), clock.wall()));
             thread::park_timeout(Duration::from_secs(1));
             continue;
@@ -261,10 +254,17 @@ fn work(mut worker: Worker, shared: &Shared, station: &Station, period: Duration
         let mut tick = worker.tick(clock.now(), began, shared);
         tick.poll_duration = clock.wall().since(began);
         station.publish(tick);
+        if worker.is_retired() {
+            worker.leave(clock.now(), shared);
+            shared.delist(&station.identity.uuid);
+            tracing::info!(gpu = %station.identity.uuid, "not guarded any more, as configured");
+            return;
+        }
+        let period = clock.on_wall(shared.live().poll_interval);
         due = next(due, began, period);
         rest(shared, began, due);
     }
-    worker.leave(clock.now());
+    worker.leave(clock.now(), shared);
 }
 
 /// The tick after one that began at `began`: on the beat, and missed beats are not made up for.

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::device::{Cadence, Driver, Facts, Gpu, Identity, Missing, Reading};
-use crate::policy::{Decision, Event, Observation, Policy, Settings};
+use crate::policy::{AppMode, Decision, Event, Observation, Policy, State};
 use crate::units::{Celsius, Moment};
 
 use super::actuate::Hand;
 use super::clock::Clock;
 use super::inherit::{Inherited, inherit};
 use super::journal::Entry;
-use super::shared::{Inputs, Shared};
+use super::shared::{Inputs, Live, Shared};
 use super::tally::{Hour, Tally};
 use super::tick::{Permission, Tick};
 
@@ -26,11 +26,9 @@ const REOPEN_EVERY: Duration = Duration::from_secs(2);
 pub struct Setup {
     pub identity: Arc<Identity>,
     pub driver: Arc<dyn Driver>,
-    pub settings: Settings,
     pub hand: Hand,
     /// What a guard before this one left behind.
     pub left: Option<Entry>,
-    pub keep_on_exit: bool,
     /// False without a lock: another guard may hold the GPU.
     pub may_write: bool,
 }
@@ -40,10 +38,10 @@ pub struct Worker {
     identity: Arc<Identity>,
     facts: Arc<Facts>,
     driver: Arc<dyn Driver>,
-    settings: Settings,
+    /// The settings in force.
+    live: Arc<Live>,
     hand: Hand,
     left: Option<Entry>,
-    keep_on_exit: bool,
     may_write: bool,
     gpu: Option<Box<dyn Gpu>>,
     tried: Option<Moment>,
@@ -58,15 +56,14 @@ pub struct Worker {
 }
 
 impl Worker {
-    pub fn new(setup: Setup) -> Self {
+    pub fn new(setup: Setup, live: Arc<Live>) -> Self {
         Self {
             identity: setup.identity,
             facts: Arc::new(Facts::default()),
             driver: setup.driver,
-            settings: setup.settings,
+            live,
             hand: setup.hand,
             left: setup.left,
-            keep_on_exit: setup.keep_on_exit,
             may_write: setup.may_write,
             gpu: None,
             tried: None,
@@ -85,6 +82,7 @@ impl Worker {
     pub fn tick(&mut self, now: Moment, wall: Moment, shared: &Shared) -> Tick {
         self.attach(now);
         let reading = self.read(now);
+        self.follow(shared, &reading);
         let inputs = shared.inputs(&self.identity.uuid, wall);
         for &xid in &inputs.xids {
             self.tally.xid(xid, Clock::unix());
@@ -105,9 +103,17 @@ impl Worker {
         self.publish(reading, decision, wall, up, inputs.paused_until)
     }
 
+    /// The configuration no longer names this GPU, and nothing of ours is on it.
+    pub fn is_retired(&self) -> bool {
+        let idle = self
+            .last
+            .is_none_or(|(_, decision)| decision.state == State::Normal);
+        !(self.live.selects)(&self.identity) && self.hand.claim().is_empty() && idle
+    }
+
     /// Lets go of the card: a stop, a detach, or a lost GPU's last tick. What is throttled is given
     /// back at or under safe, and otherwise stays, journaled.
-    pub fn leave(&mut self, now: Moment) {
+    pub fn leave(&mut self, now: Moment, shared: &Shared) {
         let Some(gpu) = &mut self.gpu else { return };
         let reading = gpu.read(now, Cadence::Fast);
         let safe = self.policy.as_ref().is_some_and(|policy| {
@@ -117,10 +123,11 @@ impl Worker {
                 .is_ok_and(|heat| heat.is_safe())
         });
         let uuid = &self.identity.uuid;
-        match (self.hand.claim().is_empty(), self.keep_on_exit, safe) {
+        match (self.hand.claim().is_empty(), self.live.keep_on_exit, safe) {
             (true, ..) => {}
             (false, false, true) => {
                 self.hand.give_back(gpu.as_mut(), &reading, &mut self.tally);
+                shared.tell_apps(&self.identity, AppMode::Normal);
                 tracing::info!(gpu = %uuid, "given back on leaving");
             }
             (false, true, _) => tracing::info!(gpu = %uuid, "kept throttled, as configured"),
@@ -201,6 +208,19 @@ impl Worker {
         reading
     }
 
+    /// Settings that were reloaded are in force from this tick on.
+    fn follow(&mut self, shared: &Shared, reading: &Reading) {
+        let live = shared.live();
+        if Arc::ptr_eq(&live, &self.live) {
+            return;
+        }
+        self.hand.set_restore_clock(live.restore_clock);
+        if let Some(policy) = &mut self.policy {
+            policy.reconfigure(live.settings.clone(), &self.facts, reading);
+        }
+        self.live = live;
+    }
+
     /// After a full reading: is this the card, the driver and the limit that we knew?
     fn meet(&mut self, now: Moment, reading: &Reading) {
         let energy = reading.slow.energy_millijoules;
@@ -213,22 +233,21 @@ impl Worker {
             tracing::warn!(gpu = %self.identity.uuid, "the driver was reloaded: limits are its defaults now");
             self.hand.forget(&mut self.tally);
         }
-        match &mut self.policy {
-            Some(policy) => policy.recalibrate(&self.facts, reading),
-            None => {
-                let mut policy = Policy::new(self.settings.clone(), &self.facts, reading);
-                if let Some(left) = self.left.take() {
-                    adopt(
-                        &mut self.hand,
-                        &mut policy,
-                        now,
-                        &left,
-                        reading,
-                        &mut self.tally,
-                    );
-                }
-                self.policy = Some(policy);
+        if let Some(policy) = &mut self.policy {
+            policy.recalibrate(&self.facts, reading);
+        } else {
+            let mut policy = Policy::new(self.live.settings.clone(), &self.facts, reading);
+            if let Some(left) = self.left.take() {
+                adopt(
+                    &mut self.hand,
+                    &mut policy,
+                    now,
+                    &left,
+                    reading,
+                    &mut self.tally,
+                );
             }
+            self.policy = Some(policy);
         }
     }
 
@@ -351,7 +370,7 @@ fn log(identity: &Identity, event: Event, reading: &Reading, decision: &Decision
         Event::Eased => tracing::info!(gpu, uuid, state, temperature, limit, "emergency over"),
         Event::Recovering => tracing::info!(gpu, uuid, state, temperature, limit, "giving back"),
         Event::Recovered => {
-            tracing::info!(gpu, uuid, state, temperature, "thermal recovery completed")
+            tracing::info!(gpu, uuid, state, temperature, "thermal recovery completed");
         }
         Event::Blinded => tracing::error!(
             gpu,

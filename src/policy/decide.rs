@@ -67,6 +67,15 @@ impl Policy {
         self.ladder.replace(Rungs::new(&self.settings, facts));
     }
 
+    /// Other settings were loaded. What is held stays held, by the new rules.
+    pub fn reconfigure(&mut self, settings: Settings, facts: &Facts, reading: &Reading) {
+        self.local.set_recovery_delay(settings.recovery_delay);
+        self.held.set_recovery_delay(settings.recovery_delay);
+        self.ledger.set_max_hold(settings.max_hold);
+        self.settings = settings;
+        self.recalibrate(facts, reading);
+    }
+
     /// A guard before this one left the GPU throttled: go on from there, and give back in steps.
     pub fn adopt(&mut self, now: Moment, limit: Option<Watts>) {
         self.held.hold(Level::Gradual);
@@ -103,11 +112,12 @@ impl Policy {
     }
 
     fn decide_seeing(&mut self, now: Moment, heat: Heat, seen: &Observation<'_>) -> Decision {
-        let binds = self.binds(seen);
+        let binds = Self::binds(seen);
         let alone = Situation {
             heat,
             binds,
             asked: Level::None,
+            alone: Level::None,
             overheld: false,
             paused: seen.paused,
         };
@@ -117,15 +127,25 @@ impl Policy {
         let local = self.local.state().level();
         let (asked, overheld) = self.admit(seen, local);
         let before = self.held.state();
-        let mut state = self.held.step(
-            now,
-            &Situation {
-                asked,
-                overheld,
-                ..alone
-            },
-        );
-        let targets = self.targets(now, &mut state, before, asked, &heat, seen);
+        let situation = Situation {
+            asked,
+            alone: local,
+            overheld,
+            ..alone
+        };
+        match self.held.step(now, &situation) {
+            State::Emergency if before != State::Emergency => self.ladder.bottom(now),
+            State::Recovering if self.ladder.give_back(now, &heat) => {
+                self.held.recovered();
+                self.ladder.reset(now);
+            }
+            State::Gradual if !seen.paused => {
+                self.ladder.regulate(now, &heat, seen.reading.draw.ok());
+            }
+            _ => {}
+        }
+        let state = self.held.state();
+        let targets = self.targets(state, asked);
         let asks = Asks {
             local,
             alert: seen.asked.alert,
@@ -194,41 +214,19 @@ impl Policy {
         self.ledger
             .charge(seen.lease_clock, self.last.level > self.last.asks.local);
         let asked = seen.asked.level();
-        let overheld = asked > local && !self.ledger.permits(step);
+        // Also the tail of a lease, while its release is being waited for, is held time.
+        let above = asked.max(self.held.state().level()) > local;
+        let overheld = above && !self.ledger.permits(step);
         (if overheld { Level::None } else { asked }, overheld)
     }
 
-    fn targets(
-        &mut self,
-        now: Moment,
-        state: &mut State,
-        before: State,
-        asked: Level,
-        heat: &Heat,
-        seen: &Observation<'_>,
-    ) -> Targets {
-        match *state {
-            State::Gradual => {
-                if !seen.paused {
-                    self.ladder.regulate(now, heat, seen.reading.draw.ok());
-                }
-                self.under_lease(self.ladder.targets(), asked)
-            }
-            State::Emergency => {
-                if before != State::Emergency {
-                    self.ladder.bottom(now);
-                }
-                colder(self.ladder.targets(), self.ladder.rungs().emergency())
-            }
-            State::Recovering if !self.ladder.give_back(now, heat) => self.ladder.targets(),
-            State::Recovering | State::Normal | State::Blind => {
-                if *state == State::Recovering {
-                    self.held.recovered();
-                    *state = State::Normal;
-                }
-                self.ladder.reset(now);
-                Targets::default()
-            }
+    fn targets(&self, state: State, asked: Level) -> Targets {
+        let rung = self.ladder.targets();
+        match state {
+            State::Normal => Targets::default(),
+            State::Gradual => self.under_lease(rung, asked),
+            State::Emergency => colder(rung, self.ladder.rungs().emergency()),
+            State::Recovering | State::Blind => rung,
         }
     }
 
@@ -248,7 +246,7 @@ impl Policy {
     }
 
     /// Something of ours holds the GPU back: a lock, or a limit that the draw leans on.
-    fn binds(&self, seen: &Observation<'_>) -> bool {
+    fn binds(seen: &Observation<'_>) -> bool {
         if seen.claim.gpu_clock || seen.claim.memory_clock {
             return true;
         }

@@ -34,6 +34,10 @@ impl HoldLedger {
         }
     }
 
+    pub fn set_max_hold(&mut self, max_hold: Duration) {
+        self.max_hold = max_hold;
+    }
+
     /// Accounts the time since the last call: `held` tells whether leases held the GPU meanwhile.
     pub fn charge(&mut self, now: Moment, held: bool) {
         let since = self.charged_until.replace(now);

@@ -89,6 +89,8 @@ pub struct Situation {
     pub binds: bool,
     /// What live leases ask for.
     pub asked: Level,
+    /// What the temperature alone holds it at; never released faster than that.
+    pub alone: Level,
     /// Leases were dropped for holding too long: release without the delay.
     pub overheld: bool,
     /// An operator's pause: only critical counts.
@@ -119,7 +121,7 @@ impl Situation {
     }
 
     fn skips_delay(&self) -> bool {
-        self.paused || self.overheld
+        self.paused || (self.overheld && self.alone == Level::None)
     }
 }
 
@@ -140,6 +142,10 @@ impl Machine {
         }
     }
 
+    pub fn set_recovery_delay(&mut self, delay: Duration) {
+        self.recovery_delay = delay;
+    }
+
     pub const fn state(&self) -> State {
         self.state
     }
@@ -150,11 +156,7 @@ impl Machine {
             (State::Normal | State::Recovering, Level::Gradual) => self.enter(State::Gradual),
             (State::Gradual, Level::Gradual) => self.calm_since = None,
             (State::Gradual, Level::None) => self.release_gradual(now, situation),
-            (State::Emergency, _) => {
-                if self.calm_for_delay(now, !situation.heat.is_hot()) {
-                    self.enter(State::Gradual);
-                }
-            }
+            (State::Emergency, wants) => self.release_emergency(now, situation, wants),
             (State::Normal | State::Recovering | State::Blind, _) => {}
         }
         self.state
@@ -173,6 +175,18 @@ impl Machine {
     /// All is given back.
     pub fn recovered(&mut self) {
         self.enter(State::Normal);
+    }
+
+    fn release_emergency(&mut self, now: Moment, situation: &Situation, wants: Level) {
+        match wants {
+            // Told so by leases that have held it long enough: down to what is wanted, at once.
+            Level::None if situation.overheld && situation.alone == Level::None => {
+                self.enter(State::Recovering);
+            }
+            _ if situation.overheld => self.enter(State::Gradual),
+            _ if self.calm_for_delay(now, !situation.heat.is_hot()) => self.enter(State::Gradual),
+            _ => {}
+        }
     }
 
     fn release_gradual(&mut self, now: Moment, situation: &Situation) {

@@ -1,4 +1,5 @@
 //! A node in virtual time: the real workers and the real policy over simulated GPUs.
+#![allow(dead_code, reason = "each test program uses its own part")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +11,7 @@ use thermal_guard::device::{Driver, Uuid};
 use thermal_guard::guard::actuate::Hand;
 use thermal_guard::guard::journal::Journal;
 use thermal_guard::guard::worker::{Setup, Worker};
-use thermal_guard::guard::{Clock, Shared, Tick};
+use thermal_guard::guard::{Clock, Live, Shared, Tick};
 use thermal_guard::policy::chain::Expected;
 use thermal_guard::policy::lease::Holder;
 use thermal_guard::policy::{Chain, Lease, Level, Settings};
@@ -43,23 +44,27 @@ impl Node {
         let rack = Rack::new(cards.collect(), move || now(&clock));
         let driver: Arc<dyn Driver> = Arc::new(rack.clone());
         let inventory = driver.inventory().expect("simulated");
+        let live = Live {
+            settings: settings.clone(),
+            ..Live::default()
+        };
+        let chain = Chain::new(Expected::Auto, None, Moment::START);
+        let shared = Shared::new(Clock::start(1.0), chain, live, Box::new(|_, _| {}));
         let workers = inventory.into_iter().map(|identity| {
-            Worker::new(Setup {
-                hand: Hand::new(identity.uuid.clone(), Journal::none(), None),
+            let setup = Setup {
+                hand: Hand::new(identity.uuid.clone(), Journal::none()),
                 identity,
                 driver: driver.clone(),
-                settings: settings.clone(),
                 left: None,
-                keep_on_exit: false,
                 may_write: true,
-            })
+            };
+            Worker::new(setup, shared.live())
         });
-        let chain = Chain::new(Expected::Auto, None, Moment::START);
-        let shared = Shared::new(Clock::start(1.0), chain, Box::new(|_, _| {}));
+        let workers = workers.collect();
         Self {
-            workers: workers.collect(),
             rack,
             shared,
+            workers,
             nanos,
         }
     }

@@ -15,6 +15,8 @@ use crate::policy::zone::TripTable;
 use crate::policy::{Claim, TripOverrides};
 use crate::units::Moment;
 
+use super::Outcome;
+
 /// Between two looks at a GPU that isn't ready yet.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -33,12 +35,6 @@ pub(super) struct Job {
     pub(super) restore_clock: Option<ClockRange>,
     pub(super) state_dir: PathBuf,
     pub(super) entry: Entry,
-}
-
-/// How it went, for people.
-pub(super) enum Outcome {
-    Done(String),
-    Kept(String),
 }
 
 /// Whether a GPU may be given back now.
@@ -123,7 +119,8 @@ impl Job {
             ));
         }
         let journal = Journal::open(&self.state_dir, uuid);
-        let mut hand = Hand::new(uuid.clone(), journal, self.restore_clock);
+        let mut hand = Hand::new(uuid.clone(), journal);
+        hand.set_restore_clock(self.restore_clock);
         let mut tally = Tally::default();
         let inherited = inherit(&mut hand, &self.entry, reading, &mut tally);
         let ours = *hand.claim();

@@ -1,0 +1,49 @@
+# Targets, one line each; `make help` lists them.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# Debian packages the tests and the demo use, and the program each of them is looked for by.
+PACKAGES := prometheus:promtool prometheus-alertmanager:amtool python3-venv:/usr/share/doc/python3-venv \
+            build-essential:cc make:make curl:curl
+
+NVML_PROOFS := tests/nvml-sim/proofs/run.sh
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## the release binary and the simulated NVML library
+	cargo build --release --workspace --locked
+
+.PHONY: test
+test: install-deps fmt-check lint ## everything that continuous integration checks
+	cargo build --workspace --locked
+	cargo test --workspace --locked
+	alerts/check.sh
+	if [ -x $(NVML_PROOFS) ]; then $(NVML_PROOFS); else echo "no $(NVML_PROOFS) yet"; fi
+
+.PHONY: demo
+demo: install-deps build ## the real chain on this machine: guard, Prometheus, Alertmanager, a GPU that heats up
+	deploy/demo/demo.sh
+
+.PHONY: lint
+lint: ## clippy, warnings are errors
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+.PHONY: fmt
+fmt: ## format the Rust sources
+	cargo fmt --all
+
+.PHONY: fmt-check
+fmt-check: ## fail on unformatted Rust sources
+	cargo fmt --all -- --check
+
+.PHONY: alerts
+alerts: install-deps ## rules, their tests with negative controls, example configurations
+	alerts/check.sh
+
+.PHONY: install-deps
+install-deps: ## Debian packages that are missing (as root)
+	@deploy/demo/install-deps.sh $(PACKAGES)

@@ -1,0 +1,200 @@
+//! `serve`: wires everything together and runs until told to stop. Exit codes: 0 clean stop, 1
+//! cannot start, 78 bad configuration.
+
+mod reload;
+mod site;
+
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::config::{Config, LoadError, Mode, OnExit, PolicyName};
+use crate::device::Driver;
+use crate::device::dry_run::Observing;
+use crate::device::nvml::NvmlDriver;
+use crate::guard::{Apps, Clock, Guard, Live, Plan, Shared};
+use crate::policy::Chain;
+use crate::web::snapshot::ReloadStatus;
+
+use super::{EXIT_CONFIG, Flags, ModeFlag, log, showcase};
+
+use reload::Reloader;
+use site::{About, Doors, Security, Site};
+
+/// HTTP threads. The GPUs have their own.
+const WEB_THREADS: usize = 2;
+
+/// How long a stop waits for the apps to hear of it.
+const APPS_PATIENCE: Duration = Duration::from_secs(5);
+
+pub(super) fn run(flags: &Flags) -> ExitCode {
+    log::start(flags.log_level, flags.log_format);
+    let config = match configuration(flags) {
+        Ok(config) => config,
+        Err(error) => {
+            eprintln!("thermal-guard: {error}");
+            return ExitCode::from(EXIT_CONFIG);
+        }
+    };
+    match start(flags, config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "stopped");
+            match error.downcast_ref::<LoadError>() {
+                Some(_) => ExitCode::from(EXIT_CONFIG),
+                None => ExitCode::FAILURE,
+            }
+        }
+    }
+}
+
+/// The file's settings, as far as no flag overrides them.
+pub(super) fn configuration(flags: &Flags) -> Result<Config, LoadError> {
+    let config = flags
+        .config_file
+        .as_deref()
+        .map_or_else(|| Ok(Config::default()), Config::load)?;
+    let mode = match (flags.mode, flags.dry_run) {
+        (Some(ModeFlag::Observe), _) | (_, true) => Mode::Observe,
+        (Some(ModeFlag::Enforce), _) => Mode::Enforce,
+        (None, false) => config.mode,
+    };
+    Ok(Config { mode, ..config })
+}
+
+/// The GPUs: simulated or NVML's, and never written to in `observe`.
+pub(super) fn driver(flags: &Flags, mode: Mode, clock: Clock) -> Arc<dyn Driver> {
+    let driver: Arc<dyn Driver> = if flags.simulate {
+        Arc::new(showcase::rack(clock))
+    } else {
+        Arc::new(NvmlDriver::new(flags.nvml_library.clone()))
+    };
+    match mode {
+        Mode::Enforce => driver,
+        Mode::Observe => Arc::new(Observing(driver)),
+    }
+}
+
+fn start(flags: &Flags, config: Config) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WEB_THREADS)
+        .enable_all()
+        .build()
+        .context("no HTTP runtime")?;
+    runtime.block_on(serve(flags, config))
+}
+
+async fn serve(flags: &Flags, config: Config) -> anyhow::Result<()> {
+    announce(flags, &config);
+    let doors = Doors::open(flags).await?;
+    let clock = Clock::start(flags.time_scale);
+    let security = Security::load(flags, clock)?;
+    let settings = site::settings(flags, &config, &doors)?;
+
+    let reloader = Reloader::new(flags, &config);
+    let apps = reloader.apps();
+    let tell_apps = Box::new(move |gpu: &_, mode| apps().wish(gpu, mode));
+    let shared = Arc::new(Shared::new(
+        clock,
+        chain(&config, clock),
+        live(&config),
+        tell_apps,
+    ));
+    let about = Arc::new(About {
+        mode: config.mode,
+        simulated: flags.simulate,
+        reload: Mutex::new(ReloadStatus {
+            successful: true,
+            last_success: Some(Clock::unix()),
+        }),
+    });
+    let web = site::web(&shared, settings, reloader.hook());
+    reloader.serve(&web, &about);
+    let exposition = site::exposition(&web, reloader.apps(), about);
+
+    let guard = Guard::start(plan(flags, &config, clock), shared)?;
+    let site = Site::start(doors, &security, &web, &exposition, &flags.telemetry_path);
+    let stop = until_stopped(&guard, &reloader).await;
+    // The web goes on while the guard ends: probes and scrapes see it stop.
+    if !tokio::task::spawn_blocking(|| guard.stop()).await? {
+        tracing::warn!("a GPU's worker hangs inside NVML and is left behind");
+    }
+    if !reloader.apps()().settle(APPS_PATIENCE).await {
+        tracing::warn!("not every app heard that it is back to normal; the next start tells them");
+    }
+    site.close().await;
+    stop
+}
+
+fn announce(flags: &Flags, config: &Config) {
+    let mode = config.mode.name();
+    let version = env!("CARGO_PKG_VERSION");
+    tracing::info!(version, mode, simulated = flags.simulate, "starting");
+    if config.policy.name == PolicyName::Governor {
+        tracing::info!("policy governor: not in this version, the ladder does its work");
+    }
+}
+
+fn chain(config: &Config, clock: Clock) -> Chain {
+    let alertmanager = &config.alertmanager;
+    Chain::new(
+        alertmanager.expected(),
+        alertmanager.heartbeat_timeout,
+        clock.wall(),
+    )
+}
+
+fn apps(flags: &Flags, config: &Config) -> Apps {
+    let state_dir = flags.state_dir();
+    let observe = config.mode == Mode::Observe;
+    let remembers = (!observe).then_some(state_dir.as_path());
+    Apps::spawn(
+        config.apps.clone(),
+        remembers,
+        observe,
+        &tokio::runtime::Handle::current(),
+    )
+}
+
+fn plan(flags: &Flags, config: &Config, clock: Clock) -> Plan {
+    let writes = config.mode == Mode::Enforce && !flags.simulate;
+    Plan {
+        driver: driver(flags, config.mode, clock),
+        state_dir: writes.then(|| flags.state_dir()),
+        lock_dir: writes.then(|| flags.lock_dir.clone()),
+    }
+}
+
+fn live(config: &Config) -> Live {
+    let gpus = config.gpus.clone();
+    Live {
+        settings: config.policy_settings(),
+        poll_interval: config.poll_interval,
+        selects: Box::new(move |identity| gpus.matches(identity)),
+        restore_clock: config.actuators.gpu_clock_restore,
+        keep_on_exit: config.on_exit == OnExit::Keep,
+    }
+}
+
+/// Returns when asked to stop, or with the reason why the guard can't go on.
+async fn until_stopped(guard: &Guard, reloader: &Reloader) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
+            _ = interrupt.recv() => tracing::info!("interrupted: stopping"),
+            _ = hangup.recv() => {
+                // What was wrong is logged and in a metric; the old configuration goes on.
+                let _ = reloader.reload();
+                continue;
+            }
+            reason = guard.fatal() => anyhow::bail!(reason),
+        }
+        return Ok(());
+    }
+}

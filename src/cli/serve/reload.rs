@@ -1,0 +1,138 @@
+//! SIGHUP and `POST /-/reload`: the file read again. A bad one changes nothing, and says so in a
+//! metric; what needs a restart is refused as a whole.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+
+use tokio::runtime::Handle;
+
+use crate::cli::Flags;
+use crate::config::Config;
+use crate::guard::{Apps, Clock};
+use crate::web::snapshot::ReloadStatus;
+use crate::web::{Reload, Settings, Web};
+
+use super::site::{About, Apparatus};
+
+/// Holds what a reload replaces.
+#[derive(Clone)]
+pub(super) struct Reloader(Arc<Inner>);
+
+struct Inner {
+    flags: Flags,
+    runtime: Handle,
+    config: Mutex<Config>,
+    apps: RwLock<Arc<Apps>>,
+    /// Known once the web is: reloads come through it.
+    served: OnceLock<(Arc<Web>, Arc<About>)>,
+}
+
+impl Reloader {
+    pub(super) fn new(flags: &Flags, config: &Config) -> Self {
+        Self(Arc::new(Inner {
+            flags: flags.clone(),
+            runtime: Handle::current(),
+            apps: RwLock::new(Arc::new(super::apps(flags, config))),
+            config: Mutex::new(config.clone()),
+            served: OnceLock::new(),
+        }))
+    }
+
+    pub(super) fn serve(&self, web: &Arc<Web>, about: &Arc<About>) {
+        // Called once, while starting.
+        let _ = self.0.served.set((web.clone(), about.clone()));
+    }
+
+    /// The apps in force.
+    pub(super) fn apps(&self) -> Apparatus {
+        let inner = self.0.clone();
+        Box::new(move || {
+            inner
+                .apps
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone()
+        })
+    }
+
+    /// What `POST /-/reload` calls.
+    pub(super) fn hook(&self) -> Reload {
+        let reloader = self.clone();
+        Box::new(move || reloader.reload())
+    }
+
+    pub(super) fn reload(&self) -> Result<(), String> {
+        let Some((web, about)) = self.0.served.get() else {
+            return Err("starting".to_owned());
+        };
+        let result = self.0.take_over(web);
+        let mut status = about.reload.lock().unwrap_or_else(PoisonError::into_inner);
+        match &result {
+            Ok(()) => {
+                *status = ReloadStatus {
+                    successful: true,
+                    last_success: Some(Clock::unix()),
+                };
+                tracing::info!("configuration reloaded");
+            }
+            Err(error) => {
+                status.successful = false;
+                tracing::error!(
+                    error,
+                    "configuration not reloaded: the old one stays in force"
+                );
+            }
+        }
+        result
+    }
+}
+
+impl Inner {
+    fn take_over(&self, web: &Web) -> Result<(), String> {
+        let config = super::configuration(&self.flags).map_err(|error| error.to_string())?;
+        let mut current = self.config.lock().unwrap_or_else(PoisonError::into_inner);
+        refuse_what_needs_a_restart(&current, &config)?;
+        let held = web.settings();
+        web.reconfigure(Settings {
+            tokens: held.tokens.clone(),
+            client_allowed_sans: config.hook.client_allowed_sans.clone(),
+            lease: config.hook.lease,
+            severity_map: config.hook.severity_map.clone(),
+            node: held.node.clone(),
+        });
+        web.shared.reload(super::live(&config));
+        if config.apps != current.apps {
+            self.replace_apps(&config);
+        }
+        *current = config;
+        Ok(())
+    }
+
+    /// The new apps hear of it on the next tick; those that aren't configured any more go back to
+    /// normal first.
+    fn replace_apps(&self, config: &Config) {
+        let _runtime = self.runtime.enter();
+        let apps = Arc::new(super::apps(&self.flags, config));
+        let mut held = self.apps.write().unwrap_or_else(PoisonError::into_inner);
+        let old = std::mem::replace(&mut *held, apps);
+        old.release_all();
+        self.runtime
+            .spawn(async move { old.settle(super::APPS_PATIENCE).await });
+    }
+}
+
+fn refuse_what_needs_a_restart(current: &Config, config: &Config) -> Result<(), String> {
+    let changed = [
+        ("mode", current.mode != config.mode),
+        ("alertmanager", current.alertmanager != config.alertmanager),
+        (
+            "hook.bearer_token_file",
+            current.hook.bearer_token_file != config.hook.bearer_token_file,
+        ),
+    ];
+    match changed.iter().find(|(_, changed)| *changed) {
+        Some((key, _)) => Err(format!(
+            "`{key}` can't change while running: restart the guard"
+        )),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,239 @@
+//! The web half of `serve`: credentials, routers, listeners.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Context;
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tower_http::compression::CompressionLayer;
+
+use crate::cli::Flags;
+use crate::config::{Config, Mode};
+use crate::guard::{Apps, Clock, Shared};
+use crate::policy::AppMode;
+use crate::web::auth::Tokens;
+use crate::web::exposition::Exposition;
+use crate::web::gate::{self, Gate};
+use crate::web::node::Node;
+use crate::web::snapshot::{
+    AlertCount, AppSnapshot, Build, DurationHistogram, Extra, HookSnapshot, ReloadStatus,
+};
+use crate::web::tls::TlsServer;
+use crate::web::webconfig::WebConfig;
+use crate::web::{self, Reload, Settings, Web, hook, listen, metrics, page, status};
+
+/// Listeners, bound before anything else happens: a port that is taken changes nothing on a GPU.
+pub(super) struct Doors {
+    everything: Vec<TcpListener>,
+    actuating: Vec<TcpListener>,
+}
+
+impl Doors {
+    pub(super) async fn open(flags: &Flags) -> anyhow::Result<Self> {
+        Ok(Self {
+            everything: bind_all(&flags.listen_address).await?,
+            actuating: bind_all(&flags.actuate_listen_address).await?,
+        })
+    }
+
+    fn addresses(&self) -> Vec<SocketAddr> {
+        let all = self.everything.iter().chain(&self.actuating);
+        all.filter_map(|listener| listener.local_addr().ok())
+            .collect()
+    }
+}
+
+/// Encryption and passwords of the listeners.
+pub(super) struct Security {
+    tls: Option<Arc<TlsServer>>,
+    gate: Arc<Gate>,
+}
+
+impl Security {
+    pub(super) fn load(flags: &Flags, clock: Clock) -> anyhow::Result<Self> {
+        let config = match &flags.web_config_file {
+            Some(path) => WebConfig::load(path)?,
+            None => WebConfig::default(),
+        };
+        for warning in &config.warnings {
+            tracing::warn!(warning, "web config");
+        }
+        let gate = Gate::new(&config, clock).context("no randomness")?;
+        let tls = config.tls.map(TlsServer::new).transpose().context("TLS")?;
+        Ok(Self {
+            tls: tls.map(Arc::new),
+            gate: Arc::new(gate),
+        })
+    }
+}
+
+/// What the hook and the API need of the configuration.
+pub(super) fn settings(flags: &Flags, config: &Config, doors: &Doors) -> anyhow::Result<Settings> {
+    let tokens = match &config.hook.bearer_token_file {
+        Some(path) => Tokens::from_file(path.clone())?,
+        None if config.hook.client_allowed_sans.is_empty() => {
+            Tokens::in_state_dir(&flags.state_dir())
+        }
+        None => Tokens::none(),
+    };
+    Ok(Settings {
+        tokens: Arc::new(tokens),
+        client_allowed_sans: config.hook.client_allowed_sans.clone(),
+        lease: config.hook.lease,
+        severity_map: config.hook.severity_map.clone(),
+        node: Node::this_machine(&doors.addresses()),
+    })
+}
+
+/// What the metrics tell of the service, beside the GPUs.
+pub(super) struct About {
+    pub(super) mode: Mode,
+    pub(super) simulated: bool,
+    pub(super) reload: Mutex<ReloadStatus>,
+}
+
+/// The running web.
+pub(super) struct Site {
+    tasks: JoinSet<()>,
+    closing: watch::Sender<bool>,
+}
+
+impl Site {
+    pub(super) fn start(
+        doors: Doors,
+        security: &Security,
+        web: &Arc<Web>,
+        exposition: &Arc<Exposition>,
+        telemetry_path: &str,
+    ) -> Self {
+        let mut site = Self {
+            tasks: JoinSet::new(),
+            closing: watch::Sender::new(false),
+        };
+        let separate = !doors.actuating.is_empty();
+        let shows = metrics::router(exposition.clone(), telemetry_path)
+            .merge(page::router(exposition.clone(), telemetry_path))
+            .layer(CompressionLayer::new())
+            .merge(status::router(exposition.clone(), site.closing.subscribe()));
+        let router = if separate {
+            web::reading_router
+        } else {
+            web::router
+        };
+        let everything = gate::guarded(router(web.clone()).merge(shows), security.gate.clone());
+        for listener in doors.everything {
+            site.serve(listener, security.tls.clone(), everything.clone());
+        }
+        let actuating = gate::guarded(web::router(web.clone()), security.gate.clone());
+        for listener in doors.actuating {
+            site.serve(listener, security.tls.clone(), actuating.clone());
+        }
+        site
+    }
+
+    fn serve(&mut self, listener: TcpListener, tls: Option<Arc<TlsServer>>, router: Router) {
+        let mut closing = self.closing.subscribe();
+        let closed = async move {
+            // An error: the site is gone, and with it the reason to serve.
+            let _ = closing.wait_for(|closing| *closing).await;
+        };
+        self.tasks
+            .spawn(listen::serve(listener, tls, router, closed));
+    }
+
+    /// Ends the listeners, and waits for answers under way.
+    pub(super) async fn close(mut self) {
+        let _ = self.closing.send(true);
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+pub(super) fn web(shared: &Arc<Shared>, settings: Settings, reload: Reload) -> Arc<Web> {
+    Arc::new(Web::new(shared.clone(), settings, reload))
+}
+
+pub(super) fn exposition(web: &Arc<Web>, apps: Apparatus, about: Arc<About>) -> Arc<Exposition> {
+    let shared = web.shared.clone();
+    let web = web.clone();
+    let rest = Box::new(move || Extra {
+        mode: about.mode.name(),
+        simulated: about.simulated,
+        poll_interval: web.shared.live().poll_interval,
+        hook: hook(web.hook_counters.snapshot()),
+        apps: apps().snapshot().into_iter().map(app).collect(),
+        reload: *about.reload.lock().unwrap_or_else(PoisonError::into_inner),
+    });
+    Arc::new(Exposition::new(shared, Build::current(), rest))
+}
+
+fn hook(counted: hook::HookSnapshot) -> HookSnapshot {
+    let alert = |((status, action, result), count): ((hook::counters::Status, _, _), u64)| {
+        let (action, result): (hook::counters::Action, hook::counters::Outcome) = (action, result);
+        AlertCount {
+            status: status.name(),
+            action: action.name(),
+            result: result.name(),
+            count,
+        }
+    };
+    let duration = counted.request_duration;
+    let bounds = duration.bounds.iter().copied().chain([f64::INFINITY]);
+    HookSnapshot {
+        requests: counted.requests.into_iter().collect(),
+        alerts: counted.alerts.into_iter().map(alert).collect(),
+        auth_failures: counted
+            .auth_failures
+            .iter()
+            .map(|(why, n)| (why.name(), *n))
+            .collect(),
+        truncated_alerts: counted.truncated_alerts,
+        durations: DurationHistogram {
+            buckets: bounds.zip(duration.counts).collect(),
+            sum_seconds: duration.sum,
+        },
+        last_success: counted.last_success,
+    }
+}
+
+/// The apps in force: a reload replaces them.
+pub(super) type Apparatus = Box<dyn Fn() -> Arc<Apps> + Send + Sync>;
+
+fn app(status: crate::guard::apps::AppStatus) -> AppSnapshot {
+    AppSnapshot {
+        name: status.name,
+        mode: match status.told.unwrap_or_default() {
+            AppMode::Normal => "normal",
+            AppMode::Gradual | AppMode::GradualBatch => "gradual",
+            AppMode::Emergency => "emergency",
+        },
+        ok: status.notifications_ok,
+        failed: status.notifications_failed,
+    }
+}
+
+async fn bind_all(addresses: &[String]) -> anyhow::Result<Vec<TcpListener>> {
+    let mut listeners = Vec::new();
+    for address in addresses {
+        let listener = bind(address)
+            .await
+            .with_context(|| format!("can't listen on {address}"))?;
+        tracing::info!(address = %listener.local_addr()?, "listening");
+        listeners.push(listener);
+    }
+    Ok(listeners)
+}
+
+/// `:10835` is every interface, IPv6 and IPv4, as in the Prometheus family.
+async fn bind(address: &str) -> std::io::Result<TcpListener> {
+    let Some(port) = address.strip_prefix(':') else {
+        return TcpListener::bind(address).await;
+    };
+    match TcpListener::bind(format!("[::]:{port}")).await {
+        Ok(listener) => Ok(listener),
+        // No IPv6 on this machine.
+        Err(_) => TcpListener::bind(format!("0.0.0.0:{port}")).await,
+    }
+}

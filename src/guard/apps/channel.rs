@@ -1,0 +1,193 @@
+//! One way to tell one application: a task that makes the app know the latest wish, however long
+//! that takes, and never more than that.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+use ureq::Agent;
+
+use crate::config::{EnvFileConfig, HttpConfig};
+use crate::guard::envfile;
+use crate::policy::AppMode;
+
+use super::http;
+use super::journal::Journal;
+
+/// Between attempts: short enough for an app that just restarts, then doubled up to where an app
+/// that is away for the night costs nothing.
+const RETRY_FIRST: Duration = Duration::from_millis(500);
+const RETRY_MAX: Duration = Duration::from_secs(30);
+
+/// How the app is told.
+pub(super) enum Means {
+    EnvFile(EnvFileConfig),
+    Http(HttpConfig, Agent),
+}
+
+impl Means {
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::EnvFile(_) => "env_file",
+            Self::Http(..) => "http",
+        }
+    }
+
+    /// The app's own word for a mode. Smaller batches come late, so the file stays normal in the
+    /// first step of gradual.
+    fn word(&self, mode: AppMode) -> &str {
+        match self {
+            Self::EnvFile(file) => match mode {
+                AppMode::Normal | AppMode::Gradual => &file.normal,
+                AppMode::GradualBatch => &file.gradual,
+                AppMode::Emergency => &file.emergency,
+            },
+            Self::Http(http, _) => match mode {
+                AppMode::Normal => &http.modes.normal,
+                AppMode::Gradual | AppMode::GradualBatch => &http.modes.gradual,
+                AppMode::Emergency => &http.modes.emergency,
+            },
+        }
+    }
+
+    /// Blocks.
+    fn tell(&self, word: &str) -> Result<(), String> {
+        match self {
+            Self::EnvFile(file) => envfile::set(&file.path, &file.key, word)
+                .map(drop)
+                .map_err(|error| error.to_string()),
+            Self::Http(http, agent) => {
+                http::tell(agent, http, word).map_err(|error| error.to_string())
+            }
+        }
+    }
+}
+
+/// What is known of a channel from outside its task.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Progress {
+    /// The wish that the app is known to follow, even if nothing had to be said for it.
+    pub(super) heeded: Option<AppMode>,
+    /// Anything was ever said.
+    pub(super) contacted: bool,
+    pub(super) ok: u64,
+    pub(super) failed: u64,
+    /// `None`: the last attempt succeeded.
+    pub(super) error: Option<String>,
+}
+
+/// The task's own.
+pub(super) struct Channel {
+    pub(super) app: String,
+    /// Name in the journal.
+    pub(super) key: String,
+    pub(super) means: Arc<Means>,
+    pub(super) journal: Arc<Journal>,
+    /// Only pretend.
+    pub(super) observe: bool,
+    /// `None` until the first wish.
+    pub(super) wishes: watch::Receiver<Option<AppMode>>,
+    pub(super) progress: watch::Sender<Progress>,
+}
+
+impl Channel {
+    /// Runs until nobody can wish any more.
+    pub(super) async fn run(mut self) {
+        // What the app goes by: normal, unless it may have been told otherwise.
+        let normal = self.means.word(AppMode::Normal).to_owned();
+        let left = self.journal.was_throttled(&self.key);
+        let mut word = (!left).then_some(normal);
+        let mut retry = RETRY_FIRST;
+        loop {
+            let wish = *self.wishes.borrow_and_update();
+            let heeded = match wish {
+                Some(mode) => self.heed(mode, &mut word).await,
+                None => true,
+            };
+            let alive = if heeded {
+                retry = RETRY_FIRST;
+                self.wishes.changed().await.is_ok()
+            } else if let Ok(changed) = timeout(retry, self.wishes.changed()).await {
+                retry = RETRY_FIRST;
+                changed.is_ok()
+            } else {
+                retry = (retry * 2).min(RETRY_MAX);
+                true
+            };
+            if !alive {
+                return;
+            }
+        }
+    }
+
+    /// One attempt to make the app follow. `known` is its present word, if that is certain.
+    async fn heed(&self, mode: AppMode, known: &mut Option<String>) -> bool {
+        let word = self.means.word(mode);
+        if known.as_deref() != Some(word) {
+            let throttles = word != self.means.word(AppMode::Normal);
+            if throttles {
+                self.record(true).await;
+            }
+            // Not known while under way: a request that timed out may have arrived.
+            *known = None;
+            if let Err(error) = self.tell(word).await {
+                self.failed(error);
+                return false;
+            }
+            *known = Some(word.to_owned());
+            if !throttles {
+                self.record(false).await;
+            }
+            self.succeeded();
+        }
+        self.progress.send_modify(|now| now.heeded = Some(mode));
+        true
+    }
+
+    async fn tell(&self, word: &str) -> Result<(), String> {
+        if self.observe {
+            return Ok(());
+        }
+        let (means, word) = (Arc::clone(&self.means), word.to_owned());
+        let told = spawn_blocking(move || means.tell(&word)).await;
+        told.unwrap_or_else(|panic| Err(panic.to_string()))
+    }
+
+    /// A journal that fails is no reason to leave an app at full speed, but one to say so.
+    async fn record(&self, throttled: bool) {
+        if self.observe {
+            return;
+        }
+        if let Err(error) = self.journal.record(&self.key, throttled).await {
+            let app = self.app.as_str();
+            tracing::error!(app, throttled, %error, "app journal not written");
+        }
+    }
+
+    /// Logged when the trouble begins, not every time.
+    fn failed(&self, error: String) {
+        let (app, channel) = (self.app.as_str(), self.means.name());
+        if self.progress.borrow().error.is_none() {
+            tracing::warn!(app, channel, error, "application can't be told its mode");
+        }
+        self.progress.send_modify(|now| {
+            now.contacted = true;
+            now.failed += 1;
+            now.error = Some(error);
+        });
+    }
+
+    fn succeeded(&self) {
+        let (app, channel) = (self.app.as_str(), self.means.name());
+        if self.progress.borrow().error.is_some() {
+            tracing::info!(app, channel, "application can be told its mode again");
+        }
+        self.progress.send_modify(|now| {
+            now.contacted = true;
+            now.ok += 1;
+            now.error = None;
+        });
+    }
+}

@@ -1,0 +1,66 @@
+//! One request to an application. Bounded in time and size, and it goes where the configuration
+//! says: no redirect, no proxy from the environment.
+
+use std::time::Duration;
+
+use thiserror::Error;
+use ureq::Agent;
+
+use crate::config::app::MODE_PLACEHOLDER;
+use crate::config::{HttpConfig, Method};
+
+/// Of one attempt, with name resolution and connecting.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Why a request didn't get through. All are tried again.
+#[derive(Debug, Error)]
+pub(super) enum HttpError {
+    #[error("answered {0}")]
+    Status(u16),
+    #[error("{0}")]
+    Failed(Box<ureq::Error>),
+}
+
+/// A client for one app.
+pub(super) fn agent() -> Agent {
+    Agent::config_builder()
+        .timeout_global(Some(TIMEOUT))
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .proxy(None)
+        // A connection from the last throttle is long dead.
+        .max_idle_connections(0)
+        .user_agent(concat!("thermal-guard/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .new_agent()
+}
+
+/// Tells the mode: in the URL, if that has a place for it, or as JSON. Blocks.
+pub(super) fn tell(agent: &Agent, http: &HttpConfig, mode: &str) -> Result<(), HttpError> {
+    let url = http.url.replace(MODE_PLACEHOLDER, mode);
+    let in_url = http.url.contains(MODE_PLACEHOLDER);
+    let request = match http.method {
+        Method::Get => return judge(agent.get(&url).call()),
+        Method::Post => agent.post(&url),
+        Method::Put => agent.put(&url),
+    };
+    judge(if in_url {
+        request.send_empty()
+    } else {
+        let body = serde_json::json!({ "mode": mode }).to_string();
+        request.content_type("application/json").send(body)
+    })
+}
+
+/// The body isn't read, however long it is.
+fn judge(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<(), HttpError> {
+    let status = answer
+        .map_err(|error| HttpError::Failed(Box::new(error)))?
+        .status();
+    if status.is_success() {
+        Ok(())
+    } else {
+        Err(HttpError::Status(status.as_u16()))
+    }
+}

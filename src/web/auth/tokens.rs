@@ -1,0 +1,131 @@
+//! Bearer tokens, and how one is compared.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use subtle::{Choice, ConstantTimeEq};
+
+use crate::units::Moment;
+
+use super::token_file::{self, LONGEST, Stamp, TokenError};
+
+/// Between two looks at the file.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// The tokens that actuate. Follows its file, so that a rotation needs no reload.
+pub struct Tokens {
+    path: Option<PathBuf>,
+    held: Mutex<Held>,
+}
+
+struct Held {
+    tokens: Vec<Padded>,
+    stamp: Option<Stamp>,
+    looked: Option<Moment>,
+}
+
+/// A token in a buffer of fixed length: how long a comparison takes says nothing about it.
+struct Padded {
+    bytes: [u8; LONGEST],
+    length: u64,
+}
+
+impl Tokens {
+    /// Nobody has one: nothing actuates by token.
+    pub fn none() -> Self {
+        Self::holding(None, Vec::new(), None)
+    }
+
+    /// The operator's file: one token a line, one or two lines.
+    pub fn from_file(path: PathBuf) -> Result<Self, TokenError> {
+        let stamp = Stamp::of(&path).ok();
+        let tokens = padded(&token_file::read(&path)?);
+        Ok(Self::holding(Some(path), tokens, stamp))
+    }
+
+    /// The guard's own token, made on the first start. Where it can't be kept, nothing actuates by
+    /// token, and the log says so.
+    pub fn in_state_dir(directory: &Path) -> Self {
+        token_file::made_in(directory).and_then(Self::from_file).unwrap_or_else(|error| {
+            tracing::error!(%error, "no hook token: nothing can be actuated over HTTP; make the state directory writable or set hook.bearer_token_file");
+            Self::none()
+        })
+    }
+
+    fn holding(path: Option<PathBuf>, tokens: Vec<Padded>, stamp: Option<Stamp>) -> Self {
+        Self {
+            path,
+            held: Mutex::new(Held {
+                tokens,
+                stamp,
+                looked: None,
+            }),
+        }
+    }
+
+    /// Whether there is any token at all.
+    pub fn is_available(&self) -> bool {
+        self.path.is_some()
+    }
+
+    /// Whether `presented` is one of the tokens, in the same time for every wrong one.
+    pub fn accepts(&self, presented: &[u8], now: Moment) -> bool {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(path) = &self.path {
+            held.follow(path, now);
+        }
+        let Some(presented) = Padded::new(presented) else {
+            return false;
+        };
+        let none = Choice::from(0);
+        let found = held
+            .tokens
+            .iter()
+            .fold(none, |found, token| found | token.equals(&presented));
+        found.into()
+    }
+}
+
+impl Held {
+    /// Reads the file again if it changed. A bad one leaves the tokens as they were: a slip of the
+    /// pen must not lock the alerts out.
+    fn follow(&mut self, path: &Path, now: Moment) {
+        if self.looked.is_some_and(|at| now.since(at) < LOOK_EVERY) {
+            return;
+        }
+        self.looked = Some(now);
+        let stamp = Stamp::of(path).ok();
+        if stamp == self.stamp {
+            return;
+        }
+        self.stamp = stamp;
+        match token_file::read(path) {
+            Ok(tokens) => {
+                self.tokens = padded(&tokens);
+                tracing::info!(path = %path.display(), tokens = tokens.len(), "token file read again");
+            }
+            Err(error) => tracing::error!(%error, "the tokens read before stay valid"),
+        }
+    }
+}
+
+impl Padded {
+    fn new(token: &[u8]) -> Option<Self> {
+        let mut bytes = [0; LONGEST];
+        bytes.get_mut(..token.len())?.copy_from_slice(token);
+        Some(Self {
+            bytes,
+            length: token.len() as u64,
+        })
+    }
+
+    fn equals(&self, other: &Self) -> Choice {
+        self.bytes.ct_eq(&other.bytes) & self.length.ct_eq(&other.length)
+    }
+}
+
+fn padded(tokens: &[String]) -> Vec<Padded> {
+    let tokens = tokens.iter();
+    tokens.filter_map(|t| Padded::new(t.as_bytes())).collect()
+}

@@ -1,0 +1,228 @@
+//! Basic authentication of `--web.config.file`. It guards reading; it never lets anybody actuate.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::http::{HeaderMap, header};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use ring::hmac;
+use ring::rand::SystemRandom;
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+
+/// Remembered passwords; as many as the exporter-toolkit remembers.
+const CACHE: usize = 100;
+
+/// No longer password is looked at: bcrypt itself ends at 72 bytes.
+const MAX_HEADER: usize = 1024;
+
+/// A hash that no password has, but for its cost: what an unknown user is compared with.
+const NOBODY: &str = "$......................U7dWoCIFJKnIQVlBL2MZ9pQpvoz5PMe";
+
+/// The users of one web config.
+pub struct BasicAuth {
+    users: BTreeMap<String, String>,
+    nobody: String,
+    /// bcrypt is slow by design: one at a time, so that guessing can't take the node's cores.
+    slot: Arc<Semaphore>,
+    /// Digests of what was right before, under a key that nobody knows.
+    known: Mutex<BTreeSet<Vec<u8>>>,
+    key: hmac::Key,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// No users are configured.
+    NotWanted,
+    Accepted,
+    /// To be answered with 401 and `WWW-Authenticate: Basic`.
+    Refused,
+}
+
+/// The system has no randomness to offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no randomness for the key of the password cache")]
+pub struct NoRandomness;
+
+impl BasicAuth {
+    /// `users`: bcrypt hashes by name, checked by the web config.
+    pub fn new(users: BTreeMap<String, String>) -> Result<Self, NoRandomness> {
+        let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new());
+        let costs = users.values().map(|hash| cost(hash));
+        let cost = costs.max().unwrap_or(bcrypt::DEFAULT_COST);
+        Ok(Self {
+            nobody: format!("$2b${cost:02}{NOBODY}"),
+            users,
+            slot: Arc::new(Semaphore::new(1)),
+            known: Mutex::default(),
+            key: key.map_err(|_| NoRandomness)?,
+        })
+    }
+
+    /// Judges a request. Unknown users take as long as wrong passwords.
+    pub async fn verify(&self, headers: &HeaderMap) -> Verdict {
+        if self.users.is_empty() {
+            return Verdict::NotWanted;
+        }
+        let Some((user, password)) = credentials(headers) else {
+            return Verdict::Refused;
+        };
+        let hash = self.users.get(&user);
+        let digest = self.digest(&user, hash, &password);
+        if self.known().contains(&digest) {
+            return Verdict::Accepted;
+        }
+        let right = self.matches(password, hash.unwrap_or(&self.nobody)).await;
+        if !right || hash.is_none() {
+            return Verdict::Refused;
+        }
+        self.remember(digest);
+        Verdict::Accepted
+    }
+
+    async fn matches(&self, password: String, hash: &str) -> bool {
+        let Ok(slot) = Arc::clone(&self.slot).acquire_owned().await else {
+            return false;
+        };
+        let hash = hash.to_owned();
+        let work = spawn_blocking(move || {
+            // Held until the work ends, also when the client has gone by then.
+            let _slot = slot;
+            bcrypt::verify(password, &hash).unwrap_or(false)
+        });
+        work.await.unwrap_or(false)
+    }
+
+    /// With the hash, so that a changed password isn't accepted from memory.
+    fn digest(&self, user: &str, hash: Option<&String>, password: &str) -> Vec<u8> {
+        let hash = hash.map_or("", String::as_str);
+        let parts = [user, hash, password].map(|part| format!("{}:{part}", part.len()));
+        hmac::sign(&self.key, parts.concat().as_bytes())
+            .as_ref()
+            .to_vec()
+    }
+
+    /// The smallest digest makes room: as good as a random one.
+    fn remember(&self, digest: Vec<u8>) {
+        let mut known = self.known();
+        if known.len() >= CACHE {
+            known.pop_first();
+        }
+        known.insert(digest);
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, BTreeSet<Vec<u8>>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn cost(hash: &str) -> u32 {
+    bcrypt::HashParts::from_str(hash).map_or(bcrypt::DEFAULT_COST, |parts| parts.get_cost())
+}
+
+/// User and password of exactly one `Authorization: Basic`.
+fn credentials(headers: &HeaderMap) -> Option<(String, String)> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let (value, None) = (values.next()?, values.next()) else {
+        return None;
+    };
+    let (scheme, encoded) = value.to_str().ok()?.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") || encoded.len() > MAX_HEADER {
+        return None;
+    }
+    let text = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
+    let (user, password) = text.split_once(':')?;
+    Some((user.to_owned(), password.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn auth() -> BasicAuth {
+        let hash = bcrypt::hash("secret", 4).unwrap();
+        BasicAuth::new([("alice".to_owned(), hash)].into()).unwrap()
+    }
+
+    fn headers(value: &str) -> HeaderMap {
+        [(header::AUTHORIZATION, value.parse().unwrap())]
+            .into_iter()
+            .collect()
+    }
+
+    fn basic(pair: &str) -> HeaderMap {
+        headers(&format!("Basic {}", STANDARD.encode(pair)))
+    }
+
+    #[tokio::test]
+    async fn only_the_right_pair_gets_in() {
+        let auth = auth();
+        for _ in 0..2 {
+            assert_eq!(auth.verify(&basic("alice:secret")).await, Verdict::Accepted);
+            for wrong in [
+                "alice:secre",
+                "alice:",
+                "bob:secret",
+                ":secret",
+                "alice",
+                "alice:secret ",
+            ] {
+                assert_eq!(
+                    auth.verify(&basic(wrong)).await,
+                    Verdict::Refused,
+                    "{wrong}"
+                );
+            }
+        }
+        assert_eq!(auth.known().len(), 1, "only what was right is remembered");
+    }
+
+    #[tokio::test]
+    async fn what_is_not_basic_is_refused() {
+        let auth = auth();
+        let twice = [basic("alice:secret"), basic("alice:secret")]
+            .into_iter()
+            .flatten();
+        let mut both = HeaderMap::new();
+        twice.for_each(|(name, value)| {
+            both.append(name.unwrap(), value);
+        });
+        for headers in [
+            HeaderMap::new(),
+            headers("Bearer alice:secret"),
+            headers("Basic"),
+            headers("Basic !!!"),
+            headers(&format!("Basic {}", "A".repeat(2000))),
+            both,
+        ] {
+            assert_eq!(auth.verify(&headers).await, Verdict::Refused, "{headers:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn without_users_nothing_is_wanted() {
+        let auth = BasicAuth::new(BTreeMap::new()).unwrap();
+        assert_eq!(auth.verify(&HeaderMap::new()).await, Verdict::NotWanted);
+    }
+
+    #[test]
+    fn an_unknown_user_costs_what_a_known_one_does() {
+        let auth = auth();
+        assert_eq!(cost(&auth.nobody), 4);
+        assert!(
+            bcrypt::verify("secret", &auth.nobody).is_ok(),
+            "it is a real comparison"
+        );
+    }
+
+    #[tokio::test]
+    async fn the_cache_is_bounded() {
+        let auth = auth();
+        for n in 0..=CACHE {
+            auth.remember(n.to_be_bytes().to_vec());
+        }
+        assert_eq!(auth.known().len(), CACHE);
+    }
+}

@@ -1,0 +1,105 @@
+//! Takes the snapshots that the views show, without waiting for a GPU.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::guard::{Clock, Shared};
+use crate::policy::lease::Endings;
+use crate::units::Moment;
+
+use super::snapshot::{Build, ChainView, Extra, GpuView, LeaseView, Snapshot};
+
+/// What the views are made from; one per service, shared by their handlers.
+pub struct Exposition {
+    shared: Arc<Shared>,
+    build: Build,
+    rest: Rest,
+    /// Milliseconds since the Unix epoch; 0: never.
+    last_scrape: AtomicU64,
+}
+
+/// Asks the rest of the service for its numbers; must not block.
+pub type Rest = Box<dyn Fn() -> Extra + Send + Sync>;
+
+impl Exposition {
+    pub fn new(shared: Arc<Shared>, build: Build, rest: Rest) -> Self {
+        Self {
+            shared,
+            build,
+            rest,
+            last_scrape: AtomicU64::new(0),
+        }
+    }
+
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Looks at everything, now.
+    pub fn look(&self) -> Snapshot {
+        let extra = (self.rest)();
+        let now = self.shared.clock.wall();
+        let poll = self.shared.clock.on_wall(extra.poll_interval);
+        let gpus = self.gpus(now, poll);
+        let (leases, endings) = self.leases(now, &gpus);
+        let driver = self.shared.driver_status().clone();
+        Snapshot {
+            now,
+            unix: Clock::unix(),
+            build: self.build,
+            gpus,
+            driver,
+            detached: self.shared.is_detached(),
+            chain: self.chain(now),
+            leases,
+            endings,
+            last_scrape: match self.last_scrape.load(Ordering::Relaxed) {
+                0 => None,
+                millis => Some(Duration::from_millis(millis)),
+            },
+            extra,
+        }
+    }
+
+    /// Somebody scrapes at `unix`.
+    pub fn scraped(&self, unix: Duration) {
+        let millis = u64::try_from(unix.as_millis()).unwrap_or(u64::MAX);
+        self.last_scrape.store(millis, Ordering::Relaxed);
+    }
+
+    fn gpus(&self, now: Moment, poll: Duration) -> Vec<GpuView> {
+        let stations = self.shared.stations();
+        let mut gpus: Vec<_> = stations
+            .iter()
+            .map(|station| GpuView::new(&station.identity, station.latest(), now, poll))
+            .collect();
+        gpus.sort_by_key(|gpu| gpu.identity.index);
+        gpus
+    }
+
+    fn chain(&self, now: Moment) -> ChainView {
+        let chain = self.shared.chain();
+        ChainView {
+            state: chain.state(now),
+            timeout: chain.timeout(),
+            heartbeat_age: chain.last().map(|at| now.since(at)),
+            eval_age: chain.eval_age(now),
+        }
+    }
+
+    fn leases(&self, now: Moment, gpus: &[GpuView]) -> (Vec<LeaseView>, Endings) {
+        let mut table = self.shared.leases();
+        table.expire(now);
+        let live = gpus.iter().flat_map(|gpu| {
+            let uuid = &gpu.identity.uuid;
+            table.of(uuid).map(|(holder, lease)| LeaseView {
+                uuid: uuid.clone(),
+                holder,
+                lease: *lease,
+            })
+        });
+        let live = live.collect();
+        (live, table.endings())
+    }
+}

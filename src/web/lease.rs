@@ -1,0 +1,211 @@
+//! An operator's own leases and pauses: what `throttle`, `release`, `pause` and `resume` call.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{Path, Request, State};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::device::Identity;
+use crate::policy::lease::{Ended, Granted, Holder};
+use crate::policy::{Lease, Level};
+
+use super::gpus::Gpus;
+use super::refusal::Refusal;
+use super::{Web, body};
+
+/// Longer than that is a configuration.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LeaseRequest {
+    gpu: GpuName,
+    level: LevelName,
+    r#for: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PauseRequest {
+    gpu: GpuName,
+    r#for: String,
+}
+
+/// An index may come as a number.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum GpuName {
+    Index(u32),
+    Name(String),
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum LevelName {
+    Gradual,
+    Emergency,
+}
+
+/// What now is, per GPU.
+#[derive(Serialize)]
+pub(super) struct Answer {
+    gpus: Vec<Held>,
+}
+
+#[derive(Serialize)]
+struct Held {
+    gpu: u32,
+    uuid: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    level: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    for_seconds: Option<u64>,
+    /// Whether there was one to end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended: Option<bool>,
+}
+
+pub(super) async fn grant(
+    State(web): State<Arc<Web>>,
+    request: Request,
+) -> Result<Json<Answer>, Refusal> {
+    let wanted: LeaseRequest = json(request).await?;
+    let period = period(&wanted.r#for)?;
+    let level = match wanted.level {
+        LevelName::Gradual => Level::Gradual,
+        LevelName::Emergency => Level::Emergency,
+    };
+    let gpus = named(&web, &wanted.gpu.text())?;
+    let mut held = Vec::new();
+    for gpu in &gpus {
+        let now = web.shared.clock.wall();
+        let lease = Lease {
+            level,
+            since: now,
+            expires: now + period,
+            starts_at: Duration::ZERO,
+        };
+        let granted = web
+            .shared
+            .leases()
+            .grant(now, &gpu.uuid, Holder::Manual, lease);
+        if granted == Granted::Refused {
+            return Err(Refusal::unavailable(
+                "no room for one more lease: emergencies hold it all",
+            ));
+        }
+        web.shared.wake(&gpu.uuid);
+        tracing::info!(gpu = %gpu.uuid, level = level.name(), period = ?period, "manual lease");
+        held.push(Held {
+            level: Some(level.name()),
+            ..Held::for_period(gpu, period)
+        });
+    }
+    Ok(Json(Answer { gpus: held }))
+}
+
+pub(super) async fn release(
+    State(web): State<Arc<Web>>,
+    Path(gpu): Path<String>,
+) -> Result<Json<Answer>, Refusal> {
+    each(&web, &gpu, |gpu| {
+        let mut leases = web.shared.leases();
+        let ended = leases.resolve(&gpu.uuid, Holder::Manual, Duration::MAX);
+        drop(leases);
+        web.shared.wake(&gpu.uuid);
+        tracing::info!(gpu = %gpu.uuid, "manual lease released");
+        ended == Ended::Released
+    })
+}
+
+pub(super) async fn pause(
+    State(web): State<Arc<Web>>,
+    request: Request,
+) -> Result<Json<Answer>, Refusal> {
+    let wanted: PauseRequest = json(request).await?;
+    let period = period(&wanted.r#for)?;
+    let gpus = named(&web, &wanted.gpu.text())?;
+    let until = web.shared.clock.wall() + period;
+    for gpu in &gpus {
+        web.shared.pause(&gpu.uuid, until);
+        tracing::warn!(gpu = %gpu.uuid, period = ?period, "paused: only critical acts");
+    }
+    let gpus = gpus.iter().map(|gpu| Held::for_period(gpu, period));
+    Ok(Json(Answer {
+        gpus: gpus.collect(),
+    }))
+}
+
+pub(super) async fn resume(
+    State(web): State<Arc<Web>>,
+    Path(gpu): Path<String>,
+) -> Result<Json<Answer>, Refusal> {
+    each(&web, &gpu, |gpu| web.shared.resume(&gpu.uuid))
+}
+
+fn each(web: &Web, gpu: &str, end: impl Fn(&Identity) -> bool) -> Result<Json<Answer>, Refusal> {
+    let gpus = named(web, gpu)?;
+    let ended = gpus.iter().map(|gpu| Held {
+        ended: Some(end(gpu)),
+        ..Held::of(gpu)
+    });
+    Ok(Json(Answer {
+        gpus: ended.collect(),
+    }))
+}
+
+fn named(web: &Web, gpu: &str) -> Result<Vec<Arc<Identity>>, Refusal> {
+    if !web.shared.driver_status().ready {
+        return Err(Refusal::unavailable(
+            "the GPUs aren't known yet: no NVIDIA driver, or just started",
+        ));
+    }
+    Gpus::of(&web.shared).named(gpu)
+}
+
+async fn json<T: DeserializeOwned>(request: Request) -> Result<T, Refusal> {
+    let (head, content) = request.into_parts();
+    body::must_be_json(&head.headers)?;
+    let content = body::read(&head.headers, content).await?;
+    serde_json::from_slice(&content).map_err(|error| Refusal::bad_request(error.to_string()))
+}
+
+fn period(text: &str) -> Result<Duration, Refusal> {
+    match humantime::parse_duration(text) {
+        Ok(period) if !period.is_zero() && period <= LONGEST => Ok(period),
+        _ => Err(Refusal::bad_request(
+            "for: a duration over 0 and up to 24h, such as \"10m\"",
+        )),
+    }
+}
+
+impl GpuName {
+    fn text(self) -> String {
+        match self {
+            Self::Index(index) => index.to_string(),
+            Self::Name(name) => name,
+        }
+    }
+}
+
+impl Held {
+    fn of(gpu: &Identity) -> Self {
+        Self {
+            gpu: gpu.index,
+            uuid: gpu.uuid.to_string(),
+            level: None,
+            for_seconds: None,
+            ended: None,
+        }
+    }
+
+    fn for_period(gpu: &Identity, period: Duration) -> Self {
+        Self {
+            for_seconds: Some(period.as_secs()),
+            ..Self::of(gpu)
+        }
+    }
+}

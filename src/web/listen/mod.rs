@@ -1,0 +1,153 @@
+//! Accepts connections, plain or TLS, and hands them to the router, bounded in number and in how
+//! long they may take to say what they want.
+
+#[cfg(test)]
+mod tests;
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::{Extension, Router};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::{JoinSet, spawn_blocking};
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+
+use super::tls::{ClientCertificate, TlsServer};
+
+/// Together, of one listener; more wait unaccepted. A node has a scraper, an Alertmanager and some
+/// browsers.
+const MAX_CONNECTIONS: usize = 1024;
+
+/// For the TLS handshake, and for each request's head: also how long an idle connection is kept.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What a stop waits for answers under way. Event streams never end by themselves.
+const LINGER: Duration = Duration::from_secs(3);
+
+/// After a failed accept, mostly for want of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Who is at the other end; in the extensions of every request.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    pub address: SocketAddr,
+    /// Verified, and admitted by the web config.
+    pub certificate: Option<ClientCertificate>,
+}
+
+/// Serves until `shutdown` comes; then waits a moment for answers under way.
+pub async fn serve(
+    listener: TcpListener,
+    tls: Option<Arc<TlsServer>>,
+    router: Router,
+    shutdown: impl Future<Output = ()>,
+) {
+    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let graceful = GracefulShutdown::new();
+    let mut connections = JoinSet::new();
+    tokio::pin!(shutdown);
+    loop {
+        let accepted = async {
+            let slot = Arc::clone(&slots).acquire_owned().await;
+            (slot, listener.accept().await)
+        };
+        let (slot, accepted) = tokio::select! {
+            accepted = accepted => accepted,
+            () = &mut shutdown => break,
+            Some(_) = connections.join_next() => continue,
+        };
+        let (stream, address) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, "connection not accepted");
+                sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let connection = Connection {
+            address,
+            tls: tls.clone(),
+            router: router.clone(),
+            watcher: graceful.watcher(),
+        };
+        connections.spawn(async move {
+            let _slot = slot;
+            if let Err(error) = connection.run(stream).await {
+                tracing::debug!(%address, %error, "connection ended");
+            }
+        });
+    }
+    // Late ones are refused at once instead of being left in the queue.
+    drop(listener);
+    if timeout(LINGER, graceful.shutdown()).await.is_err() {
+        tracing::debug!("connections cut off at the end");
+    }
+    connections.shutdown().await;
+}
+
+struct Connection {
+    address: SocketAddr,
+    tls: Option<Arc<TlsServer>>,
+    router: Router,
+    watcher: Watcher,
+}
+
+impl Connection {
+    async fn run(self, stream: TcpStream) -> io::Result<()> {
+        stream.set_nodelay(true)?;
+        let Some(tls) = self.tls.clone() else {
+            return self.answer(stream, None).await;
+        };
+        let (stream, certificate) = timeout(HEAD_TIMEOUT, handshake(&tls, stream))
+            .await
+            .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no TLS handshake"))??;
+        if !tls.admits(certificate.as_ref()) {
+            let error = "the client's certificate has none of client_allowed_sans";
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, error));
+        }
+        self.answer(stream, certificate).await
+    }
+
+    async fn answer<S>(self, stream: S, certificate: Option<ClientCertificate>) -> io::Result<()>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let peer = Peer {
+            address: self.address,
+            certificate,
+        };
+        let service = TowerToHyperService::new(self.router.layer(Extension(peer)));
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIMEOUT)
+            .serve_connection(TokioIo::new(stream), service);
+        let watched = self.watcher.watch(connection);
+        watched.await.map_err(io::Error::other)
+    }
+}
+
+type TlsStream = tokio_rustls::server::TlsStream<TcpStream>;
+
+/// A client that speaks plain HTTP fails here.
+async fn handshake(
+    tls: &Arc<TlsServer>,
+    stream: TcpStream,
+) -> io::Result<(TlsStream, Option<ClientCertificate>)> {
+    let server = Arc::clone(tls);
+    let config = spawn_blocking(move || server.config()).await;
+    let config = config.map_err(io::Error::other)?;
+    let stream = TlsAcceptor::from(config).accept(stream).await?;
+    let chain = stream.get_ref().1.peer_certificates();
+    let certificate = chain.and_then(<[_]>::first).map(ClientCertificate::of);
+    Ok((stream, certificate))
+}

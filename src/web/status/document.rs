@@ -1,0 +1,175 @@
+//! The status document: what an operator wants to know, in the words of the configuration. Read
+//! by the status page and by `thermal-guard status`; absent values are left out.
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Status {
+    pub version: String,
+    /// `enforce` or `observe`.
+    pub mode: String,
+    pub simulated: bool,
+    /// Seconds since the Unix epoch.
+    pub time: f64,
+    pub chain: Chain,
+    pub driver: Driver,
+    pub gpus: Vec<Gpu>,
+    pub apps: Vec<App>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Chain {
+    pub state: String,
+    /// One is promised.
+    pub expected: bool,
+    /// Promised and away.
+    pub fallback: bool,
+    pub timeout_seconds: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub heartbeat_age_seconds: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub eval_age_seconds: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scrape_age_seconds: Option<f64>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Driver {
+    pub up: bool,
+    /// An operator had the guard let go of it.
+    pub detached: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a light on the board of its own"
+)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Gpu {
+    pub uuid: String,
+    pub index: u32,
+    pub name: String,
+    pub up: bool,
+    /// Of the last tick.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub age_seconds: Option<f64>,
+    #[serde(flatten)]
+    pub now: Readings,
+    /// Of the last hour.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hour: Option<Hour>,
+    pub limit: Limit,
+    pub state: String,
+    pub level: String,
+    pub why: String,
+    /// Who brought the present throttle about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trigger: Option<String>,
+    /// For how long the state has lasted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state_age_seconds: Option<f64>,
+    pub asks: Asks,
+    pub leases: Vec<Lease>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paused_for_seconds: Option<f64>,
+    pub permission: String,
+    pub infeasible: bool,
+    pub contested: bool,
+    pub overheld: bool,
+    pub throttle_events: u64,
+    pub recoveries: u64,
+    pub throttled_seconds: ByLevel,
+}
+
+/// Gone while the card doesn't answer.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Readings {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub temperature_celsius: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_temperature_celsius: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub margin_to_alert_celsius: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub margin_to_critical_celsius: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trips: Option<TripPoints>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub power_draw_watts: Option<f64>,
+    pub clock_events: Vec<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TripPoints {
+    pub alert_celsius: f64,
+    pub critical_celsius: f64,
+    pub safe_celsius: f64,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Hour {
+    pub max_celsius: f64,
+    pub mean_celsius: f64,
+}
+
+/// Watts.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Limit {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub current: Option<f64>,
+    /// What will be given back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub original: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max: Option<f64>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Asks {
+    pub local: String,
+    pub alert: String,
+    pub manual: String,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Lease {
+    /// `alert` or `manual`.
+    pub holder: String,
+    pub level: String,
+    pub age_seconds: f64,
+    pub expires_in_seconds: f64,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ByLevel {
+    pub gradual: f64,
+    pub emergency: f64,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct App {
+    pub name: String,
+    pub mode: String,
+    pub ok: u64,
+    pub failed: u64,
+}

@@ -1,0 +1,110 @@
+//! The status board as server-sent events: a new document after new ticks, at most one a second.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream::{self, Stream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::sleep;
+
+use crate::units::Moment;
+use crate::web::exposition::Exposition;
+use crate::web::snapshot::Snapshot;
+
+use super::document::Status;
+
+/// Open streams at a time; the next one is turned away, so that idle browsers can't pile up.
+pub const STREAMS: usize = 32;
+
+/// Between two documents.
+const PACE: Duration = Duration::from_secs(1);
+
+/// Without a new tick a document comes nevertheless, every so many paces: ages grow.
+const PACES_WITHOUT_NEWS: u32 = 5;
+
+/// A proxy cuts what is silent; most wait a minute.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// What the handlers of all streams share.
+#[derive(Clone)]
+pub(super) struct Streams {
+    exposition: Arc<Exposition>,
+    closing: watch::Receiver<bool>,
+    seats: Arc<Semaphore>,
+}
+
+impl Streams {
+    pub(super) fn new(exposition: Arc<Exposition>, closing: watch::Receiver<bool>) -> Self {
+        Self {
+            exposition,
+            closing,
+            seats: Arc::new(Semaphore::new(STREAMS)),
+        }
+    }
+}
+
+pub(super) async fn stream(State(streams): State<Streams>) -> Response {
+    let Ok(seat) = streams.seats.clone().try_acquire_owned() else {
+        let full = "too many event streams\n";
+        return (StatusCode::SERVICE_UNAVAILABLE, full).into_response();
+    };
+    let viewer = Viewer {
+        exposition: streams.exposition,
+        closing: streams.closing,
+        shown: None,
+        _seat: seat,
+    };
+    Sse::new(viewer.documents())
+        .keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
+        .into_response()
+}
+
+/// Somebody who watches.
+struct Viewer {
+    exposition: Arc<Exposition>,
+    closing: watch::Receiver<bool>,
+    /// When each GPU of the last document had ticked.
+    shown: Option<Vec<Option<Moment>>>,
+    _seat: OwnedSemaphorePermit,
+}
+
+impl Viewer {
+    fn documents(self) -> impl Stream<Item = Result<Event, Infallible>> {
+        stream::unfold(self, async |mut viewer| {
+            let snapshot = viewer.next().await?;
+            viewer.shown = Some(ticked(&snapshot));
+            let event = Event::default().json_data(Status::of(&snapshot));
+            Some((Ok(event.unwrap_or_default()), viewer))
+        })
+    }
+
+    /// What to show next; `None` at the end of the service.
+    async fn next(&mut self) -> Option<Snapshot> {
+        if self.shown.is_none() && !*self.closing.borrow() {
+            return Some(self.exposition.look());
+        }
+        for pace in 1.. {
+            tokio::select! {
+                // A sender that is gone closes as well.
+                _ = self.closing.wait_for(|closing| *closing) => return None,
+                () = sleep(PACE) => {}
+            }
+            let snapshot = self.exposition.look();
+            let news = self.shown.as_ref() != Some(&ticked(&snapshot));
+            if news || pace >= PACES_WITHOUT_NEWS {
+                return Some(snapshot);
+            }
+        }
+        None
+    }
+}
+
+fn ticked(snapshot: &Snapshot) -> Vec<Option<Moment>> {
+    let ticks = snapshot.gpus.iter().map(|gpu| gpu.tick.as_ref());
+    ticks.map(|tick| tick.map(|tick| tick.at)).collect()
+}

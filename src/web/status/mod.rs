@@ -1,0 +1,40 @@
+//! `GET /api/v1/status`, the status board as JSON, and `GET /api/v1/events`, the same again as it
+//! changes. Read-only.
+
+mod document;
+mod events;
+mod fill;
+mod why;
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use tokio::sync::watch;
+
+use super::exposition::Exposition;
+
+pub use document::{
+    App, Asks, ByLevel, Chain, Driver, Gpu, Hour, Lease, Limit, Readings, Status, TripPoints,
+};
+pub use events::STREAMS;
+
+/// The API's reading half. Event streams end when `closing` turns true.
+pub fn router(exposition: Arc<Exposition>, closing: watch::Receiver<bool>) -> Router {
+    let streams = events::Streams::new(exposition.clone(), closing);
+    let events = Router::new()
+        .route("/api/v1/events", get(events::stream))
+        .with_state(streams);
+    Router::new()
+        .route("/api/v1/status", get(status))
+        .with_state(exposition)
+        .merge(events)
+}
+
+async fn status(State(exposition): State<Arc<Exposition>>) -> Response {
+    let status = Status::of(&exposition.look());
+    ([(header::CACHE_CONTROL, "no-store")], Json(status)).into_response()
+}

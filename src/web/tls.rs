@@ -1,0 +1,231 @@
+//! TLS as the web config wants it. Certificates are looked at for each new connection, and read
+//! again when their files changed; a pair that doesn't fit (one half is renewed already) leaves the
+//! old one in use.
+
+use std::fs;
+use std::io;
+use std::net::IpAddr;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use thiserror::Error;
+use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
+use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::server::danger::ClientCertVerifier;
+use tokio_rustls::rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
+use tokio_rustls::rustls::{self, RootCertStore, ServerConfig};
+use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+
+use super::webconfig::{ClientAuth, Pem, TlsSettings};
+
+/// Why certificates can't be used.
+#[derive(Debug, Error)]
+pub enum TlsError {
+    #[error("{what}: {}: {source}", path.display())]
+    Unreadable {
+        what: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
+    #[error("{what}: no usable PEM in it: {source}")]
+    Pem {
+        what: &'static str,
+        source: pem::Error,
+    },
+    #[error("certificate: the file has none")]
+    NoCertificate,
+    #[error("client CA: {0}")]
+    ClientCa(#[from] VerifierBuilderError),
+    /// Certificate and key don't belong together, or suites and versions.
+    #[error("certificate, key or protocol: {0}")]
+    Rustls(#[from] rustls::Error),
+}
+
+/// What the listener needs for each connection.
+pub struct TlsServer {
+    settings: TlsSettings,
+    current: Mutex<Loaded>,
+}
+
+struct Loaded {
+    config: Arc<ServerConfig>,
+    version: Version,
+    /// The version that couldn't be used was spoken of.
+    complained: Option<Version>,
+}
+
+/// Inode, size and time of each file; `None`: not there.
+type Version = Vec<Option<(u64, u64, i64, i64)>>;
+
+impl TlsServer {
+    /// Reads the certificates. Blocks.
+    pub fn new(settings: TlsSettings) -> Result<Self, TlsError> {
+        let version = version(&settings);
+        let config = Arc::new(server_config(&settings)?);
+        Ok(Self {
+            settings,
+            current: Mutex::new(Loaded {
+                config,
+                version,
+                complained: None,
+            }),
+        })
+    }
+
+    /// For a new connection: as the files are now, if they can be used. Blocks.
+    pub fn config(&self) -> Arc<ServerConfig> {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let version = version(&self.settings);
+        if version != current.version {
+            match server_config(&self.settings) {
+                Ok(config) => {
+                    tracing::info!("certificates read again");
+                    current.config = Arc::new(config);
+                    current.version = version;
+                    current.complained = None;
+                }
+                Err(error) if current.complained.as_ref() != Some(&version) => {
+                    tracing::warn!(%error, "changed certificates can't be used, the old ones stay");
+                    current.complained = Some(version);
+                }
+                Err(_) => {}
+            }
+        }
+        Arc::clone(&current.config)
+    }
+
+    /// Whether the web config admits this client: by one of the names in its certificate, if there
+    /// is a list; without a certificate only where it needn't have one.
+    pub fn admits(&self, client: Option<&ClientCertificate>) -> bool {
+        let allowed = &self.settings.client_allowed_sans;
+        client.is_none_or(|client| allowed.is_empty() || client.has_one_of(allowed))
+    }
+}
+
+/// The verified certificate of a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// Its names: DNS, IP, e-mail and URI.
+    pub sans: Vec<String>,
+}
+
+impl ClientCertificate {
+    /// No name at all, if it can't be parsed.
+    pub fn of(der: &CertificateDer<'_>) -> Self {
+        let parsed = X509Certificate::from_der(der).ok();
+        let names = parsed.as_ref().and_then(|(_, certificate)| {
+            let extension = certificate.subject_alternative_name().ok()?;
+            extension.map(|names| &names.value.general_names)
+        });
+        let sans = names.into_iter().flatten().filter_map(san).collect();
+        Self { sans }
+    }
+
+    pub fn has_one_of(&self, allowed: &[String]) -> bool {
+        self.sans.iter().any(|san| allowed.contains(san))
+    }
+}
+
+fn san(name: &GeneralName<'_>) -> Option<String> {
+    match name {
+        GeneralName::DNSName(text) | GeneralName::RFC822Name(text) | GeneralName::URI(text) => {
+            Some((*text).to_owned())
+        }
+        GeneralName::IPAddress(bytes) => {
+            let v4 = <[u8; 4]>::try_from(*bytes).map(IpAddr::from);
+            let v6 = || <[u8; 16]>::try_from(*bytes).map(IpAddr::from);
+            v4.or_else(|_| v6()).ok().map(|address| address.to_string())
+        }
+        _ => None,
+    }
+}
+
+fn server_config(settings: &TlsSettings) -> Result<ServerConfig, TlsError> {
+    let chain = certificates(&settings.cert, "certificate")?;
+    if chain.is_empty() {
+        return Err(TlsError::NoCertificate);
+    }
+    let key = PrivateKeyDer::from_pem_slice(&read(&settings.key, "key")?);
+    let key = key.map_err(|source| TlsError::Pem {
+        what: "key",
+        source,
+    })?;
+    let provider = Arc::new(provider(settings));
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_protocol_versions(&settings.versions)?;
+    let builder = match verifier(settings, provider)? {
+        Some(verifier) => builder.with_client_cert_verifier(verifier),
+        None => builder.with_no_client_auth(),
+    };
+    let mut config = builder.with_single_cert(chain, key)?;
+    config.ignore_client_order = settings.prefer_server_cipher_suites;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+fn provider(settings: &TlsSettings) -> CryptoProvider {
+    let mut provider = ring::default_provider();
+    if let Some(suites) = &settings.cipher_suites {
+        provider.cipher_suites.clone_from(suites);
+    }
+    if let Some(curves) = &settings.curves {
+        provider.kx_groups = curves.iter().map(|curve| curve.group()).collect();
+    }
+    provider
+}
+
+fn verifier(
+    settings: &TlsSettings,
+    provider: Arc<CryptoProvider>,
+) -> Result<Option<Arc<dyn ClientCertVerifier>>, TlsError> {
+    let (Some(ca), true) = (
+        &settings.client_ca,
+        settings.client_auth != ClientAuth::None,
+    ) else {
+        return Ok(None);
+    };
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(ca, "client CA")? {
+        roots.add(certificate)?;
+    }
+    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+    let builder = match settings.client_auth {
+        ClientAuth::Require => builder,
+        _ => builder.allow_unauthenticated(),
+    };
+    Ok(Some(builder.build()?))
+}
+
+fn certificates(pem: &Pem, what: &'static str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let text = read(pem, what)?;
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+    certificates.map_err(|source| TlsError::Pem { what, source })
+}
+
+fn read(pem: &Pem, what: &'static str) -> Result<Vec<u8>, TlsError> {
+    match pem {
+        Pem::Inline(text) => Ok(text.as_bytes().to_vec()),
+        Pem::File(path) => fs::read(path).map_err(|source| TlsError::Unreadable {
+            what,
+            path: path.clone(),
+            source,
+        }),
+    }
+}
+
+fn version(settings: &TlsSettings) -> Version {
+    let pems = [
+        Some(&settings.cert),
+        Some(&settings.key),
+        settings.client_ca.as_ref(),
+    ];
+    let stamp = |pem: &Pem| match pem {
+        Pem::Inline(_) => None,
+        Pem::File(path) => fs::metadata(path)
+            .ok()
+            .map(|file| (file.ino(), file.len(), file.mtime(), file.mtime_nsec())),
+    };
+    pems.into_iter().flatten().map(stamp).collect()
+}

@@ -1,0 +1,292 @@
+//! The alert chain around a guard: real Prometheus and Alertmanager as child processes, with the
+//! configuration of `alerts/`, on free loopback ports, in a directory that goes with them.
+//!
+//! What is started here dies with the value, on a panic too. Time only changes speed: the rules and
+//! routes are the shipped ones.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests start programs, wait by the wall clock, and fail by panic"
+)]
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// How much faster than shipped.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timing {
+    /// Scrape, evaluation and group interval; 1000 as shipped.
+    pub(crate) interval_ms: u32,
+    /// Divides the windows and holds of the rules: the speed of the plant, 1 as shipped.
+    pub(crate) time_scale: u32,
+}
+
+impl Timing {
+    pub(crate) const SHIPPED: Self = Self {
+        interval_ms: 1000,
+        time_scale: 1,
+    };
+    /// For a plant and a guard with `--debug.time-scale 5`.
+    pub(crate) const FIVE_TIMES: Self = Self {
+        interval_ms: 200,
+        time_scale: 5,
+    };
+}
+
+pub(crate) struct Chain {
+    pub(crate) prometheus: Service,
+    pub(crate) alertmanager: Service,
+    _dir: TempDir,
+}
+
+impl Chain {
+    /// Starts both and waits until they are ready. `guard` is scraped, and its `/hook` called with
+    /// the token in `token_file`, whether or not it is there yet.
+    pub(crate) fn start(guard: SocketAddr, token_file: &Path, timing: Timing) -> Self {
+        let dir = TempDir::new().expect("a directory for the chain");
+        let [prometheus, alertmanager] = free_ports();
+        write_config(dir.path(), guard, alertmanager, token_file, timing);
+        let mut chain = Self {
+            prometheus: Service::prometheus(dir.path(), prometheus),
+            alertmanager: Service::alertmanager(dir.path(), alertmanager),
+            _dir: dir,
+        };
+        chain.alertmanager.start();
+        chain.prometheus.start();
+        chain
+    }
+
+    /// An instant query: one entry per series.
+    pub(crate) fn query(&self, promql: &str) -> Vec<Sample> {
+        let url = format!("{}/api/v1/query", self.prometheus.url);
+        let mut response = ureq::get(&url)
+            .query("query", promql)
+            .call()
+            .unwrap_or_else(|error| panic!("query {promql}: {error}"));
+        let body: Value = response.body_mut().read_json().expect("JSON");
+        let result = body["data"]["result"].as_array().expect("a vector").iter();
+        result.map(Sample::from_json).collect()
+    }
+
+    /// Names of the alerts that fire now, for this GPU.
+    pub(crate) fn firing(&self, gpu: u32) -> Vec<String> {
+        let promql = format!("ALERTS{{alertstate='firing',gpu='{gpu}'}}");
+        let samples = self.query(&promql).into_iter();
+        samples.map(|s| s.labels["alertname"].clone()).collect()
+    }
+}
+
+/// One series of a query's result.
+#[derive(Clone, Debug)]
+pub(crate) struct Sample {
+    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) value: f64,
+}
+
+impl Sample {
+    fn from_json(json: &Value) -> Self {
+        let labels = serde_json::from_value(json["metric"].clone()).expect("labels");
+        let value = json["value"][1].as_str().expect("a value");
+        Self {
+            labels,
+            value: value.parse().expect("a number"),
+        }
+    }
+}
+
+/// A program that can be stopped and started again with the same data.
+pub(crate) struct Service {
+    pub(crate) url: String,
+    program: &'static str,
+    arguments: Vec<String>,
+    log: PathBuf,
+    child: Option<Child>,
+}
+
+impl Service {
+    fn prometheus(dir: &Path, port: u16) -> Self {
+        let arguments = [
+            format!("--config.file={}", dir.join("prometheus.yml").display()),
+            format!("--storage.tsdb.path={}", dir.join("prometheus").display()),
+            format!("--web.listen-address=127.0.0.1:{port}"),
+            "--rules.alert.resend-delay=1s".to_owned(),
+        ];
+        Self::new("prometheus", &arguments, dir, port)
+    }
+
+    fn alertmanager(dir: &Path, port: u16) -> Self {
+        let arguments = [
+            format!("--config.file={}", dir.join("alertmanager.yml").display()),
+            format!("--storage.path={}", dir.join("alertmanager").display()),
+            format!("--web.listen-address=127.0.0.1:{port}"),
+            "--cluster.listen-address=".to_owned(),
+        ];
+        Self::new("prometheus-alertmanager", &arguments, dir, port)
+    }
+
+    fn new(program: &'static str, arguments: &[String], dir: &Path, port: u16) -> Self {
+        Self {
+            url: format!("http://127.0.0.1:{port}"),
+            program,
+            arguments: arguments.to_vec(),
+            log: dir.join(format!("{program}.log")),
+            child: None,
+        }
+    }
+
+    /// Starts it and waits until it is ready.
+    pub(crate) fn start(&mut self) {
+        assert!(self.child.is_none(), "{} runs already", self.program);
+        let log = File::options().create(true).append(true).open(&self.log);
+        let log = log.expect("log file");
+        let child = Command::new(self.program)
+            .args(&self.arguments)
+            .stdout(log.try_clone().expect("log file"))
+            .stderr(log)
+            .spawn()
+            .unwrap_or_else(|error| panic!("{}: {error}; try `make install-deps`", self.program));
+        self.child = Some(child);
+        let started = wait_until(Duration::from_secs(20), || self.is_ready());
+        assert!(
+            started,
+            "{} isn't ready:\n{}",
+            self.program,
+            self.last_words()
+        );
+    }
+
+    /// Asks it to end (SIGTERM), so that it saves what it has to.
+    pub(crate) fn stop(&mut self) {
+        let mut child = self.child.take().expect("it runs");
+        let signalled = Command::new("kill").arg(child.id().to_string()).status();
+        assert!(signalled.expect("kill").success());
+        child.wait().expect("it ends");
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(&mut self) {
+        let mut child = self.child.take().expect("it runs");
+        child.kill().expect("kill");
+        child.wait().expect("it ends");
+    }
+
+    fn is_ready(&self) -> bool {
+        ureq::get(format!("{}/-/ready", self.url)).call().is_ok()
+    }
+
+    fn last_words(&self) -> String {
+        let log = fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<_> = log.lines().collect();
+        lines[lines.len().saturating_sub(10)..].join("\n")
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// Polls until `condition` holds; false when it doesn't within `limit`.
+pub(crate) fn wait_until(limit: Duration, mut condition: impl FnMut() -> bool) -> bool {
+    let start = Instant::now();
+    while !condition() {
+        if start.elapsed() > limit {
+            return false;
+        }
+        sleep(Duration::from_millis(20));
+    }
+    true
+}
+
+/// Ports nobody listens on: all are held before any is let go.
+pub(crate) fn free_ports<const N: usize>() -> [u16; N] {
+    let held = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
+    held.map(|listener| listener.local_addr().expect("its address").port())
+}
+
+fn write_config(dir: &Path, guard: SocketAddr, alertmanager: u16, token: &Path, timing: Timing) {
+    let alerts = Path::new(env!("CARGO_MANIFEST_DIR")).join("alerts");
+    let token = token.display().to_string();
+    let place = [
+        ("n1.example:10835", guard.to_string()),
+        ("127.0.0.1:9093", format!("127.0.0.1:{alertmanager}")),
+        ("/etc/alertmanager/thermal-guard.token", token),
+    ];
+    for name in [
+        "prometheus.yml",
+        "alertmanager.yml",
+        "thermal-guard.rules.yml",
+    ] {
+        let shipped = fs::read_to_string(alerts.join(name)).expect(name);
+        let local = place
+            .iter()
+            .fold(shipped, |text, (from, to)| text.replace(from, to));
+        let text = if name.ends_with(".rules.yml") {
+            faster_rules(&local, timing)
+        } else {
+            faster_config(&local, timing)
+        };
+        fs::write(dir.join(name), text).expect(name);
+    }
+}
+
+/// Intervals only: 1 s becomes the one wanted, the repeats shrink alike.
+fn faster_config(shipped: &str, timing: Timing) -> String {
+    let ms = timing.interval_ms;
+    shipped
+        .replace("_interval: 1s", &format!("_interval: {ms}ms"))
+        .replace("scrape_timeout: 1s", &format!("scrape_timeout: {ms}ms"))
+        .replace(
+            "repeat_interval: 5s",
+            &format!("repeat_interval: {}ms", 5 * ms),
+        )
+        .replace(
+            "repeat_interval: 10s",
+            &format!("repeat_interval: {}ms", 10 * ms),
+        )
+}
+
+/// Windows, holds and slopes, for a plant that runs faster. A pattern that is no longer there fails,
+/// so that a change of the rules can't leave this behind.
+fn faster_rules(shipped: &str, timing: Timing) -> String {
+    let scale = timing.time_scale;
+    let ms = |seconds: u32| format!("{}ms", 1000 * seconds / scale);
+    let pieces = [
+        (
+            "interval: 1s",
+            format!("interval: {}ms", timing.interval_ms),
+        ),
+        ("[30s]", format!("[{}]", ms(30))),
+        ("[1m]", format!("[{}]", ms(60))),
+        ("[5s]", format!("[{}]", ms(5))),
+        (", 5)", format!(", {})", 5.0 / f64::from(scale))),
+        (", 7)", format!(", {})", 7.0 / f64::from(scale))),
+        ("< -0.4", format!("< {}", -0.4 * f64::from(scale))),
+        (
+            "keep_firing_for: 30s",
+            format!("keep_firing_for: {}", ms(30)),
+        ),
+        (
+            "keep_firing_for: 10s",
+            format!("keep_firing_for: {}", ms(10)),
+        ),
+    ];
+    pieces.iter().fold(shipped.to_owned(), |text, (from, to)| {
+        assert!(text.contains(from), "the rules have no `{from}` any more");
+        text.replace(from, to)
+    })
+}

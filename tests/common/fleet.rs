@@ -1,0 +1,414 @@
+//! One moment of a made-up node, for the tests of everything that shows it: an A100 held gradual
+//! by an alert, an RTX 4090 at ease without a memory sensor, an A100 that fell off the bus, and an
+//! H100 whose first read never returned.
+#![allow(dead_code, reason = "each test program uses its own part")]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use thermal_guard::device::{
+    ClockEvents, ClockRange, Facts, Identity, Missing, PowerConstraints, Reading, Slow, Thresholds,
+    Uuid,
+};
+use thermal_guard::guard::shared::DriverStatus;
+use thermal_guard::guard::tally::{Action, ActionResult, Tally, XidCount};
+use thermal_guard::guard::{Permission, Tick};
+use thermal_guard::policy::lease::{Endings, Holder};
+use thermal_guard::policy::{
+    AppMode, Asks, ChainState, Claim, Decision, Heat, Lease, Level, LimitClaim, State, Targets,
+    Trigger, Trips,
+};
+use thermal_guard::units::{Celsius, Megahertz, Moment, Ratio, Watts};
+use thermal_guard::web::snapshot::{
+    AlertCount, AppSnapshot, Build, ChainView, DurationHistogram, Extra, GpuView, HookSnapshot,
+    LeaseView, ReloadStatus, Snapshot,
+};
+
+const C: fn(f64) -> Celsius = Celsius::new;
+const W: fn(u32) -> Watts = Watts::from_watts;
+const MHZ: fn(u32) -> Megahertz = Megahertz::new;
+
+/// The wall's clock and the calendar at the moment of the snapshot.
+pub(crate) const NOW: Duration = Duration::from_secs(7200);
+pub(crate) const UNIX: Duration = Duration::from_secs(1_790_000_000);
+const POLL: Duration = Duration::from_secs(1);
+
+pub(crate) fn now() -> Moment {
+    Moment::from_start(NOW)
+}
+
+fn ago(seconds: f64) -> Moment {
+    Moment::from_start(NOW.saturating_sub(Duration::from_secs_f64(seconds)))
+}
+
+fn unix_ago(seconds: u64) -> Duration {
+    UNIX.saturating_sub(Duration::from_secs(seconds))
+}
+
+pub(crate) fn snapshot() -> Snapshot {
+    let gpus = vec![
+        view(held_a100()),
+        view(easy_4090()),
+        view(lost_a100()),
+        hung_h100(),
+    ];
+    Snapshot {
+        now: now(),
+        unix: UNIX,
+        build: Build {
+            version: "1.2.3",
+            revision: "abcdef0",
+            rustc: "1.95.0",
+        },
+        leases: vec![LeaseView {
+            uuid: gpus[0].identity.uuid.clone(),
+            holder: Holder::Alert(0xfeed),
+            lease: Lease {
+                level: Level::Gradual,
+                since: ago(95.0),
+                expires: Moment::from_start(NOW + Duration::from_secs(25)),
+                starts_at: unix_ago(100),
+            },
+        }],
+        gpus,
+        driver: DriverStatus {
+            up: true,
+            ready: true,
+            error: None,
+            initializations: 1,
+        },
+        detached: false,
+        chain: ChainView {
+            state: ChainState::Ok,
+            timeout: Duration::from_secs(15),
+            heartbeat_age: Some(Duration::from_millis(3210)),
+            eval_age: Some(Duration::from_secs(4)),
+        },
+        endings: Endings {
+            expired: 2,
+            resolved: 5,
+            evicted: 0,
+        },
+        last_scrape: Some(unix_ago(15)),
+        extra: extra(),
+    }
+}
+
+fn extra() -> Extra {
+    let alerts = |action, result, count| AlertCount {
+        status: "firing",
+        action,
+        result,
+        count,
+    };
+    Extra {
+        mode: "enforce",
+        simulated: false,
+        poll_interval: POLL,
+        hook: HookSnapshot {
+            requests: vec![(200, 41), (401, 1), (503, 0)],
+            alerts: vec![
+                alerts("gradual", "accepted", 3),
+                alerts("heartbeat", "accepted", 38),
+                alerts("emergency", "accepted", 0),
+            ],
+            auth_failures: vec![("missing", 1), ("wrong", 0)],
+            truncated_alerts: 0,
+            durations: DurationHistogram {
+                buckets: vec![(0.001, 30), (0.01, 11), (0.1, 1), (f64::INFINITY, 0)],
+                sum_seconds: 0.0625,
+            },
+            last_success: Some(unix_ago(3)),
+        },
+        apps: vec![AppSnapshot {
+            name: "medgemma".to_owned(),
+            mode: "gradual",
+            ok: 4,
+            failed: 1,
+        }],
+        reload: ReloadStatus {
+            successful: true,
+            last_success: Some(unix_ago(7200)),
+        },
+    }
+}
+
+fn view(tick: Tick) -> GpuView {
+    let identity = tick.identity.clone();
+    GpuView::new(&identity, Some(Arc::new(tick)), now(), POLL)
+}
+
+pub(crate) fn identity(index: u32, name: &str) -> Identity {
+    Identity {
+        uuid: Uuid::new(&format!("GPU-{index}{index}{index}{index}0000-made-up")),
+        index,
+        name: name.to_owned(),
+        pci_bus_id: format!("00000000:{:02X}:00.0", 0x17 + index),
+        serial: None,
+        vbios_version: None,
+        driver_version: Some("580.95.05".to_owned()),
+        architecture: None,
+        brand: None,
+        mig_uuids: Vec::new(),
+    }
+}
+
+/// A card of which nothing is known but who it is, at ease.
+pub(crate) fn bare(identity: Identity) -> Tick {
+    Tick {
+        identity: Arc::new(identity),
+        facts: Arc::new(Facts::default()),
+        at: ago(0.4),
+        last_success: None,
+        poll_duration: Duration::from_micros(1250),
+        up: true,
+        reading: Reading::missing(ago(0.4), Missing::NotSupported),
+        decision: Decision {
+            state: State::Normal,
+            level: Level::None,
+            targets: Targets::default(),
+            heat: None,
+            asks: Asks::default(),
+            trigger: None,
+            event: None,
+            infeasible: false,
+            contested: false,
+            foreign_limit: false,
+            overheld: false,
+        },
+        trips: None,
+        claim: Claim::default(),
+        permission: Permission::Unproven,
+        paused_until: None,
+        hour: None,
+        changed: unix_ago(7200),
+        tally: Tally::default(),
+    }
+}
+
+fn a100_facts() -> Facts {
+    Facts {
+        power: Some(PowerConstraints {
+            default: W(300),
+            min: W(100),
+            max: W(300),
+        }),
+        thresholds: Thresholds {
+            shutdown: Some(C(92.0)),
+            slowdown: Some(C(89.0)),
+            gpu_max: Some(C(85.0)),
+            mem_max: Some(C(95.0)),
+            ..Thresholds::default()
+        },
+        gpu_clock_min: Some(MHZ(210)),
+        gpu_clock_max: Some(MHZ(1410)),
+        memory_clock_max: Some(MHZ(1512)),
+        memory_clocks: vec![MHZ(1512)],
+        supported_events: ClockEvents::from_bits(0x1ff),
+        ..Facts::default()
+    }
+}
+
+fn a100_reading() -> Reading {
+    Reading {
+        core: Ok(C(77.0)),
+        memory: Ok(C(84.0)),
+        draw: Ok(Watts::from_milliwatts(229_481)),
+        limit: Ok(W(230)),
+        enforced_limit: Ok(W(230)),
+        gpu_clock: Ok(MHZ(1170)),
+        events: Ok(ClockEvents::SW_POWER_CAP),
+        utilization: Ok(Ratio::new(0.97)),
+        slow: Slow {
+            graphics_clock: Some(MHZ(1170)),
+            memory_clock: Some(MHZ(1512)),
+            video_clock: Some(MHZ(1065)),
+            performance_state: Some(0),
+            memory_utilization: Some(Ratio::new(0.61)),
+            memory_total_bytes: Some(85_899_345_920),
+            memory_used_bytes: Some(63_350_767_616),
+            energy_millijoules: Some(1_234_567_890_123),
+            ecc_corrected: [Some(0), Some(3)],
+            ecc_uncorrected: [Some(0), Some(0)],
+            event_nanoseconds: [
+                Some(81_500_000_000),
+                Some(0),
+                Some(1_250_000_000),
+                Some(0),
+                None,
+            ],
+            ..Slow::default()
+        },
+        ..Reading::missing(ago(0.4), Missing::NotSupported)
+    }
+}
+
+fn a100_tally() -> Tally {
+    let mut tally = Tally {
+        throttles: [[3, 1, 0, 0], [0, 0, 0, 0]],
+        recoveries: 3,
+        throttled: [Duration::from_millis(812_500), Duration::ZERO],
+        foreign_limits: 1,
+        ..Tally::default()
+    };
+    tally.actions[Action::PowerLimit as usize][ActionResult::Ok as usize] = 17;
+    tally.actions[Action::PowerLimit as usize][ActionResult::Unjournaled as usize] = 2;
+    tally
+}
+
+fn held_a100() -> Tick {
+    Tick {
+        facts: Arc::new(a100_facts()),
+        last_success: Some(unix_ago(0)),
+        decision: Decision {
+            state: State::Gradual,
+            level: Level::Gradual,
+            targets: Targets {
+                limit: Some(W(230)),
+                gpu_clock: Some(ClockRange {
+                    min: MHZ(210),
+                    max: MHZ(1058),
+                }),
+                memory_clock: None,
+                app: AppMode::Gradual,
+            },
+            heat: Some(Heat {
+                to_alert: C(1.0),
+                to_critical: C(8.0),
+                to_safe: C(-5.0),
+            }),
+            asks: Asks {
+                local: Level::Gradual,
+                alert: Level::Gradual,
+                manual: Level::None,
+            },
+            trigger: Some(Trigger::Alert),
+            ..bare(identity(0, "")).decision
+        },
+        trips: Some(Trips {
+            alert: C(78.0),
+            critical: C(85.0),
+            safe: C(72.0),
+        }),
+        claim: Claim {
+            limit: Some(LimitClaim {
+                original: W(300),
+                previous: W(240),
+                next: W(230),
+            }),
+            gpu_clock: true,
+            memory_clock: false,
+        },
+        permission: Permission::Granted,
+        hour: Some((C(78.0), C(74.25))),
+        changed: unix_ago(95),
+        reading: a100_reading(),
+        tally: a100_tally(),
+        ..bare(Identity {
+            serial: Some("1320021000000".to_owned()),
+            architecture: Some("ampere".to_owned()),
+            vbios_version: Some("92.00.45.00.03".to_owned()),
+            ..identity(0, "NVIDIA A100 80GB PCIe")
+        })
+    }
+}
+
+fn easy_4090() -> Tick {
+    let slow = Slow {
+        graphics_clock: Some(MHZ(210)),
+        memory_clock: Some(MHZ(405)),
+        performance_state: Some(8),
+        memory_total_bytes: Some(25_757_220_864),
+        memory_used_bytes: Some(1_048_576),
+        fan_speeds: vec![Some(Ratio::new(0.3)), Some(Ratio::new(0.31)), None],
+        ..Slow::default()
+    };
+    let reading = Reading {
+        core: Ok(C(41.0)),
+        draw: Ok(Watts::from_milliwatts(18_250)),
+        limit: Ok(W(450)),
+        enforced_limit: Ok(W(450)),
+        gpu_clock: Ok(MHZ(210)),
+        // A bit that this build has no name for.
+        events: Ok(ClockEvents::from_bits(0x1001)),
+        utilization: Ok(Ratio::new(0.0)),
+        slow,
+        ..Reading::missing(ago(0.3), Missing::NotSupported)
+    };
+    let facts = Facts {
+        power: Some(PowerConstraints {
+            default: W(450),
+            min: W(150),
+            max: W(600),
+        }),
+        thresholds: Thresholds {
+            shutdown: Some(C(100.0)),
+            slowdown: Some(C(97.0)),
+            gpu_max: Some(C(90.0)),
+            acoustic_current: Some(C(84.0)),
+            ..Thresholds::default()
+        },
+        supported_events: ClockEvents::from_bits(0x06f),
+        ..Facts::default()
+    };
+    Tick {
+        facts: Arc::new(facts),
+        last_success: Some(unix_ago(0)),
+        decision: Decision {
+            heat: Some(Heat {
+                to_alert: C(42.0),
+                to_critical: C(49.0),
+                to_safe: C(36.0),
+            }),
+            ..bare(identity(1, "")).decision
+        },
+        trips: Some(Trips {
+            alert: C(83.0),
+            critical: C(90.0),
+            safe: C(77.0),
+        }),
+        permission: Permission::Denied,
+        paused_until: Some(Moment::from_start(NOW + Duration::from_secs(600))),
+        hour: Some((C(55.0), C(43.5))),
+        reading,
+        ..bare(identity(1, "NVIDIA GeForce RTX 4090"))
+    }
+}
+
+fn lost_a100() -> Tick {
+    let xid = XidCount {
+        count: 1,
+        last: unix_ago(60),
+    };
+    Tick {
+        up: false,
+        last_success: Some(unix_ago(61)),
+        reading: Reading::missing(ago(0.4), Missing::Lost),
+        decision: Decision {
+            state: State::Blind,
+            level: Level::Gradual,
+            trigger: Some(Trigger::Local),
+            asks: Asks {
+                local: Level::Gradual,
+                ..Asks::default()
+            },
+            ..bare(identity(2, "")).decision
+        },
+        changed: unix_ago(60),
+        facts: Arc::new(a100_facts()),
+        tally: Tally {
+            throttles: [[0, 1, 0, 0], [0; 4]],
+            throttled: [Duration::from_secs(60), Duration::ZERO],
+            read_failures: 60,
+            xids: Arc::new(BTreeMap::from([(79, xid), (154, xid)])),
+            ..Tally::default()
+        },
+        ..bare(identity(2, "NVIDIA A100 80GB PCIe"))
+    }
+}
+
+fn hung_h100() -> GpuView {
+    let identity = Arc::new(identity(3, "NVIDIA H100 80GB HBM3"));
+    GpuView::new(&identity, None, now(), POLL)
+}

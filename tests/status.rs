@@ -1,0 +1,308 @@
+//! The status API, its event stream and the page.
+#![expect(clippy::unwrap_used, reason = "test code fails by panicking")]
+
+#[path = "common/fleet.rs"]
+mod fleet;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, Response, StatusCode, header};
+use futures_util::StreamExt as _;
+use serde_json::Value;
+use thermal_guard::device::Missing;
+use thermal_guard::guard::shared::Station;
+use thermal_guard::guard::{Clock, Live, Shared, Tick};
+use thermal_guard::policy::Chain;
+use thermal_guard::policy::chain::Expected;
+use thermal_guard::units::Moment;
+use thermal_guard::web::exposition::Exposition;
+use thermal_guard::web::page;
+use thermal_guard::web::snapshot::{Build, Extra, GpuView};
+use thermal_guard::web::status::{self, STREAMS, Status};
+use tokio::sync::watch;
+use tower::ServiceExt as _;
+
+fn document() -> Value {
+    serde_json::to_value(Status::of(&fleet::snapshot())).unwrap()
+}
+
+#[test]
+fn the_board_tells_what_an_operator_asks() {
+    let status = document();
+    assert_eq!(status["chain"]["state"], "ok");
+    assert_eq!(status["chain"]["heartbeat_age_seconds"], 3.21);
+    assert_eq!(status["mode"], "enforce");
+    assert_eq!(status["apps"][0]["name"], "medgemma");
+
+    let held = &status["gpus"][0];
+    assert_eq!(held["temperature_celsius"], 77.0);
+    assert_eq!(held["memory_temperature_celsius"], 84.0);
+    assert_eq!(held["trips"]["alert_celsius"], 78.0);
+    assert_eq!(held["hour"]["max_celsius"], 78.0);
+    assert_eq!(held["limit"]["current"], 230.0);
+    assert_eq!(held["limit"]["original"], 300.0);
+    assert_eq!(
+        held["why"],
+        "held under alert: an alert asked; 1.0 °C under alert"
+    );
+    assert_eq!(held["asks"]["alert"], "gradual");
+    assert_eq!(held["leases"][0]["holder"], "alert");
+    assert_eq!(held["leases"][0]["expires_in_seconds"], 25.0);
+    assert_eq!(held["throttle_events"], 4);
+    assert_eq!(held["recoveries"], 3);
+    assert_eq!(held["throttled_seconds"]["gradual"], 812.5);
+    assert_eq!(held["clock_events"][0], "sw_power_cap");
+
+    let easy = &status["gpus"][1];
+    assert_eq!(easy["why"], "42.0 °C under alert; paused by an operator");
+    assert_eq!(easy["paused_for_seconds"], 600.0);
+    assert_eq!(easy["permission"], "denied");
+    assert_eq!(easy["memory_temperature_celsius"], Value::Null);
+    assert_eq!(easy["clock_events"][1], "unknown");
+}
+
+#[test]
+fn a_gpu_that_is_gone_shows_why_and_no_reading() {
+    let status = document();
+    let lost = &status["gpus"][2];
+    assert_eq!(lost["up"], false);
+    assert_eq!(lost["state"], "blind");
+    assert_eq!(lost["why"], "the GPU or its driver is gone");
+    assert_eq!(lost.get("temperature_celsius"), None);
+    assert_eq!(lost["throttle_events"], 1);
+    let hung = &status["gpus"][3];
+    assert_eq!(hung["why"], "its first reading hasn't come back");
+}
+
+#[test]
+fn a_detached_guard_says_so_instead_of_showing_the_last_reading() {
+    let mut snapshot = fleet::snapshot();
+    snapshot.detached = true;
+    let mut tick = fleet::bare(fleet::identity(0, "x"));
+    tick.up = false;
+    tick.reading.core = Err(Missing::Lost);
+    let identity = tick.identity.clone();
+    let poll = Duration::from_secs(1);
+    let tick = Some(Arc::new(tick));
+    snapshot.gpus = vec![GpuView::new(&identity, tick, fleet::now(), poll)];
+    let status = Status::of(&snapshot);
+    assert_eq!(status.gpus[0].why, "detached by an operator");
+    snapshot.detached = false;
+    let status = Status::of(&snapshot);
+    assert_eq!(status.gpus[0].why, "the GPU or its driver is gone");
+}
+
+#[test]
+fn the_client_reads_what_the_server_writes() {
+    let status = Status::of(&fleet::snapshot());
+    let text = serde_json::to_string(&status).unwrap();
+    assert_eq!(serde_json::from_str::<Status>(&text).unwrap(), status);
+    let newer = "{\"version\":\"9\",\"gpus\":[{\"uuid\":\"x\",\"added_later\":1}]}";
+    assert_eq!(
+        serde_json::from_str::<Status>(newer).unwrap().gpus[0].uuid,
+        "x"
+    );
+}
+
+/// A service over one GPU, that GPU's post, and the switch that ends it.
+struct Service {
+    router: Router,
+    station: Arc<Station>,
+    clock: Clock,
+    closing: watch::Sender<bool>,
+}
+
+fn service(name: &str) -> Service {
+    let clock = Clock::start(1.0);
+    let chain = Chain::new(Expected::No, None, Moment::START);
+    let shared = Arc::new(Shared::new(
+        clock,
+        chain,
+        Live::default(),
+        Box::new(|_, _| {}),
+    ));
+    let tick = fleet::bare(fleet::identity(0, name));
+    let station = Arc::new(Station::new(tick.identity.clone()));
+    shared.enlist(station.clone());
+    let rest = Box::new(Extra::default);
+    let exposition = Arc::new(Exposition::new(shared, Build::current(), rest));
+    let (closing, closed) = watch::channel(false);
+    let router =
+        status::router(exposition.clone(), closed).merge(page::router(exposition, "/metrics"));
+    let service = Service {
+        router,
+        station,
+        clock,
+        closing,
+    };
+    service.tick(name);
+    service
+}
+
+impl Service {
+    fn tick(&self, name: &str) {
+        self.station.publish(Tick {
+            at: self.clock.wall(),
+            ..fleet::bare(fleet::identity(0, name))
+        });
+    }
+
+    async fn get(&self, path: &str) -> Response<Body> {
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
+    async fn text(&self, path: &str) -> String {
+        let body = self.get(path).await.into_body();
+        let body = to_bytes(body, 1 << 20).await.unwrap();
+        String::from_utf8(body.to_vec()).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn the_status_is_json_that_nobody_caches() {
+    let service = service("a");
+    let response = service.get("/api/v1/status").await;
+    assert_eq!(response.headers()[header::CONTENT_TYPE], "application/json");
+    assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
+    let status: Status = serde_json::from_str(&service.text("/api/v1/status").await).unwrap();
+    assert!(status.gpus[0].up);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_stream_starts_at_once_then_follows_the_ticks() {
+    let service = service("a");
+    let response = service.get("/api/v1/events").await;
+    assert_eq!(
+        response.headers()[header::CONTENT_TYPE],
+        "text/event-stream"
+    );
+    let mut stream = response.into_body().into_data_stream();
+    let began = tokio::time::Instant::now();
+
+    let first = stream.next().await.unwrap().unwrap();
+    let json = std::str::from_utf8(&first).unwrap();
+    let json = json.strip_prefix("data: ").unwrap().trim_end();
+    let status: Status = serde_json::from_str(json).unwrap();
+    assert_eq!(status.gpus[0].name, "a");
+    assert_eq!(began.elapsed(), Duration::ZERO);
+
+    service.tick("a");
+    stream.next().await.unwrap().unwrap();
+    assert_eq!(began.elapsed().as_secs(), 1, "a new tick, a second later");
+    stream.next().await.unwrap().unwrap();
+    assert_eq!(began.elapsed().as_secs(), 6, "no news, but the ages grow");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_streams_end_with_the_service() {
+    let service = service("a");
+    let mut stream = service
+        .get("/api/v1/events")
+        .await
+        .into_body()
+        .into_data_stream();
+    stream.next().await.unwrap().unwrap();
+    service.closing.send(true).unwrap();
+    assert!(stream.next().await.is_none());
+}
+
+#[tokio::test]
+async fn one_stream_too_many_is_turned_away_until_another_leaves() {
+    let service = service("a");
+    let mut open = Vec::new();
+    for _ in 0..STREAMS {
+        let response = service.get("/api/v1/events").await;
+        assert_eq!(response.status(), StatusCode::OK);
+        open.push(response);
+    }
+    let refused = service.get("/api/v1/events").await;
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    open.pop();
+    let admitted = service.get("/api/v1/events").await;
+    assert_eq!(admitted.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn the_page_shows_the_board_without_a_script() {
+    let html = page::render(&Status::of(&fleet::snapshot()), "/metrics");
+    for told in [
+        "<div>77.0 °C</div>",
+        "memory 84.0 °C",
+        "held under alert: an alert asked",
+        "limit 230 of 300 W",
+        "max 78.0 °C",
+        "mean 74.2 °C",
+        "4 begun, 3 recovered",
+        "alert: gradual, 25 s left",
+        "alert chain: ok, last heartbeat 3 s ago",
+        "mode: enforce",
+        "the GPU or its driver is gone",
+        "http-equiv=\"refresh\"",
+        "href=\"metrics\"",
+    ] {
+        assert!(html.contains(told), "{told} in\n{html}");
+    }
+}
+
+#[test]
+fn the_page_says_loudly_that_nothing_is_real() {
+    let mut snapshot = fleet::snapshot();
+    snapshot.extra.mode = "observe";
+    snapshot.extra.simulated = true;
+    let html = page::render(&Status::of(&snapshot), "/metrics");
+    let banner = "class=\"notice\">mode: observe (nothing is written), simulated GPUs<";
+    assert!(html.contains(banner), "{html}");
+}
+
+#[tokio::test]
+async fn no_name_becomes_markup() {
+    let name = "</td><script>alert(1)</script><img src=x onerror='alert(1)'>\"&";
+    let service = service(name);
+    let html = service.text("/").await;
+    assert!(html.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
+    assert_eq!(html.matches("<script").count(), 1, "our own");
+    assert!(!html.contains("<img") && !html.contains("onerror='"));
+    // The script must not undo it.
+    let script = service.text("/assets/status.js").await;
+    for unsafe_way in [
+        "innerHTML",
+        "outerHTML",
+        "insertAdjacent",
+        "document.write",
+        "eval(",
+    ] {
+        assert!(!script.contains(unsafe_way), "{unsafe_way}");
+    }
+}
+
+#[tokio::test]
+async fn the_page_needs_nothing_from_elsewhere_and_little_of_its_own() {
+    let service = service("a");
+    let mut size = 0;
+    for path in ["/", "/assets/status.css", "/assets/status.js"] {
+        let response = service.get(path).await;
+        assert_eq!(response.status(), StatusCode::OK, "{path}");
+        let policy = response.headers()[header::CONTENT_SECURITY_POLICY].to_str();
+        assert!(
+            policy
+                .unwrap()
+                .starts_with("default-src 'none'; style-src 'self';")
+        );
+        assert_eq!(
+            response.headers()[header::X_CONTENT_TYPE_OPTIONS],
+            "nosniff"
+        );
+        let text = service.text(path).await;
+        assert!(!text.contains("://"), "{path}");
+        assert!(
+            !text.contains(" style=") && !text.contains("onclick"),
+            "{path}"
+        );
+        size += text.len();
+    }
+    assert!(size < 100_000, "{size} bytes");
+}
