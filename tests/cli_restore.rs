@@ -165,3 +165,29 @@ fn a_hung_gpu_keeps_none_but_itself_from_being_given_back() {
     assert!(limit(1) < 400.0);
     assert_eq!(node.journals(), 1);
 }
+
+#[test]
+fn an_app_is_told_to_go_on_once_its_gpu_is_given_back() {
+    let node = Node::new(&["a100-80gb"]);
+    let file = node.directory.path().join("app.env");
+    fs::write(&file, "SIZE=4\n").unwrap();
+    let config = node.directory.path().join("config.yaml");
+    let yaml =
+        "apps: [{ name: app, env_file: { path: app.env, key: SIZE, normal: 4, gradual: 1 } }]";
+    fs::write(&config, yaml).unwrap();
+    let config = format!("--config.file={}", config.display());
+    let guard = node.serve_with(&[&config]);
+    node.heat();
+    let said = || fs::read_to_string(&file).unwrap();
+    wait_until("told", || said() == "SIZE=1\n" && node.is_locked());
+    drop(guard);
+    let hot = node.run(&["restore", "--wait=0s", &config]);
+    assert_eq!(hot.status.code(), Some(1), "{}", stdout(&hot));
+    assert_eq!(said(), "SIZE=1\n");
+    node.cool();
+    let cool = node.run(&["restore", &config]);
+    assert_eq!(cool.status.code(), Some(0), "{}", stdout(&cool));
+    assert_eq!(said(), "SIZE=4\n");
+    let again = node.run(&["restore", &config]);
+    assert!(stdout(&again).contains("nothing"), "{}", stdout(&again));
+}

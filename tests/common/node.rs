@@ -82,7 +82,12 @@ impl Node {
     }
 
     pub(crate) fn serve(&self) -> Guard {
+        self.serve_with(&[])
+    }
+
+    pub(crate) fn serve_with(&self, args: &[&str]) -> Guard {
         let mut command = self.command(&["serve", "--web.listen-address=127.0.0.1:0"]);
+        command.args(args);
         command.args(["--debug.time-scale=20", "--log.level=warn"]);
         Guard(command.stderr(Stdio::null()).spawn().unwrap())
     }

@@ -15,6 +15,8 @@ use crate::policy::zone::TripTable;
 use crate::policy::{Claim, TripOverrides};
 use crate::units::Moment;
 
+use super::Outcome;
+
 /// Between two looks at a GPU that isn't ready yet.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -33,12 +35,6 @@ pub(super) struct Job {
     pub(super) restore_clock: Option<ClockRange>,
     pub(super) state_dir: PathBuf,
     pub(super) entry: Entry,
-}
-
-/// How it went, for people.
-pub(super) enum Outcome {
-    Done(String),
-    Kept(String),
 }
 
 /// Whether a GPU may be given back now.

@@ -2,6 +2,7 @@
 //! left, 1 something is kept. Runs after every stop of the service, so it needs neither a valid
 //! configuration nor, with nothing left, a driver.
 
+mod apps;
 mod gpu;
 
 use std::fmt::{Display, Write as _};
@@ -22,7 +23,7 @@ use crate::guard::journal::{self, Entry};
 use crate::guard::lock::{self, GpuLock, Held};
 
 use super::{Flags, ModeFlag, say, serve};
-use gpu::{Job, Outcome};
+use gpu::Job;
 
 /// Beyond the wait itself: opening a GPU takes seconds on a node without persistence.
 const GRACE: Duration = Duration::from_secs(10);
@@ -62,6 +63,13 @@ impl Report {
         self
     }
 
+    fn about(self, what: impl Display, outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Done(text) => self.with(format!("{what}: {text}")),
+            Outcome::Kept(text) => self.keeping(format!("{what}: {text}")),
+        }
+    }
+
     fn keeping(self, line: impl Display) -> Self {
         Self {
             is_kept: true,
@@ -70,31 +78,53 @@ impl Report {
     }
 }
 
+/// How it went with one thing.
+enum Outcome {
+    Done(String),
+    Kept(String),
+}
+
 fn restore(flags: &Flags, options: &Options) -> Report {
-    let config = serve::configuration(flags).unwrap_or_else(|error| {
+    let state_dir = flags.state_dir();
+    let (entries, errors) = journal::load_all(&state_dir);
+    let loaded = serve::configuration(flags);
+    let invalid = loaded.is_err();
+    let config = loaded.unwrap_or_else(|error| {
         eprintln!("thermal-guard: {error}\nthermal-guard: going on with the defaults");
         Config::default()
     });
-    let state_dir = flags.state_dir();
-    let (entries, errors) = journal::load_all(&state_dir);
     if let Some(guard) = running(&flags.lock_dir, &config.gpus, &entries) {
         return Report::default().keeping(refusal(&guard));
-    }
-    if entries.is_empty() && errors.is_empty() {
-        return Report::default().with("nothing is left of a dead guard");
     }
     let mut report = Report::default();
     for error in errors {
         report = report.keeping(format!("kept: {error}; what it covered can't be told"));
     }
-    // What applications were told is given back here, once they keep a journal.
     for (uuid, outcome) in give_back(flags, options, &config, &state_dir, entries) {
-        report = match outcome {
-            Outcome::Done(text) => report.with(format!("{uuid}: {text}")),
-            Outcome::Kept(text) => report.keeping(format!("{uuid}: {text}")),
+        report = report.about(uuid, outcome);
+    }
+    // An app follows its GPUs: while one is kept throttled, so are they.
+    if !report.is_kept && !is_observing(flags) {
+        let outcome = if invalid && apps::are_left(&state_dir) {
+            let why =
+                "perhaps not all told normal: the configuration, which names them, isn't valid";
+            Some(Outcome::Kept(why.to_owned()))
+        } else {
+            apps::give_back(config.apps, &state_dir)
         };
+        if let Some(outcome) = outcome {
+            report = report.about("applications", outcome);
+        }
+    }
+    if report.text.is_empty() {
+        report = report.with("nothing is left of a dead guard");
     }
     report
+}
+
+/// Asked for on this command line: what the configuration says is about the running guard.
+fn is_observing(flags: &Flags) -> bool {
+    flags.dry_run || flags.mode == Some(ModeFlag::Observe)
 }
 
 /// A guard that still has one of these GPUs, or, by the configuration, would have.
@@ -143,7 +173,7 @@ fn give_back(
             clock,
             deadline: clock.wall() + options.wait,
             force: options.force,
-            observe: flags.dry_run || flags.mode == Some(ModeFlag::Observe),
+            observe: is_observing(flags),
             trips: config.thresholds,
             restore_clock: config.actuators.gpu_clock_restore,
             state_dir: state_dir.to_owned(),
