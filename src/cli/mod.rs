@@ -16,6 +16,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::web::auth::token_file::FILE_NAME;
+
 /// Bad configuration, as in sysexits.h.
 const EXIT_CONFIG: u8 = 78;
 
@@ -126,7 +128,7 @@ struct Flags {
     )]
     nvml_library: Option<PathBuf>,
 
-    /// Journal, hook token, event log [default: /var/lib/thermal-guard; simulated: a private
+    /// Journal and hook token [default: /var/lib/thermal-guard; simulated: a private
     /// directory under the temporary one].
     #[arg(long = "state.dir", global = true, value_name = "PATH")]
     state_dir: Option<PathBuf>,
@@ -149,7 +151,7 @@ struct Flags {
     )]
     url: String,
 
-    /// Token for the commands that actuate [default: <state.dir>/hook-token].
+    /// Token for the commands that actuate [default: the configured one, or <state.dir>/hook-token].
     #[arg(long = "token-file", global = true, value_name = "PATH")]
     token_file: Option<PathBuf>,
 
@@ -197,10 +199,11 @@ impl Flags {
         }
     }
 
+    /// The flag's, the configuration's, or the one that the guard made itself.
     fn token_file(&self) -> PathBuf {
-        self.token_file
-            .clone()
-            .unwrap_or_else(|| self.state_dir().join("hook-token"))
+        let configured = || serve::configuration(self).ok()?.hook.bearer_token_file;
+        let file = self.token_file.clone().or_else(configured);
+        file.unwrap_or_else(|| self.state_dir().join(FILE_NAME))
     }
 }
 

@@ -2,8 +2,9 @@
 //! directory, so that two guards with different ones still see each other. The kernel lets go of
 //! it when the process ends, however it ends.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -44,13 +45,19 @@ impl GpuLock {
             path: path.clone(),
             source,
         };
-        fs::create_dir_all(directory).map_err(io)?;
+        // Nobody else's: whoever can open a lock's file can hold it against us.
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(directory)
+            .map_err(io)?;
         let mut options = OpenOptions::new();
         let mut file = options
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
+            .mode(0o600)
             .open(&path)
             .map_err(io)?;
         match file.try_lock() {

@@ -121,14 +121,8 @@ impl Build {
     pub const fn current() -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION"),
-            revision: match option_env!("THERMAL_GUARD_REVISION") {
-                Some(revision) => revision,
-                None => "unknown",
-            },
-            rustc: match option_env!("THERMAL_GUARD_RUSTC") {
-                Some(rustc) => rustc,
-                None => "unknown",
-            },
+            revision: env!("THERMAL_GUARD_REVISION"),
+            rustc: env!("THERMAL_GUARD_RUSTC"),
         }
     }
 }

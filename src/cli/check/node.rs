@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use crate::config::{Config, Mode};
 use crate::guard::journal;
 use crate::guard::lock;
+use crate::web::tls::TlsServer;
+use crate::web::webconfig::WebConfig;
 
 use super::permission::{self, Privileges};
 use super::{Finding, Flags};
@@ -30,6 +32,7 @@ pub(super) fn all(flags: &Flags, config: &Config) -> Vec<Finding> {
         findings.extend(left_behind(&state_dir, &flags.lock_dir));
     }
     findings.push(token(flags, config));
+    findings.extend(web_config(flags));
     findings
 }
 
@@ -100,6 +103,24 @@ fn left_behind(state_dir: &Path, lock_dir: &Path) -> Vec<Finding> {
             )
         });
     unreadable.chain(left).collect()
+}
+
+/// The listeners' file, if there is one.
+fn web_config(flags: &Flags) -> Option<Finding> {
+    const CHECK: &str = "web config";
+    let path = flags.web_config_file.as_deref()?;
+    let remedy = "correct the file: `serve` doesn't start with it";
+    Some(match WebConfig::load(path) {
+        Err(error) => Finding::fail(CHECK, error.to_string(), remedy),
+        Ok(config) => match (
+            config.warnings.first().cloned(),
+            config.tls.map(TlsServer::new),
+        ) {
+            (_, Some(Err(error))) => Finding::fail(CHECK, error.to_string(), remedy),
+            (Some(warning), _) => Finding::warn(CHECK, warning, "see the warning"),
+            (None, _) => Finding::ok(CHECK, format!("{}", path.display())),
+        },
+    })
 }
 
 fn token(flags: &Flags, config: &Config) -> Finding {
