@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use crate::device::ClockRange;
 use crate::policy::chain::Expected;
-use crate::policy::{Level, Settings, TripOverrides};
+use crate::policy::{Level, RegulatorName, Settings, TripOverrides};
 use crate::units::Ratio;
 
 pub use app::{AppConfig, EnvFileConfig, HttpConfig, Method, Modes};
@@ -167,6 +167,10 @@ impl Config {
     /// The part that the policy needs.
     pub fn policy_settings(&self) -> Settings {
         Settings {
+            regulator: match self.policy.name {
+                PolicyName::Governor => RegulatorName::Governor,
+                PolicyName::Ladder => RegulatorName::Ladder,
+            },
             trips: self.thresholds,
             recovery_delay: self.policy.recovery_delay,
             gradual_floor: self.actuators.gradual_floor,

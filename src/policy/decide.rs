@@ -6,8 +6,10 @@ use crate::device::{ClockRange, Facts, PowerConstraints, Reading};
 use crate::units::{Moment, Ratio, Watts};
 
 use super::claim::{Contest, Verdict};
+use super::governor::Drive;
 use super::hold::HoldLedger;
-use super::ladder::{AppMode, Ladder, Rungs, Targets};
+use super::ladder::{AppMode, Targets};
+use super::regulator::Regulator;
 use super::sight::{Sight, View};
 use super::state::{Level, Machine, Situation, State};
 use super::zone::{Heat, TripTable};
@@ -31,7 +33,7 @@ pub struct Policy {
     /// What is done: the temperature and the leases.
     held: Machine,
     ledger: HoldLedger,
-    ladder: Ladder,
+    regulator: Regulator,
     contest: Contest,
     trigger: Option<Trigger>,
     strained_since: Option<Moment>,
@@ -42,7 +44,6 @@ pub struct Policy {
 impl Policy {
     /// `reading` tells which sensors the card has.
     pub fn new(settings: Settings, facts: &Facts, reading: &Reading) -> Self {
-        let rungs = Rungs::new(&settings, facts);
         Self {
             power: facts.power,
             trips: TripTable::of(&settings.trips, facts, reading),
@@ -50,7 +51,7 @@ impl Policy {
             local: Machine::new(settings.recovery_delay),
             held: Machine::new(settings.recovery_delay),
             ledger: HoldLedger::new(settings.max_hold),
-            ladder: Ladder::new(rungs),
+            regulator: Regulator::new(&settings, facts),
             contest: Contest::default(),
             trigger: None,
             strained_since: None,
@@ -64,7 +65,7 @@ impl Policy {
     pub fn recalibrate(&mut self, facts: &Facts, reading: &Reading) {
         self.power = facts.power;
         self.trips = TripTable::of(&self.settings.trips, facts, reading);
-        self.ladder.replace(Rungs::new(&self.settings, facts));
+        self.regulator.replace(&self.settings, facts);
     }
 
     /// Other settings were loaded. What is held stays held, by the new rules.
@@ -79,7 +80,7 @@ impl Policy {
     /// A guard before this one left the GPU throttled: go on from there, and give back in steps.
     pub fn adopt(&mut self, now: Moment, limit: Option<Watts>) {
         self.held.hold(Level::Gradual);
-        self.ladder.descend_to(now, limit);
+        self.regulator.descend_to(now, limit);
         self.trigger = Some(Trigger::Local);
         self.last = Decision {
             state: State::Gradual,
@@ -133,14 +134,20 @@ impl Policy {
             overheld,
             ..alone
         };
+        let draw = seen.reading.draw.ok();
+        self.regulator.observe(now, &heat, draw);
+        let drive = Drive {
+            draw,
+            original: self.original(seen),
+        };
         match self.held.step(now, &situation) {
-            State::Emergency if before != State::Emergency => self.ladder.bottom(now),
-            State::Recovering if self.ladder.give_back(now, &heat) => {
+            State::Emergency if before != State::Emergency => self.regulator.bottom(now),
+            State::Recovering if self.regulator.give_back(now, &heat, drive.original) => {
                 self.held.recovered();
-                self.ladder.reset(now);
+                self.regulator.reset(now);
             }
             State::Gradual if !seen.paused => {
-                self.ladder.regulate(now, &heat, seen.reading.draw.ok());
+                self.regulator.regulate(now, &heat, drive);
             }
             _ => {}
         }
@@ -173,10 +180,10 @@ impl Policy {
         let (asked, overheld) = self.admit(seen, Level::Gradual);
         self.held.hold(asked.max(Level::Gradual));
         let level = self.held.state().level();
-        let blind = self.ladder.rungs().blind();
-        self.ladder.descend_to(now, blind.limit);
+        let blind = self.regulator.rungs().blind();
+        self.regulator.descend_to(now, blind.limit);
         let cap = if level == Level::Emergency {
-            self.ladder.rungs().emergency()
+            self.regulator.rungs().emergency()
         } else {
             blind
         };
@@ -208,6 +215,17 @@ impl Policy {
         }
     }
 
+    /// The highest limit that may be set: what was there before us.
+    fn original(&self, seen: &Observation<'_>) -> Watts {
+        let ours = seen.claim.limit.map(|ours| ours.original);
+        let current = seen
+            .reading
+            .limit
+            .ok()
+            .or(self.power.map(|power| power.default));
+        ours.or(current).unwrap_or_default()
+    }
+
     /// What of the leases' wish is obeyed, and whether some of it isn't.
     fn admit(&mut self, seen: &Observation<'_>, local: Level) -> (Level, bool) {
         let step = seen.lease_clock.since(self.lease_clock);
@@ -221,11 +239,11 @@ impl Policy {
     }
 
     fn targets(&self, state: State, asked: Level) -> Targets {
-        let rung = self.ladder.targets();
+        let rung = self.regulator.targets();
         match state {
             State::Normal => Targets::default(),
             State::Gradual => self.under_lease(rung, asked),
-            State::Emergency => colder(rung, self.ladder.rungs().emergency()),
+            State::Emergency => colder(rung, self.regulator.rungs().emergency()),
             State::Recovering | State::Blind => rung,
         }
     }
@@ -289,7 +307,7 @@ impl Policy {
 
     fn is_infeasible(&mut self, now: Moment, state: State, heat: &Heat) -> bool {
         let coldest =
-            state == State::Emergency || (state == State::Gradual && self.ladder.is_exhausted());
+            state == State::Emergency || (state == State::Gradual && self.regulator.is_exhausted());
         if !coldest || !heat.at_set_point() {
             self.strained_since = None;
             return false;
@@ -316,7 +334,7 @@ impl Policy {
         }
         decision.contested = decision.level > Level::None && self.contest.is_contested(now);
         if decision.contested {
-            let lock = self.ladder.rungs().contested_clock();
+            let lock = self.regulator.rungs().contested_clock();
             decision.targets.gpu_clock = decision.targets.gpu_clock.or(lock);
         }
     }

@@ -41,6 +41,19 @@ const BITES: Ratio = Ratio::new(0.97);
 const GRADUAL_CLOCK: Ratio = Ratio::new(0.75);
 const EMERGENCY_CLOCK: Ratio = Ratio::new(0.5);
 
+/// The governor's locks, down to the least useful one. A step of a twentieth is a tenth of the
+/// draw, 2 °C on most cards.
+const FINE_CLOCKS: [Ratio; 8] = [
+    Ratio::new(0.95),
+    Ratio::new(0.9),
+    Ratio::new(0.85),
+    Ratio::new(0.8),
+    Ratio::new(0.75),
+    Ratio::new(0.7),
+    Ratio::new(0.6),
+    Ratio::new(0.5),
+];
+
 /// Memory clock lock: not under half, lower states are catastrophic for throughput.
 const MEMORY_CLOCK_MIN: Ratio = Ratio::new(0.5);
 
@@ -113,6 +126,30 @@ impl Rungs {
             emergency,
             blind,
             contested: slow(GRADUAL_CLOCK),
+        }
+    }
+
+    /// The rungs that a governor leaves to the ladder: those under the floor, in finer locks.
+    pub fn under_floor(settings: &Settings, facts: &Facts) -> Self {
+        let power = facts.power.filter(|_| settings.power_limit);
+        let slow = |share| clock_range(facts, share).filter(|_| settings.gpu_clock);
+        let floor = power.map(|power| power.share_of_default(settings.gradual_floor));
+        let mut all = vec![Targets {
+            app: AppMode::Gradual,
+            ..Targets::default()
+        }];
+        push(&mut all, |rung| rung.limit = floor);
+        for share in FINE_CLOCKS {
+            push(&mut all, |rung| rung.gpu_clock = slow(share));
+        }
+        push(&mut all, |rung| rung.app = AppMode::GradualBatch);
+        push(&mut all, |rung| {
+            rung.memory_clock = memory_range(settings, facts)
+        });
+        push(&mut all, |rung| rung.limit = power.map(|power| power.min));
+        Self {
+            all,
+            ..Self::new(settings, facts)
         }
     }
 
@@ -203,6 +240,11 @@ impl Ladder {
 
     pub fn targets(&self) -> Targets {
         self.rungs.all[self.rung]
+    }
+
+    /// Nothing is taken, but for what apps are told.
+    pub const fn is_at_top(&self) -> bool {
+        self.rung == 0
     }
 
     /// Nothing colder is left.

@@ -9,9 +9,12 @@
 pub mod chain;
 pub mod claim;
 pub mod decide;
+pub mod governor;
 pub mod hold;
 pub mod ladder;
 pub mod lease;
+pub mod observer;
+pub mod regulator;
 pub mod sight;
 pub mod state;
 pub mod zone;
@@ -26,12 +29,14 @@ pub use claim::{Claim, LimitClaim};
 pub use decide::Policy;
 pub use ladder::{AppMode, Targets};
 pub use lease::{Asked, Lease, LeaseTable};
+pub use regulator::RegulatorName;
 pub use state::{Level, State};
 pub use zone::{Heat, TripOverrides, Trips};
 
 /// The configured part of the policy, valid by construction of the configuration.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
+    pub regulator: RegulatorName,
     pub trips: TripOverrides,
     pub recovery_delay: Duration,
     /// Lowest limit of gradual, as a share of the card's default.
@@ -48,6 +53,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            regulator: RegulatorName::default(),
             trips: TripOverrides::default(),
             recovery_delay: Duration::from_secs(30),
             // 120 W of a 250 W card, the one value the guard's forerunner had used for months.

@@ -1,0 +1,247 @@
+//! The governor: as much power as the set point allows, and no more writes than that takes.
+//!
+//! It asks its [`Observer`] where the temperature will be, and answers three questions each tick:
+//!
+//! * *Too hot soon?* Down at once, to the draw that ends at the set point.
+//! * *Much room?* Up, but seldom, bounded, and only if the limit is what holds the GPU back.
+//! * *Resting, but not at the set point?* A trim, once a minute at most.
+//!
+//! In between it doesn't write: noise and rounding move the estimate by a tenth of a degree, and a
+//! tenth of a degree is not worth a write. Under the floor of the power limit the [`Ladder`]'s
+//! lower rungs take over: clock lock, batch, the device's minimum.
+
+use std::time::Duration;
+
+use crate::units::{Moment, Ratio, Watts};
+
+use super::ladder::{Ladder, Rungs, Targets};
+use super::observer::Observer;
+use super::zone::Heat;
+
+/// Where the temperature is held, under alert: half a degree, as whole degrees round.
+const SET_POINT: f64 = -0.5;
+
+/// How far ahead the limit is judged: twice the die's time constant, so that most of what a
+/// change does is seen, and the sink has hardly moved.
+const AHEAD: Duration = Duration::from_secs(10);
+
+/// Down when the temperature will be over the set point by this much: three times the estimate's
+/// noise.
+const OVERSHOOTS: f64 = 0.3;
+/// The least worth a write, as a share of the default limit.
+const STEP_DOWN: f64 = 0.01;
+/// Between two corrections down, unless a large one is due.
+const DOWN_DWELL: Duration = Duration::from_secs(4);
+
+/// Up when the temperature stays under the set point by this much for the next half minute.
+const ROOM: f64 = 1.0;
+const ROOM_AHEAD: Duration = Duration::from_secs(30);
+const STEP_UP: f64 = 0.02;
+const STEP_UP_MAX: f64 = 0.08;
+const UP_DWELL: Duration = Duration::from_secs(20);
+
+/// A resting temperature this far off the set point is trimmed.
+const TRIM: f64 = 0.3;
+const TRIM_DWELL: Duration = Duration::from_secs(90);
+/// The estimate is averaged over this for it.
+const TRIM_SECONDS: f64 = 20.0;
+
+/// A limit that the draw doesn't reach by this much holds nothing back.
+const BINDS: f64 = 0.95;
+
+/// The floor, still too hot: the ladder takes over after this.
+const FLOOR_DWELL: Duration = Duration::from_secs(10);
+
+/// Between two steps of giving back.
+const RECOVERY_STEP: Duration = Duration::from_secs(5);
+
+/// The power side of the card, as read on this tick.
+#[derive(Clone, Copy, Debug)]
+pub struct Drive {
+    pub draw: Option<Watts>,
+    /// The highest limit we may set.
+    pub original: Watts,
+}
+
+/// The governor of one card.
+#[derive(Clone, Debug)]
+pub struct Governor {
+    observer: Observer,
+    /// The rungs under the floor; rung 0 while the limit alone suffices.
+    ladder: Ladder,
+    default_limit: Watts,
+    floor: Watts,
+    /// `None`: the original limit.
+    limit: Option<Watts>,
+    moved: Moment,
+    /// The estimate's average, for the trim.
+    average: f64,
+    floored_since: Option<Moment>,
+    seen: Option<Moment>,
+}
+
+impl Governor {
+    pub fn new(default_limit: Watts, floor: Watts, rungs: Rungs) -> Self {
+        Self {
+            observer: Observer::new(default_limit),
+            ladder: Ladder::new(rungs),
+            default_limit,
+            floor,
+            limit: None,
+            moved: Moment::START,
+            average: SET_POINT,
+            floored_since: None,
+            seen: None,
+        }
+    }
+
+    pub const fn ladder(&self) -> &Ladder {
+        &self.ladder
+    }
+
+    pub fn ladder_mut(&mut self) -> &mut Ladder {
+        &mut self.ladder
+    }
+
+    /// The card's limits or the configuration changed; the estimate and what is held stay.
+    pub fn replace(&mut self, new: Self) {
+        self.default_limit = new.default_limit;
+        self.floor = new.floor;
+        self.ladder.replace(new.ladder.rungs().clone());
+    }
+
+    /// Every tick, whatever the state: the estimate must be ready when it is needed.
+    pub fn observe(&mut self, now: Moment, heat: &Heat, draw: Option<Watts>) {
+        if let Some(draw) = draw {
+            self.observer.observe(now, heat, draw);
+        }
+        let step = self
+            .seen
+            .replace(now)
+            .map_or(1.0, |seen| now.since(seen).as_secs_f64());
+        self.average += (self.observer.level() - self.average) * (step / TRIM_SECONDS).min(1.0);
+    }
+
+    pub fn targets(&self) -> Targets {
+        let rung = self.ladder.targets();
+        if self.ladder.is_at_top() {
+            Targets {
+                limit: self.limit,
+                ..rung
+            }
+        } else {
+            rung
+        }
+    }
+
+    /// One tick of regulation inside gradual.
+    pub fn regulate(&mut self, now: Moment, heat: &Heat, drive: Drive) {
+        if !self.ladder.is_at_top() {
+            self.ladder.regulate(now, heat, drive.draw);
+            if self.ladder.is_at_top() {
+                self.move_to(now, Some(self.floor));
+            }
+            return;
+        }
+        let wanted = self.wanted(now, drive);
+        if let Some(wanted) = wanted {
+            self.set(now, wanted, drive.original);
+        }
+        self.escalate(now, heat, drive);
+    }
+
+    /// One tick of giving back: half of the way, then half of the rest. True when all is back.
+    pub fn give_back(&mut self, now: Moment, heat: &Heat, original: Watts) -> bool {
+        if !self.ladder.is_at_top() {
+            if self.ladder.give_back(now, heat) {
+                self.move_to(now, Some(self.floor));
+            }
+            return false;
+        }
+        let Some(limit) = self.limit else { return true };
+        if now.since(self.moved) >= RECOVERY_STEP && !heat.at_set_point() {
+            let gap = original.saturating_sub(limit);
+            let near = self.default_limit.scaled(Ratio::new(STEP_UP_MAX));
+            let halfway = Watts::from_milliwatts(limit.milliwatts() + gap.milliwatts() / 2);
+            self.move_to(now, (gap > near).then_some(halfway));
+        }
+        false
+    }
+
+    pub fn reset(&mut self, now: Moment) {
+        self.ladder.reset(now);
+        self.move_to(now, None);
+    }
+
+    /// Holds at or under `limit`: a blind guard's cap, or what a dead guard left.
+    pub fn descend_to(&mut self, now: Moment, limit: Option<Watts>) {
+        if self.ladder.is_at_top() {
+            let lower = [self.limit, limit].into_iter().flatten().min();
+            self.move_to(now, lower);
+        } else {
+            self.ladder.descend_to(now, limit);
+        }
+    }
+
+    /// The draw to allow from here on, as a share of the default limit, if it is to change.
+    fn wanted(&self, now: Moment, drive: Drive) -> Option<f64> {
+        let observer = &self.observer;
+        let limit = self.share(self.limit.unwrap_or(drive.original));
+        let binds = observer.draw() >= limit * BINDS;
+        let power = if binds { limit } else { observer.draw() };
+        let dwelt = now.since(self.moved);
+
+        if observer.predict(power, AHEAD) > SET_POINT + OVERSHOOTS {
+            let wanted = observer.power_for(SET_POINT, AHEAD);
+            let urgent = power - wanted > 4.0 * STEP_DOWN;
+            return (power - wanted >= STEP_DOWN && (urgent || dwelt >= DOWN_DWELL))
+                .then_some(wanted);
+        }
+        if self.limit.is_none() || !binds {
+            return None;
+        }
+        if dwelt >= UP_DWELL && observer.predict(limit, ROOM_AHEAD) < SET_POINT - ROOM {
+            let room = observer.power_for(SET_POINT - OVERSHOOTS, ROOM_AHEAD) - limit;
+            return (room >= STEP_UP).then_some(limit + room.min(STEP_UP_MAX));
+        }
+        let off = self.average - SET_POINT;
+        let rests = dwelt >= TRIM_DWELL && observer.is_steady();
+        (rests && off.abs() > TRIM).then_some(limit - Observer::power_per(off))
+    }
+
+    fn set(&mut self, now: Moment, share: f64, original: Watts) {
+        let limit = self
+            .default_limit
+            .scaled(Ratio::new(share.clamp(0.0, 2.0)))
+            .max(self.floor);
+        let limit = (limit < original).then_some(limit);
+        if limit != self.limit {
+            self.move_to(now, limit);
+        }
+    }
+
+    /// To the rungs under the floor, when the limit at its floor, or no limit that bites, is not
+    /// enough.
+    fn escalate(&mut self, now: Moment, heat: &Heat, drive: Drive) {
+        let floored = self.limit == Some(self.floor) && heat.at_set_point();
+        if !floored {
+            self.floored_since = None;
+            return;
+        }
+        let since = *self.floored_since.get_or_insert(now);
+        if heat.is_hot() || now.since(since) >= FLOOR_DWELL {
+            self.ladder.regulate(now, heat, drive.draw);
+        }
+    }
+
+    fn share(&self, limit: Watts) -> f64 {
+        limit.as_f64() / self.default_limit.as_f64().max(1.0)
+    }
+
+    fn move_to(&mut self, now: Moment, limit: Option<Watts>) {
+        self.limit = limit;
+        self.moved = now;
+        self.average = SET_POINT;
+        self.floored_since = None;
+    }
+}

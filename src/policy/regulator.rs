@@ -1,0 +1,119 @@
+//! What regulates inside gradual: the governor, or the ladder alone. Cards without a power limit
+//! have nothing to govern and are left to the ladder.
+
+use crate::device::Facts;
+use crate::units::{Moment, Watts};
+
+use super::Settings;
+use super::governor::{Drive, Governor};
+use super::ladder::{Ladder, Rungs, Targets};
+use super::zone::Heat;
+
+/// Which policy is configured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum RegulatorName {
+    #[default]
+    Governor,
+    Ladder,
+}
+
+/// The regulator of one card.
+#[derive(Clone, Debug)]
+pub enum Regulator {
+    Governor(Box<Governor>),
+    Ladder(Box<Ladder>),
+}
+
+impl Regulator {
+    pub fn new(settings: &Settings, facts: &Facts) -> Self {
+        let power = facts.power.filter(|_| settings.power_limit);
+        match (settings.regulator, power) {
+            (RegulatorName::Governor, Some(power)) => {
+                let floor = power.share_of_default(settings.gradual_floor);
+                let rungs = Rungs::under_floor(settings, facts);
+                Self::Governor(Box::new(Governor::new(power.default, floor, rungs)))
+            }
+            _ => Self::Ladder(Box::new(Ladder::new(Rungs::new(settings, facts)))),
+        }
+    }
+
+    /// Every tick that sees, whatever the state.
+    pub fn observe(&mut self, now: Moment, heat: &Heat, draw: Option<Watts>) {
+        if let Self::Governor(governor) = self {
+            governor.observe(now, heat, draw);
+        }
+    }
+
+    pub fn regulate(&mut self, now: Moment, heat: &Heat, drive: Drive) {
+        match self {
+            Self::Governor(governor) => governor.regulate(now, heat, drive),
+            Self::Ladder(ladder) => ladder.regulate(now, heat, drive.draw),
+        }
+    }
+
+    /// True when all is back.
+    pub fn give_back(&mut self, now: Moment, heat: &Heat, original: Watts) -> bool {
+        match self {
+            Self::Governor(governor) => governor.give_back(now, heat, original),
+            Self::Ladder(ladder) => ladder.give_back(now, heat),
+        }
+    }
+
+    pub fn targets(&self) -> Targets {
+        match self {
+            Self::Governor(governor) => governor.targets(),
+            Self::Ladder(ladder) => ladder.targets(),
+        }
+    }
+
+    /// The card was opened anew and may have other limits, or others are configured.
+    pub fn replace(&mut self, settings: &Settings, facts: &Facts) {
+        match (&mut *self, Self::new(settings, facts)) {
+            (Self::Governor(old), Self::Governor(new)) => old.replace(*new),
+            (Self::Ladder(old), Self::Ladder(new)) => old.replace(new.rungs().clone()),
+            (_, new) => *self = new,
+        }
+    }
+
+    /// Nothing colder is left.
+    pub fn is_exhausted(&self) -> bool {
+        self.ladder().is_exhausted()
+    }
+
+    pub fn rungs(&self) -> &Rungs {
+        self.ladder().rungs()
+    }
+
+    /// To the coldest there is: where an emergency hands over.
+    pub fn bottom(&mut self, now: Moment) {
+        self.ladder_mut().bottom(now);
+    }
+
+    pub fn reset(&mut self, now: Moment) {
+        match self {
+            Self::Governor(governor) => governor.reset(now),
+            Self::Ladder(ladder) => ladder.reset(now),
+        }
+    }
+
+    pub fn descend_to(&mut self, now: Moment, limit: Option<Watts>) {
+        match self {
+            Self::Governor(governor) => governor.descend_to(now, limit),
+            Self::Ladder(ladder) => ladder.descend_to(now, limit),
+        }
+    }
+
+    fn ladder(&self) -> &Ladder {
+        match self {
+            Self::Governor(governor) => governor.ladder(),
+            Self::Ladder(ladder) => ladder,
+        }
+    }
+
+    fn ladder_mut(&mut self) -> &mut Ladder {
+        match self {
+            Self::Governor(governor) => governor.ladder_mut(),
+            Self::Ladder(ladder) => ladder,
+        }
+    }
+}
