@@ -142,6 +142,10 @@ fn an_emergency_ends_although_the_plant_stays_over_safe_at_its_minimum() {
         ..room(Celsius::new(60.0))
     };
     node.set(0, desert);
+    // Caught by surprise: hot already, before the first look.
+    let mut card = node.rack.card(0);
+    (card.state.die, card.state.sink) = (90.0, 82.0);
+    drop(card);
     node.run_until(300, |ticks| state(ticks) == State::Emergency);
     node.run_until(300, |ticks| state(ticks) == State::Gradual);
     let card = node.rack.card(0);

@@ -18,8 +18,15 @@ use super::ladder::{Ladder, Rungs, Targets};
 use super::observer::Observer;
 use super::zone::Heat;
 
-/// Where the temperature is held, under alert: half a degree, as whole degrees round.
+/// Where the temperature is held, under alert: half a degree, as whole degrees round; and down to
+/// a whole one under loads that come and go, which overshoot what was foreseen.
 const SET_POINT: f64 = -0.5;
+const SET_POINT_LOWEST: f64 = -1.0;
+
+/// Over the set point by this much is noise; what is over it lowers the set point, and is
+/// forgotten within the quarter of an hour.
+const SWING_FREE: f64 = 0.35;
+const SWING_SECONDS: f64 = 900.0;
 
 /// How far ahead the limit is judged: twice the die's time constant, so that most of what a
 /// change does is seen, and the sink has hardly moved.
@@ -39,6 +46,9 @@ const ROOM_AHEAD: Duration = Duration::from_secs(30);
 const STEP_UP: f64 = 0.02;
 const STEP_UP_MAX: f64 = 0.08;
 const UP_DWELL: Duration = Duration::from_secs(20);
+/// A step up that is taken back within this doubles the next dwell, up to the maximum.
+const REGRET: Duration = Duration::from_secs(120);
+const UP_DWELL_MAX: Duration = Duration::from_secs(640);
 
 /// A resting temperature this far off the set point is trimmed.
 const TRIM: f64 = 0.3;
@@ -74,6 +84,10 @@ pub struct Governor {
     /// `None`: the original limit.
     limit: Option<Watts>,
     moved: Moment,
+    raised: Option<Moment>,
+    up_dwell: Duration,
+    /// How far over the set point it lately went.
+    swing: f64,
     /// The estimate's average, for the trim.
     average: f64,
     floored_since: Option<Moment>,
@@ -89,6 +103,9 @@ impl Governor {
             floor,
             limit: None,
             moved: Moment::START,
+            raised: None,
+            up_dwell: UP_DWELL,
+            swing: 0.0,
             average: SET_POINT,
             floored_since: None,
             seen: None,
@@ -119,6 +136,8 @@ impl Governor {
             .seen
             .replace(now)
             .map_or(1.0, |seen| now.since(seen).as_secs_f64());
+        let excess = self.observer.level() - SET_POINT;
+        self.swing = excess.max(self.swing * (1.0 - step / SWING_SECONDS));
         self.average += (self.observer.level() - self.average) * (step / TRIM_SECONDS).min(1.0);
     }
 
@@ -143,8 +162,11 @@ impl Governor {
             }
             return;
         }
-        let wanted = self.wanted(now, drive);
-        if let Some(wanted) = wanted {
+        if let Some(wanted) = self.wanted(now, drive) {
+            self.learn(
+                now,
+                wanted > self.share(self.limit.unwrap_or(drive.original)),
+            );
             self.set(now, wanted, drive.original);
         }
         self.escalate(now, heat, drive);
@@ -191,8 +213,9 @@ impl Governor {
         let power = if binds { limit } else { observer.draw() };
         let dwelt = now.since(self.moved);
 
-        if observer.predict(power, AHEAD) > SET_POINT + OVERSHOOTS {
-            let wanted = observer.power_for(SET_POINT, AHEAD);
+        let set_point = self.set_point();
+        if observer.predict(power, AHEAD) > set_point + OVERSHOOTS {
+            let wanted = observer.power_for(set_point, AHEAD);
             let urgent = power - wanted > 4.0 * STEP_DOWN;
             return (power - wanted >= STEP_DOWN && (urgent || dwelt >= DOWN_DWELL))
                 .then_some(wanted);
@@ -200,13 +223,29 @@ impl Governor {
         if self.limit.is_none() || !binds {
             return None;
         }
-        if dwelt >= UP_DWELL && observer.predict(limit, ROOM_AHEAD) < SET_POINT - ROOM {
-            let room = observer.power_for(SET_POINT - OVERSHOOTS, ROOM_AHEAD) - limit;
+        if dwelt >= self.up_dwell && observer.predict(limit, ROOM_AHEAD) < set_point - ROOM {
+            let room = observer.power_for(set_point - OVERSHOOTS, ROOM_AHEAD) - limit;
             return (room >= STEP_UP).then_some(limit + room.min(STEP_UP_MAX));
         }
-        let off = self.average - SET_POINT;
+        let off = self.average - set_point;
         let rests = dwelt >= TRIM_DWELL && observer.is_steady();
         (rests && off.abs() > TRIM).then_some(limit - Observer::power_per(off))
+    }
+
+    fn set_point(&self) -> f64 {
+        (SET_POINT - (self.swing - SWING_FREE).max(0.0)).max(SET_POINT_LOWEST)
+    }
+
+    /// A step up that had to be taken back wasn't worth it: the next one waits longer.
+    fn learn(&mut self, now: Moment, up: bool) {
+        if up {
+            if self.raised.is_some_and(|at| now.since(at) > REGRET * 2) {
+                self.up_dwell = UP_DWELL;
+            }
+            self.raised = Some(now);
+        } else if self.raised.take().is_some_and(|at| now.since(at) < REGRET) {
+            self.up_dwell = (self.up_dwell * 2).min(UP_DWELL_MAX);
+        }
     }
 
     fn set(&mut self, now: Moment, share: f64, original: Watts) {

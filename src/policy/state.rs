@@ -131,7 +131,16 @@ pub struct Machine {
     state: State,
     calm_since: Option<Moment>,
     recovery_delay: Duration,
+    /// How often in a row heat came back soon after a recovery.
+    relapses: u32,
+    /// When the last recovery began.
+    recovering: Option<Moment>,
 }
+
+/// Heat within this after a recovery began is the old heat: the next recovery waits twice as long.
+const RELAPSE: Duration = Duration::from_secs(300);
+/// At most 32 recovery delays, 16 minutes by default.
+const RELAPSES_MAX: u32 = 5;
 
 impl Machine {
     pub fn new(recovery_delay: Duration) -> Self {
@@ -139,6 +148,8 @@ impl Machine {
             state: State::Normal,
             calm_since: None,
             recovery_delay,
+            relapses: 0,
+            recovering: None,
         }
     }
 
@@ -153,7 +164,10 @@ impl Machine {
     pub fn step(&mut self, now: Moment, situation: &Situation) -> State {
         match (self.state, situation.wants()) {
             (_, Level::Emergency) => self.enter(State::Emergency),
-            (State::Normal | State::Recovering, Level::Gradual) => self.enter(State::Gradual),
+            (State::Normal | State::Recovering, Level::Gradual) => {
+                self.relapse(now, situation);
+                self.enter(State::Gradual);
+            }
             (State::Gradual, Level::Gradual) => self.calm_since = None,
             (State::Gradual, Level::None) => self.release_gradual(now, situation),
             (State::Emergency, wants) => self.release_emergency(now, situation, wants),
@@ -192,7 +206,20 @@ impl Machine {
     fn release_gradual(&mut self, now: Moment, situation: &Situation) {
         let skip = situation.skips_delay() && !situation.heat.is_hot();
         if skip || self.calm_for_delay(now, situation.is_calm()) {
+            self.recovering = Some(now);
             self.enter(State::Recovering);
+        }
+    }
+
+    /// Heat is back, or a lease asks: only heat tells that the recovery was too early.
+    fn relapse(&mut self, now: Moment, situation: &Situation) {
+        let Some(recovering) = self.recovering.take() else {
+            return;
+        };
+        if now.since(recovering) > RELAPSE {
+            self.relapses = 0;
+        } else if situation.heat.at_set_point() {
+            self.relapses = (self.relapses + 1).min(RELAPSES_MAX);
         }
     }
 
@@ -201,7 +228,11 @@ impl Machine {
             self.calm_since = None;
             return false;
         }
-        now.since(*self.calm_since.get_or_insert(now)) >= self.recovery_delay
+        let delay = match self.state {
+            State::Gradual => self.recovery_delay * 2_u32.pow(self.relapses),
+            _ => self.recovery_delay,
+        };
+        now.since(*self.calm_since.get_or_insert(now)) >= delay
     }
 
     fn enter(&mut self, state: State) {
