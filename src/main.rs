@@ -7,5 +7,5 @@ use clap::Parser;
 use thermal_guard::cli::{self, Cli};
 
 fn main() -> ExitCode {
-    cli::run(Cli::parse())
+    cli::run(&Cli::parse())
 }

@@ -18,8 +18,9 @@ use thermal_guard::guard::{Clock, Live, Shared};
 use thermal_guard::policy::Chain;
 use thermal_guard::policy::chain::Expected;
 use thermal_guard::units::Moment;
-use thermal_guard::web::exposition::{Build, Exposition, Extra, GpuView, Snapshot};
+use thermal_guard::web::exposition::Exposition;
 use thermal_guard::web::metrics::{self, Collect, Format, render};
+use thermal_guard::web::snapshot::{Build, Extra, GpuView, Snapshot};
 use tower::ServiceExt as _;
 use tower_http::compression::CompressionLayer;
 
@@ -89,84 +90,91 @@ fn promtool_finds_nothing_to_complain_about() {
     );
 }
 
+/// The contract's list and what the shipped alert rules use, with the labels each must carry; all
+/// of these carry `gpu` and `uuid` as well.
+const GPU: [&str; 24] = [
+    "temperature_celsius",
+    "memory_temperature_celsius",
+    "temperature_margin_celsius",
+    "temperature_threshold_celsius{threshold}",
+    "temperature_tlimit_offset_celsius{threshold}",
+    "power_draw_watts",
+    "power_limit_watts",
+    "power_limit_enforced_watts",
+    "power_limit_default_watts",
+    "power_limit_min_watts",
+    "power_limit_max_watts",
+    "energy_joules_total",
+    "clock_hertz{domain}",
+    "clock_event_active{reason}",
+    "clock_event_seconds_total{reason}",
+    "utilization_ratio",
+    "memory_used_bytes",
+    "memory_total_bytes",
+    "fan_speed_ratio{fan}",
+    "xid_errors_total{xid}",
+    "up",
+    "info",
+    "xid_last_timestamp_seconds{xid}",
+    "reopened_total",
+];
+/// The same.
+const PER_GPU: [&str; 26] = [
+    "state{state}",
+    "throttle_level{source}",
+    "trip_celsius{trip}",
+    "throttle_events_total{level,trigger}",
+    "recoveries_total",
+    "throttled_seconds_total{level}",
+    "actions_total{action,result}",
+    "action_power_limit_target_watts",
+    "leases{level}",
+    "lease_age_seconds",
+    "poll_last_success_timestamp_seconds",
+    "poll_duration_seconds",
+    "margin_to_alert_celsius",
+    "margin_to_critical_celsius",
+    "cannot_actuate",
+    "infeasible",
+    "contested",
+    "overheld",
+    "paused",
+    "foreign_limits_total",
+    "journal_failures_total",
+    "level",
+    "last_transition_timestamp_seconds",
+    "action_active{action}",
+    "action_gpu_clock_target_hertz",
+    "poll_failures_total",
+];
+
+/// Of the whole service.
+const SERVICE: [&str; 21] = [
+    "detached",
+    "build_info",
+    "nvml_up",
+    "chain_state{state}",
+    "fallback_active",
+    "heartbeat_last_timestamp_seconds",
+    "heartbeat_eval_age_seconds",
+    "hook_requests_total{code}",
+    "hook_alerts_total{status,action,result}",
+    "hook_auth_failures_total{reason}",
+    "hook_truncated_alerts_total",
+    "hook_request_duration_seconds_bucket{le}",
+    "hook_last_success_timestamp_seconds",
+    "lease_expirations_total{reason}",
+    "config_last_reload_successful",
+    "config_last_reload_success_timestamp_seconds",
+    "mode{mode}",
+    "simulated",
+    "app_notifications_total{app,result}",
+    "app_mode{app,mode}",
+    "last_scrape_timestamp_seconds",
+];
+
 #[test]
 fn every_metric_of_the_contract_exists() {
-    const GPU: [&str; 24] = [
-        "temperature_celsius",
-        "memory_temperature_celsius",
-        "temperature_margin_celsius",
-        "temperature_threshold_celsius{threshold}",
-        "temperature_tlimit_offset_celsius{threshold}",
-        "power_draw_watts",
-        "power_limit_watts",
-        "power_limit_enforced_watts",
-        "power_limit_default_watts",
-        "power_limit_min_watts",
-        "power_limit_max_watts",
-        "energy_joules_total",
-        "clock_hertz{domain}",
-        "clock_event_active{reason}",
-        "clock_event_seconds_total{reason}",
-        "utilization_ratio",
-        "memory_used_bytes",
-        "memory_total_bytes",
-        "fan_speed_ratio{fan}",
-        "xid_errors_total{xid}",
-        "up",
-        "info",
-        "xid_last_timestamp_seconds{xid}",
-        "reopened_total",
-    ];
-    const PER_GPU: [&str; 26] = [
-        "state{state}",
-        "throttle_level{source}",
-        "trip_celsius{trip}",
-        "throttle_events_total{level,trigger}",
-        "recoveries_total",
-        "throttled_seconds_total{level}",
-        "actions_total{action,result}",
-        "action_power_limit_target_watts",
-        "leases{level}",
-        "lease_age_seconds",
-        "poll_last_success_timestamp_seconds",
-        "poll_duration_seconds",
-        "margin_to_alert_celsius",
-        "margin_to_critical_celsius",
-        "cannot_actuate",
-        "infeasible",
-        "contested",
-        "overheld",
-        "paused",
-        "foreign_limits_total",
-        "journal_failures_total",
-        "level",
-        "last_transition_timestamp_seconds",
-        "action_active{action}",
-        "action_gpu_clock_target_hertz",
-        "poll_failures_total",
-    ];
-    const SERVICE: [&str; 20] = [
-        "build_info",
-        "nvml_up",
-        "chain_state{state}",
-        "fallback_active",
-        "heartbeat_last_timestamp_seconds",
-        "heartbeat_eval_age_seconds",
-        "hook_requests_total{code}",
-        "hook_alerts_total{status,action,result}",
-        "hook_auth_failures_total{reason}",
-        "hook_truncated_alerts_total",
-        "hook_request_duration_seconds_bucket{le}",
-        "hook_last_success_timestamp_seconds",
-        "lease_expirations_total{reason}",
-        "config_last_reload_successful",
-        "config_last_reload_success_timestamp_seconds",
-        "mode{mode}",
-        "simulated",
-        "app_notifications_total{app,result}",
-        "app_mode{app,mode}",
-        "last_scrape_timestamp_seconds",
-    ];
     let text = render(with_margin(), Collect::ALL, Format::Classic).unwrap();
     let expect = |name: &str, fixed: &[&str]| {
         let (name, labels) = name.split_once('{').unwrap_or((name, ""));

@@ -12,13 +12,15 @@ use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response, StatusCode, header};
 use futures_util::StreamExt as _;
 use serde_json::Value;
+use thermal_guard::device::Missing;
 use thermal_guard::guard::shared::Station;
 use thermal_guard::guard::{Clock, Live, Shared, Tick};
 use thermal_guard::policy::Chain;
 use thermal_guard::policy::chain::Expected;
 use thermal_guard::units::Moment;
-use thermal_guard::web::exposition::{Build, Exposition, Extra};
+use thermal_guard::web::exposition::Exposition;
 use thermal_guard::web::page;
+use thermal_guard::web::snapshot::{Build, Extra, GpuView};
 use thermal_guard::web::status::{self, STREAMS, Status};
 use tokio::sync::watch;
 use tower::ServiceExt as _;
@@ -73,6 +75,24 @@ fn a_gpu_that_is_gone_shows_why_and_no_reading() {
     assert_eq!(lost["throttle_events"], 1);
     let hung = &status["gpus"][3];
     assert_eq!(hung["why"], "its first reading hasn't come back");
+}
+
+#[test]
+fn a_detached_guard_says_so_instead_of_showing_the_last_reading() {
+    let mut snapshot = fleet::snapshot();
+    snapshot.detached = true;
+    let mut tick = fleet::bare(fleet::identity(0, "x"));
+    tick.up = false;
+    tick.reading.core = Err(Missing::Lost);
+    let identity = tick.identity.clone();
+    let poll = Duration::from_secs(1);
+    let tick = Some(Arc::new(tick));
+    snapshot.gpus = vec![GpuView::new(&identity, tick, fleet::now(), poll)];
+    let status = Status::of(&snapshot);
+    assert_eq!(status.gpus[0].why, "detached by an operator");
+    snapshot.detached = false;
+    let status = Status::of(&snapshot);
+    assert_eq!(status.gpus[0].why, "the GPU or its driver is gone");
 }
 
 #[test]

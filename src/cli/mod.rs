@@ -1,14 +1,22 @@
 //! The command line. One file per command; flags in the manner of the Prometheus family, accepted
 //! after any subcommand. Exit codes are part of the interface: see each command.
 
+mod check;
+mod client;
+mod lease;
 mod log;
+mod restore;
 mod serve;
 mod showcase;
+mod status;
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::web::auth::token_file::FILE_NAME;
 
 /// Bad configuration, as in sysexits.h.
 const EXIT_CONFIG: u8 = 78;
@@ -28,6 +36,24 @@ pub struct Cli {
 enum Command {
     /// Run the guard: exporter, hook, control loop and status page.
     Serve,
+    /// Pre-flight: driver, sensors, thresholds, power limits, permission, apps. Writes to no GPU.
+    Check(check::Options),
+    /// The board of a running guard.
+    Status(status::Options),
+    /// Hold a GPU at a level for a while.
+    Throttle(lease::Throttle),
+    /// End what `throttle` began.
+    Release(lease::Which),
+    /// Ignore leases and gradual on a GPU for a while; critical still acts.
+    Pause(lease::Pause),
+    /// End what `pause` began.
+    Resume(lease::Which),
+    /// Let go of every GPU, for a reset or a driver upgrade.
+    Detach,
+    /// Take the GPUs again.
+    Attach,
+    /// Give back what a dead guard left behind.
+    Restore(restore::Options),
 }
 
 #[derive(Clone, Debug, Args)]
@@ -63,7 +89,8 @@ struct Flags {
         long = "web.telemetry-path",
         global = true,
         value_name = "PATH",
-        default_value = "/metrics"
+        default_value = "/metrics",
+        value_parser = telemetry_path
     )]
     telemetry_path: String,
 
@@ -101,7 +128,7 @@ struct Flags {
     )]
     nvml_library: Option<PathBuf>,
 
-    /// Journal, hook token, event log [default: /var/lib/thermal-guard; simulated: a private
+    /// Journal and hook token [default: /var/lib/thermal-guard; simulated: a private
     /// directory under the temporary one].
     #[arg(long = "state.dir", global = true, value_name = "PATH")]
     state_dir: Option<PathBuf>,
@@ -124,7 +151,7 @@ struct Flags {
     )]
     url: String,
 
-    /// Token for the commands that actuate [default: <state.dir>/hook-token].
+    /// Token for the commands that actuate [default: the configured one, or <state.dir>/hook-token].
     #[arg(long = "token-file", global = true, value_name = "PATH")]
     token_file: Option<PathBuf>,
 
@@ -172,11 +199,28 @@ impl Flags {
         }
     }
 
+    /// The flag's, the configuration's, or the one that the guard made itself.
     fn token_file(&self) -> PathBuf {
-        self.token_file
-            .clone()
-            .unwrap_or_else(|| self.state_dir().join("hook-token"))
+        let configured = || serve::configuration(self).ok()?.hook.bearer_token_file;
+        let file = self.token_file.clone().or_else(configured);
+        file.unwrap_or_else(|| self.state_dir().join(FILE_NAME))
     }
+}
+
+/// Any path that isn't another thing's.
+fn telemetry_path(text: &str) -> Result<String, String> {
+    let taken = ["/-/", "/api/", "/assets/", "/hook"]
+        .iter()
+        .any(|path| text.starts_with(path));
+    let plain = text
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || "/-_.".contains(c));
+    if !text.starts_with('/') || text == "/" || taken || !plain {
+        return Err(
+            "a path such as /metrics, and none that the guard itself answers on".to_owned(),
+        );
+    }
+    Ok(text.to_owned())
 }
 
 fn time_scale(text: &str) -> Result<f64, String> {
@@ -187,8 +231,35 @@ fn time_scale(text: &str) -> Result<f64, String> {
 }
 
 /// Runs one command and tells the shell how it went.
-pub fn run(cli: Cli) -> ExitCode {
-    match cli.command {
-        Command::Serve => serve::run(&cli.flags),
+pub fn run(cli: &Cli) -> ExitCode {
+    let flags = &cli.flags;
+    match &cli.command {
+        Command::Serve => serve::run(flags),
+        Command::Check(options) => check::run(flags, options),
+        Command::Status(options) => exit(status::run(flags, options)),
+        Command::Throttle(wanted) => exit(lease::throttle(flags, wanted)),
+        Command::Release(which) => exit(lease::release(flags, which)),
+        Command::Pause(wanted) => exit(lease::pause(flags, wanted)),
+        Command::Resume(which) => exit(lease::resume(flags, which)),
+        Command::Detach => exit(lease::detach(flags)),
+        Command::Attach => exit(lease::attach(flags)),
+        Command::Restore(options) => restore::run(flags, options),
     }
+}
+
+fn exit(result: anyhow::Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("thermal-guard: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints. Fails if nobody reads any more (`| head`).
+fn say(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
 }

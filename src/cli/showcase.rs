@@ -16,7 +16,7 @@ const HOT_SECONDS: u64 = 60;
 
 /// Two cards: an A100 in failing air whose load comes and goes, and an L40S that is fine.
 pub(super) fn rack(clock: Clock) -> Rack {
-    let hot = Card::new(&A100_80GB, 0, Box::new(|now| rounds(now)));
+    let hot = Card::new(&A100_80GB, 0, Box::new(rounds));
     let calm = Load {
         power: 0.6,
         compute_bound: 1.0,

@@ -4,8 +4,9 @@
 //! the directory). A thread of its own does that, because a disk can hang: the control loop waits
 //! for it at most [`PATIENCE`].
 
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File};
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread;
@@ -213,6 +214,7 @@ struct Record {
 }
 
 #[derive(Serialize, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the file's keys say their unit")]
 struct LimitRecord {
     original_milliwatts: u32,
     previous_milliwatts: u32,
@@ -234,7 +236,11 @@ fn write(path: &Path, entry: &Entry) -> io::Result<()> {
         gpu_clock_locked: entry.claim.gpu_clock,
         memory_clock_locked: entry.claim.memory_clock,
     };
-    fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
+    let directory = path.parent().unwrap_or(Path::new("."));
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)?;
     replace(path, &serde_json::to_vec_pretty(&record)?, None)
 }
 

@@ -2,8 +2,9 @@
 //! directory, so that two guards with different ones still see each other. The kernel lets go of
 //! it when the process ends, however it ends.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -44,13 +45,19 @@ impl GpuLock {
             path: path.clone(),
             source,
         };
-        fs::create_dir_all(directory).map_err(io)?;
+        // Nobody else's: whoever can open a lock's file can hold it against us.
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(directory)
+            .map_err(io)?;
         let mut options = OpenOptions::new();
         let mut file = options
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
+            .mode(0o600)
             .open(&path)
             .map_err(io)?;
         match file.try_lock() {
@@ -75,6 +82,34 @@ impl GpuLock {
     }
 }
 
+/// A lock that a running guard holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    pub uuid: Uuid,
+    /// Empty if it can't be told.
+    pub pid: String,
+}
+
+/// All locks in `directory` that somebody holds. A missing directory holds none.
+pub fn held(directory: &Path) -> Vec<Held> {
+    let files = fs::read_dir(directory).into_iter().flatten().flatten();
+    let held = files.filter_map(|file| {
+        let path = file.path();
+        let is_lock = path.extension().is_some_and(|kind| kind == "lock");
+        let uuid = Uuid::new(path.file_stem().filter(|_| is_lock)?.to_str()?);
+        let mut file = File::open(&path).ok()?;
+        // Shared and let go of at once: asking takes nothing from anybody.
+        let Err(TryLockError::WouldBlock) = file.try_lock_shared() else {
+            return None;
+        };
+        let mut pid = String::new();
+        let _ = file.read_to_string(&mut pid);
+        let pid = pid.trim().to_owned();
+        Some(Held { uuid, pid })
+    });
+    held.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,6 +127,13 @@ mod tests {
             "{second}"
         );
         GpuLock::acquire(dir.path(), &Uuid::new("GPU-2")).expect("another GPU");
+        let pid = std::process::id().to_string();
+        let uuid_held = uuid.clone();
+        let ours = Held {
+            uuid: uuid_held,
+            pid,
+        };
+        assert_eq!(held(dir.path()), [ours], "GPU-2's is free again");
         drop(first);
         GpuLock::acquire(dir.path(), &uuid).expect("free again");
     }

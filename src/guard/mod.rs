@@ -5,6 +5,7 @@ pub mod actuate;
 pub mod apps;
 pub mod clock;
 pub mod envfile;
+pub mod inherit;
 pub mod journal;
 pub mod lock;
 pub(crate) mod replace;

@@ -1,6 +1,6 @@
 //! Finds the GPUs, gives each a worker, watches for Xid events, and ends it all in order.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -197,7 +197,7 @@ impl Supervisor {
         }
         let left = state_dir
             .filter(|_| may_write)
-            .and_then(|dir| self.left_behind(dir, &identity));
+            .and_then(|dir| Self::left_behind(dir, &identity));
         Setup {
             identity,
             driver: self.plan.driver.clone(),
@@ -207,7 +207,7 @@ impl Supervisor {
         }
     }
 
-    fn left_behind(&self, state_dir: &std::path::Path, identity: &Identity) -> Option<Entry> {
+    fn left_behind(state_dir: &Path, identity: &Identity) -> Option<Entry> {
         journal::load(state_dir, &identity.uuid).unwrap_or_else(|error| {
             tracing::error!(gpu = %identity.uuid, %error, "journal not readable: what a dead guard left can't be given back");
             None
@@ -255,9 +255,10 @@ fn work(mut worker: Worker, shared: &Shared, station: &Station) {
         tick.poll_duration = clock.wall().since(began);
         station.publish(tick);
         if worker.is_retired() {
+            worker.leave(clock.now(), shared);
             shared.delist(&station.identity.uuid);
             tracing::info!(gpu = %station.identity.uuid, "not guarded any more, as configured");
-            break;
+            return;
         }
         let period = clock.on_wall(shared.live().poll_interval);
         due = next(due, began, period);

@@ -10,6 +10,7 @@ use crate::units::{Celsius, Moment};
 
 use super::actuate::Hand;
 use super::clock::Clock;
+use super::inherit::{Inherited, inherit};
 use super::journal::Entry;
 use super::shared::{Inputs, Live, Shared};
 use super::tally::{Hour, Tally};
@@ -232,22 +233,21 @@ impl Worker {
             tracing::warn!(gpu = %self.identity.uuid, "the driver was reloaded: limits are its defaults now");
             self.hand.forget(&mut self.tally);
         }
-        match &mut self.policy {
-            Some(policy) => policy.recalibrate(&self.facts, reading),
-            None => {
-                let mut policy = Policy::new(self.live.settings.clone(), &self.facts, reading);
-                if let Some(left) = self.left.take() {
-                    adopt(
-                        &mut self.hand,
-                        &mut policy,
-                        now,
-                        &left,
-                        reading,
-                        &mut self.tally,
-                    );
-                }
-                self.policy = Some(policy);
+        if let Some(policy) = &mut self.policy {
+            policy.recalibrate(&self.facts, reading);
+        } else {
+            let mut policy = Policy::new(self.live.settings.clone(), &self.facts, reading);
+            if let Some(left) = self.left.take() {
+                adopt(
+                    &mut self.hand,
+                    &mut policy,
+                    now,
+                    &left,
+                    reading,
+                    &mut self.tally,
+                );
             }
+            self.policy = Some(policy);
         }
     }
 
@@ -334,19 +334,16 @@ fn adopt(
     tally: &mut Tally,
 ) {
     let gpu = &left.uuid;
-    let claim = match left.still_there(reading) {
-        Ok(claim) => claim,
-        Err(gone) => {
-            tracing::info!(%gpu, reason = gone, "a dead guard's journal is void");
-            hand.adopt(left.claim);
-            return hand.forget(tally);
+    match inherit(hand, left, reading, tally) {
+        Inherited::Nothing(reason) => {
+            tracing::info!(%gpu, reason, "a dead guard's journal is void");
         }
-    };
-    hand.adopt(left.claim);
-    if claim != left.claim {
-        tracing::warn!(%gpu, "somebody else changed the limit since a dead guard wrote it: theirs stands");
-        hand.reclaim(claim, tally);
+        Inherited::Ours => {}
+        Inherited::AllButTheLimit => {
+            tracing::warn!(%gpu, "somebody else changed the limit since a dead guard wrote it: theirs stands");
+        }
     }
+    let claim = *hand.claim();
     if !claim.is_empty() {
         tracing::info!(%gpu, "going on with what a dead guard left throttled");
         policy.adopt(now, claim.limit.map(|limit| limit.next));
@@ -373,7 +370,7 @@ fn log(identity: &Identity, event: Event, reading: &Reading, decision: &Decision
         Event::Eased => tracing::info!(gpu, uuid, state, temperature, limit, "emergency over"),
         Event::Recovering => tracing::info!(gpu, uuid, state, temperature, limit, "giving back"),
         Event::Recovered => {
-            tracing::info!(gpu, uuid, state, temperature, "thermal recovery completed")
+            tracing::info!(gpu, uuid, state, temperature, "thermal recovery completed");
         }
         Event::Blinded => tracing::error!(
             gpu,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::device::{ClockRange, Facts, Missing, PowerConstraints, Reading};
+use crate::device::{ClockRange, Facts, PowerConstraints, Reading};
 use crate::units::{Moment, Ratio, Watts};
 
 use super::claim::{Contest, Verdict};
@@ -45,7 +45,7 @@ impl Policy {
         let rungs = Rungs::new(&settings, facts);
         Self {
             power: facts.power,
-            trips: trip_table(&settings, facts, reading),
+            trips: TripTable::of(&settings.trips, facts, reading),
             sight: Sight::default(),
             local: Machine::new(settings.recovery_delay),
             held: Machine::new(settings.recovery_delay),
@@ -63,7 +63,7 @@ impl Policy {
     /// The card was opened anew: another driver may tell other limits. The state stays.
     pub fn recalibrate(&mut self, facts: &Facts, reading: &Reading) {
         self.power = facts.power;
-        self.trips = trip_table(&self.settings, facts, reading);
+        self.trips = TripTable::of(&self.settings.trips, facts, reading);
         self.ladder.replace(Rungs::new(&self.settings, facts));
     }
 
@@ -112,7 +112,7 @@ impl Policy {
     }
 
     fn decide_seeing(&mut self, now: Moment, heat: Heat, seen: &Observation<'_>) -> Decision {
-        let binds = self.binds(seen);
+        let binds = Self::binds(seen);
         let alone = Situation {
             heat,
             binds,
@@ -133,8 +133,19 @@ impl Policy {
             overheld,
             ..alone
         };
-        let mut state = self.held.step(now, &situation);
-        let targets = self.targets(now, &mut state, before, asked, &heat, seen);
+        match self.held.step(now, &situation) {
+            State::Emergency if before != State::Emergency => self.ladder.bottom(now),
+            State::Recovering if self.ladder.give_back(now, &heat) => {
+                self.held.recovered();
+                self.ladder.reset(now);
+            }
+            State::Gradual if !seen.paused => {
+                self.ladder.regulate(now, &heat, seen.reading.draw.ok());
+            }
+            _ => {}
+        }
+        let state = self.held.state();
+        let targets = self.targets(state, asked);
         let asks = Asks {
             local,
             alert: seen.asked.alert,
@@ -209,37 +220,13 @@ impl Policy {
         (if overheld { Level::None } else { asked }, overheld)
     }
 
-    fn targets(
-        &mut self,
-        now: Moment,
-        state: &mut State,
-        before: State,
-        asked: Level,
-        heat: &Heat,
-        seen: &Observation<'_>,
-    ) -> Targets {
-        match *state {
-            State::Gradual => {
-                if !seen.paused {
-                    self.ladder.regulate(now, heat, seen.reading.draw.ok());
-                }
-                self.under_lease(self.ladder.targets(), asked)
-            }
-            State::Emergency => {
-                if before != State::Emergency {
-                    self.ladder.bottom(now);
-                }
-                colder(self.ladder.targets(), self.ladder.rungs().emergency())
-            }
-            State::Recovering if !self.ladder.give_back(now, heat) => self.ladder.targets(),
-            State::Recovering | State::Normal | State::Blind => {
-                if *state == State::Recovering {
-                    self.held.recovered();
-                    *state = State::Normal;
-                }
-                self.ladder.reset(now);
-                Targets::default()
-            }
+    fn targets(&self, state: State, asked: Level) -> Targets {
+        let rung = self.ladder.targets();
+        match state {
+            State::Normal => Targets::default(),
+            State::Gradual => self.under_lease(rung, asked),
+            State::Emergency => colder(rung, self.ladder.rungs().emergency()),
+            State::Recovering | State::Blind => rung,
         }
     }
 
@@ -259,7 +246,7 @@ impl Policy {
     }
 
     /// Something of ours holds the GPU back: a lock, or a limit that the draw leans on.
-    fn binds(&self, seen: &Observation<'_>) -> bool {
+    fn binds(seen: &Observation<'_>) -> bool {
         if seen.claim.gpu_clock || seen.claim.memory_clock {
             return true;
         }
@@ -380,12 +367,6 @@ impl Decision {
             overheld: false,
         }
     }
-}
-
-fn trip_table(settings: &Settings, facts: &Facts, reading: &Reading) -> TripTable {
-    let margin = reading.margin != Err(Missing::NotSupported);
-    let memory = reading.memory != Err(Missing::NotSupported);
-    TripTable::resolve(&settings.trips, facts, margin, memory)
 }
 
 fn trigger_of(level: Level, asks: Asks, fallback: bool) -> Trigger {

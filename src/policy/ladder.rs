@@ -68,7 +68,7 @@ pub enum AppMode {
 /// The rungs of one card. Rung 0 is nothing at all.
 #[derive(Clone, Debug)]
 pub struct Rungs {
-    rungs: Vec<Targets>,
+    all: Vec<Targets>,
     emergency: Targets,
     blind: Targets,
     contested: Option<ClockRange>,
@@ -93,7 +93,7 @@ impl Rungs {
         push(&mut rungs, |rung| rung.gpu_clock = slow(GRADUAL_CLOCK));
         push(&mut rungs, |rung| rung.app = AppMode::GradualBatch);
         push(&mut rungs, |rung| {
-            rung.memory_clock = memory_range(settings, facts)
+            rung.memory_clock = memory_range(settings, facts);
         });
         push(&mut rungs, |rung| rung.limit = minimum);
 
@@ -109,7 +109,7 @@ impl Rungs {
             ..Targets::default()
         };
         Self {
-            rungs,
+            all: rungs,
             emergency,
             blind,
             contested: slow(GRADUAL_CLOCK),
@@ -197,17 +197,17 @@ impl Ladder {
 
     /// The card was opened anew and may have other limits.
     pub fn replace(&mut self, rungs: Rungs) {
-        self.rung = self.rung.min(rungs.rungs.len() - 1);
+        self.rung = self.rung.min(rungs.all.len() - 1);
         self.rungs = rungs;
     }
 
     pub fn targets(&self) -> Targets {
-        self.rungs.rungs[self.rung]
+        self.rungs.all[self.rung]
     }
 
     /// Nothing colder is left.
     pub fn is_exhausted(&self) -> bool {
-        self.rung + 1 == self.rungs.rungs.len()
+        self.rung + 1 == self.rungs.all.len()
     }
 
     /// One tick of regulation inside gradual.
@@ -241,7 +241,7 @@ impl Ladder {
 
     /// To the coldest rung: where an emergency or a blind guard hands over.
     pub fn bottom(&mut self, now: Moment) {
-        self.rung = self.rungs.rungs.len() - 1;
+        self.rung = self.rungs.all.len() - 1;
         self.moved = now;
         self.heat_at_move = None;
         self.forget_calm();
@@ -260,8 +260,8 @@ impl Ladder {
     /// The highest rung that holds the limit at or under `limit`: where a blind guard's cap lies.
     pub fn descend_to(&mut self, now: Moment, limit: Option<Watts>) {
         let colder = |rung: &Targets| rung.limit.is_some() && rung.limit <= limit;
-        let found = self.rungs.rungs.iter().position(colder);
-        let last = self.rungs.rungs.len() - 1;
+        let found = self.rungs.all.iter().position(colder);
+        let last = self.rungs.all.len() - 1;
         if limit.is_some() {
             self.rung = self.rung.max(found.unwrap_or(last));
             self.moved = now;
@@ -308,9 +308,9 @@ impl Ladder {
             more || draw
                 .is_none_or(|draw| rung.limit.is_some_and(|limit| limit < draw.scaled(BITES)))
         };
-        let last = self.rungs.rungs.len() - 1;
+        let last = self.rungs.all.len() - 1;
         (self.rung + 1..last)
-            .find(|&rung| bites(&self.rungs.rungs[rung]))
+            .find(|&rung| bites(&self.rungs.all[rung]))
             .unwrap_or(last)
     }
 

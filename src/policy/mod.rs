@@ -81,6 +81,10 @@ pub struct Observation<'a> {
 
 /// What to do, and why.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent findings, each a metric"
+)]
 pub struct Decision {
     pub state: State,
     pub level: Level,

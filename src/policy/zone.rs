@@ -89,9 +89,16 @@ pub struct TripTable {
 }
 
 impl TripTable {
+    /// The table of a card that reads so: a sensor it refuses to read is one it doesn't have.
+    pub fn of(by: &TripOverrides, facts: &Facts, reading: &Reading) -> Self {
+        let margin = reading.margin != Err(Missing::NotSupported);
+        let memory = reading.memory != Err(Missing::NotSupported);
+        Self::resolve(by, facts, margin, memory)
+    }
+
     /// `margin` and `memory` tell whether the card offers those sensors at all.
     pub fn resolve(by: &TripOverrides, facts: &Facts, margin: bool, memory: bool) -> Self {
-        let max_operating = facts.thresholds.gpu_max.filter(plausible);
+        let max_operating = facts.thresholds.gpu_max.filter(|max| plausible(*max));
         let (critical, origin) = match max_operating {
             Some(max) => (max, TripOrigin::MaxOperating),
             None => (CRITICAL_FALLBACK, TripOrigin::Fallback),
@@ -101,7 +108,7 @@ impl TripTable {
             (true, true) => TripOrigin::Margin,
             (true, false) => origin,
         };
-        let memory_max = facts.thresholds.mem_max.filter(plausible);
+        let memory_max = facts.thresholds.mem_max.filter(|max| plausible(*max));
         let memory_max = memory_max.or((!margin).then_some(MEMORY_MAX_FALLBACK));
         Self {
             core: Trips::under(by.critical.unwrap_or(critical)).overridden(by),
@@ -133,7 +140,7 @@ impl TripTable {
     }
 }
 
-fn plausible(limit: &Celsius) -> bool {
+fn plausible(limit: Celsius) -> bool {
     PLAUSIBLE.contains(&limit.degrees())
 }
 
@@ -215,8 +222,8 @@ mod tests {
         }
     }
 
-    fn trips(table: &TripTable) -> [f64; 3] {
-        [table.core.critical, table.core.alert, table.core.safe].map(Celsius::degrees)
+    fn trips(table: &TripTable) -> [Celsius; 3] {
+        [table.core.critical, table.core.alert, table.core.safe]
     }
 
     #[test]
@@ -227,7 +234,7 @@ mod tests {
             false,
             true,
         );
-        assert_eq!(trips(&table), [85.0, 78.0, 72.0]);
+        assert_eq!(trips(&table), [85.0, 78.0, 72.0].map(Celsius::new));
         assert_eq!(
             table.memory.map(|memory| memory.alert.degrees()),
             Some(88.0)
@@ -239,7 +246,11 @@ mod tests {
         for max in [None, Some(0.0), Some(59.9), Some(111.0)] {
             let table =
                 TripTable::resolve(&TripOverrides::default(), &facts(max, None), false, false);
-            assert_eq!(trips(&table), [85.0, 78.0, 72.0], "{max:?}");
+            assert_eq!(
+                trips(&table),
+                [85.0, 78.0, 72.0].map(Celsius::new),
+                "{max:?}"
+            );
             assert_eq!(table.origin, TripOrigin::Fallback);
         }
     }
@@ -280,7 +291,7 @@ mod tests {
             ..TripOverrides::default()
         };
         let table = TripTable::resolve(&by, &facts(Some(85.0), Some(95.0)), true, true);
-        assert_eq!(trips(&table), [85.0, 70.0, 72.0]);
+        assert_eq!(trips(&table), [85.0, 70.0, 72.0].map(Celsius::new));
         assert_eq!(table.origin, TripOrigin::Configured);
         assert_eq!(
             table.memory.map(|memory| memory.critical.degrees()),

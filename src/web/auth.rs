@@ -4,7 +4,8 @@
 //! token in the query (it would stand in logs), no forwarded header, no scraper's password. The
 //! gate decides from the headers alone, before a byte of the body is read.
 
-pub mod tokens;
+pub mod token_file;
+mod tokens;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -22,7 +23,8 @@ use super::{Settings, Web};
 
 pub use super::listen::Peer;
 pub use super::tls::ClientCertificate;
-pub use tokens::{TokenError, Tokens};
+pub use token_file::TokenError;
+pub use tokens::Tokens;
 
 /// Why a request doesn't actuate: the `reason` of `thermal_guard_hook_auth_failures_total`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -104,7 +104,7 @@ fn take(web: &Web, delivery: Delivery) -> Counts {
         .collect();
     for (alert, action) in &wanted {
         let overtaken = alert.status == Status::Resolved && firing.contains(&alert.fingerprint);
-        let outcome = if overtaken {
+        let outcome = if overtaken && *action != Action::None {
             Outcome::Stale
         } else {
             obey(web, &settings, alert, *action)

@@ -2,6 +2,9 @@
 //!
 //! | path | what | needs |
 //! |---|---|---|
+//! | `GET /` | live status page ([`page`]) | |
+//! | `GET /metrics` | for Prometheus ([`metrics`]) | |
+//! | `GET /api/v1/status`, `/api/v1/events` | the status board, once and as it changes ([`status`]) | |
 //! | `POST /hook` | Alertmanager's webhook | credential |
 //! | `POST /api/v1/leases` | a manual lease: `{"gpu": "0", "level": "gradual", "for": "10m"}` | credential |
 //! | `DELETE /api/v1/leases/{gpu}` | its end | credential |
@@ -11,6 +14,7 @@
 //! | `POST /-/reload` | read the configuration again | credential |
 //! | `GET /-/healthy`, `/-/ready` | alive; GPUs known and read | |
 //!
+//! Readers may be asked for the web config's password ([`gate`]); it opens nothing that actuates.
 //! A credential is a bearer token or an allowed client certificate, see [`auth`]. What needs one
 //! actuates; it all stands in [`actuating`], and only there, behind one gate.
 
@@ -18,6 +22,7 @@ pub mod auth;
 pub mod basic_auth;
 mod body;
 pub mod exposition;
+mod extra;
 pub mod gate;
 mod gpus;
 pub mod hook;
@@ -28,6 +33,7 @@ pub mod node;
 mod operate;
 pub mod page;
 mod refusal;
+pub mod snapshot;
 pub mod status;
 pub mod tls;
 pub mod webconfig;
@@ -44,6 +50,8 @@ use tokio::sync::Semaphore;
 
 use crate::guard::Shared;
 use crate::policy::Level;
+
+pub use exposition::Exposition;
 
 use auth::{Refused, Tokens};
 use hook::HookCounters;
@@ -99,9 +107,10 @@ impl Web {
     }
 }
 
-/// Everything on one listener.
+/// What actuates, and health: alone on `--web.actuate.listen-address`, or else beside what only
+/// shows, which `serve` adds.
 pub fn router(web: Arc<Web>) -> Router {
-    let mut router = reading();
+    let mut router = Router::new();
     for (path, methods) in actuating(&web) {
         router = router.route(path, methods);
     }
@@ -111,18 +120,9 @@ pub fn router(web: Arc<Web>) -> Router {
 /// The listener of scrapers and people, where `--web.actuate.listen-address` names another one for
 /// what actuates: that is refused here, with or without a credential.
 pub fn reading_router(web: Arc<Web>) -> Router {
-    let mut router = reading();
+    let mut router = Router::new();
     for (path, _) in actuating(&web) {
         router = router.route(path, any(elsewhere));
-    }
-    finish(router, web)
-}
-
-/// The listener for what actuates, and nothing else but health.
-pub fn actuating_router(web: Arc<Web>) -> Router {
-    let mut router = Router::new();
-    for (path, methods) in actuating(&web) {
-        router = router.route(path, methods);
     }
     finish(router, web)
 }
@@ -136,11 +136,6 @@ pub fn actuates(path: &str) -> bool {
             path.strip_prefix(prefix)
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         })
-}
-
-/// What only shows: metrics, status, the page. Nothing here may change anything.
-fn reading() -> Router<Arc<Web>> {
-    Router::new()
 }
 
 /// What actuates, each behind the gate. A wrong method is answered 405 before the gate.
@@ -181,4 +176,64 @@ async fn elsewhere() -> Refusal {
         StatusCode::FORBIDDEN,
         "this listener only shows: what actuates answers on --web.actuate.listen-address",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use axum::body::Body;
+    use axum::http::{Method, Request};
+    use tower::ServiceExt as _;
+
+    use crate::guard::{Clock, Live};
+    use crate::policy::Chain;
+    use crate::policy::chain::Expected;
+    use crate::units::Moment;
+
+    fn web() -> Arc<Web> {
+        let chain = Chain::new(Expected::Auto, None, Moment::START);
+        let shared = Shared::new(
+            Clock::start(1.0),
+            chain,
+            Live::default(),
+            Box::new(|_, _| {}),
+        );
+        let settings = Settings {
+            tokens: Arc::new(Tokens::none()),
+            client_allowed_sans: vec!["alertmanager.example".to_owned()],
+            lease: Duration::from_secs(30),
+            severity_map: BTreeMap::new(),
+            node: Node::default(),
+        };
+        Arc::new(Web::new(Arc::new(shared), settings, Box::new(|| Ok(()))))
+    }
+
+    /// Also those that somebody adds later: this walks the router's own list.
+    #[tokio::test]
+    async fn no_route_that_actuates_has_a_method_past_the_gate() {
+        let web = web();
+        let mut gated = 0;
+        for (path, _) in actuating(&web) {
+            assert!(actuates(path), "{path} would want the readers' password");
+            for method in [
+                Method::GET,
+                Method::HEAD,
+                Method::POST,
+                Method::PUT,
+                Method::PATCH,
+                Method::DELETE,
+                Method::OPTIONS,
+            ] {
+                let uri = path.replace("{gpu}", "0");
+                let request = Request::builder().method(&method).uri(uri);
+                let request = request.body(Body::empty()).unwrap();
+                let response = router(web.clone()).oneshot(request).await.unwrap();
+                let code = response.status().as_u16();
+                assert!(matches!(code, 401 | 405), "{method} {path}: {code}");
+                gated += u32::from(code == 401);
+            }
+        }
+        assert_eq!(gated, 8, "one method a path, else this test saw nothing");
+    }
 }

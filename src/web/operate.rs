@@ -67,8 +67,9 @@ pub(super) async fn reload(State(web): State<Arc<Web>>) -> Result<Response, Refu
     }
 }
 
+/// Whether any handle of NVML's is held.
 #[derive(Serialize)]
-pub(super) struct Detached {
+pub(super) struct Handles {
     detached: bool,
     /// Where the driver is still held, and so a GPU reset would fail.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -87,7 +88,7 @@ struct Held {
 }
 
 /// Answers once every handle is let go of, or says which isn't.
-pub(super) async fn detach(State(web): State<Arc<Web>>) -> (StatusCode, Json<Detached>) {
+pub(super) async fn detach(State(web): State<Arc<Web>>) -> (StatusCode, Json<Handles>) {
     let shared = &web.shared;
     let asked = shared.clock.wall();
     shared.set_detached(true);
@@ -101,7 +102,7 @@ pub(super) async fn detach(State(web): State<Arc<Web>>) -> (StatusCode, Json<Det
         StatusCode::SERVICE_UNAVAILABLE
     };
     let error = (!detached).then_some("not every handle is let go of: a driver call may hang");
-    let answer = Detached {
+    let answer = Handles {
         detached,
         held,
         error,
@@ -109,10 +110,10 @@ pub(super) async fn detach(State(web): State<Arc<Web>>) -> (StatusCode, Json<Det
     (code, Json(answer))
 }
 
-pub(super) async fn attach(State(web): State<Arc<Web>>) -> Json<Detached> {
+pub(super) async fn attach(State(web): State<Arc<Web>>) -> Json<Handles> {
     tracing::info!("attaching: taking the GPUs again");
     web.shared.set_detached(false);
-    Json(Detached {
+    Json(Handles {
         detached: false,
         held: Vec::new(),
         error: None,

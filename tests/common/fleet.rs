@@ -20,7 +20,7 @@ use thermal_guard::policy::{
     Trigger, Trips,
 };
 use thermal_guard::units::{Celsius, Megahertz, Moment, Ratio, Watts};
-use thermal_guard::web::exposition::{
+use thermal_guard::web::snapshot::{
     AlertCount, AppSnapshot, Build, ChainView, DurationHistogram, Extra, GpuView, HookSnapshot,
     LeaseView, ReloadStatus, Snapshot,
 };
@@ -39,11 +39,11 @@ pub(crate) fn now() -> Moment {
 }
 
 fn ago(seconds: f64) -> Moment {
-    Moment::from_start(NOW - Duration::from_secs_f64(seconds))
+    Moment::from_start(NOW.saturating_sub(Duration::from_secs_f64(seconds)))
 }
 
 fn unix_ago(seconds: u64) -> Duration {
-    UNIX - Duration::from_secs(seconds)
+    UNIX.saturating_sub(Duration::from_secs(seconds))
 }
 
 pub(crate) fn snapshot() -> Snapshot {
@@ -78,6 +78,7 @@ pub(crate) fn snapshot() -> Snapshot {
             error: None,
             initializations: 1,
         },
+        detached: false,
         chain: ChainView {
             state: ChainState::Ok,
             timeout: Duration::from_secs(15),
@@ -209,8 +210,8 @@ fn a100_facts() -> Facts {
     }
 }
 
-fn held_a100() -> Tick {
-    let reading = Reading {
+fn a100_reading() -> Reading {
+    Reading {
         core: Ok(C(77.0)),
         memory: Ok(C(84.0)),
         draw: Ok(Watts::from_milliwatts(229_481)),
@@ -240,7 +241,10 @@ fn held_a100() -> Tick {
             ..Slow::default()
         },
         ..Reading::missing(ago(0.4), Missing::NotSupported)
-    };
+    }
+}
+
+fn a100_tally() -> Tally {
     let mut tally = Tally {
         throttles: [[3, 1, 0, 0], [0, 0, 0, 0]],
         recoveries: 3,
@@ -250,6 +254,10 @@ fn held_a100() -> Tick {
     };
     tally.actions[Action::PowerLimit as usize][ActionResult::Ok as usize] = 17;
     tally.actions[Action::PowerLimit as usize][ActionResult::Unjournaled as usize] = 2;
+    tally
+}
+
+fn held_a100() -> Tick {
     Tick {
         facts: Arc::new(a100_facts()),
         last_success: Some(unix_ago(0)),
@@ -295,8 +303,8 @@ fn held_a100() -> Tick {
         permission: Permission::Granted,
         hour: Some((C(78.0), C(74.25))),
         changed: unix_ago(95),
-        reading,
-        tally,
+        reading: a100_reading(),
+        tally: a100_tally(),
         ..bare(Identity {
             serial: Some("1320021000000".to_owned()),
             architecture: Some("ampere".to_owned()),

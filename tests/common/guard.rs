@@ -7,7 +7,8 @@
     clippy::disallowed_methods,
     clippy::expect_used,
     clippy::panic,
-    reason = "tests start programs, wait by the wall clock, and fail by panic"
+    clippy::float_cmp,
+    reason = "tests start programs, wait by the wall clock, fail by panic, and compare limits exactly"
 )]
 
 use std::collections::BTreeMap;
@@ -323,9 +324,13 @@ impl Guard {
                 claimed.iter().all(|value| *value == 0.0)
             });
         }
-        let journal = fs::read_dir(self.path("state/gpus"));
-        let left = journal.map_or(0, Iterator::count);
-        assert_eq!(left, 0, "the journal still claims something");
+        assert_eq!(self.journals(), 0, "the journal still claims something");
+    }
+
+    /// GPUs on which the journal says that something is ours.
+    pub(crate) fn journals(&self) -> usize {
+        let journals = fs::read_dir(self.path("state/gpus"));
+        journals.map_or(0, Iterator::count)
     }
 }
 

@@ -4,4 +4,5 @@
 pub(crate) mod chain;
 pub(crate) mod guard;
 pub(crate) mod http;
+pub(crate) mod node;
 pub(crate) mod nvml_sim;

@@ -62,9 +62,9 @@ impl Node {
         });
         let workers = workers.collect();
         Self {
-            workers,
             rack,
             shared,
+            workers,
             nanos,
         }
     }

@@ -102,25 +102,20 @@ fn touched(guard: &Guard, metrics: &Metrics) -> impl PartialEq + std::fmt::Debug
     )
 }
 
-#[test]
-fn nothing_actuates_without_the_token_and_everything_does_with_it() {
-    let machine = warm(&["a100-80gb"], &["load=0.3"]);
-    machine.ctl(&["limit", "273.5"]);
-    let guard = Guard::started(machine, 20, "policy: { recovery_delay: 10s }");
-    let client = Client::plain(&guard);
-    let token = guard.token();
+/// Every way that some program somewhere takes for a credential, but this one.
+fn wrong_ways(token: &str) -> Vec<(&'static str, Attempt)> {
     let bearer = format!("Bearer {token}");
     let cut = format!("Bearer {}", &token[..token.len() - 1]);
     let longer = format!("Bearer {token}0");
     let query = format!("?token={token}&access_token={token}&bearer={token}");
     let cookie = format!("token={token}");
-    let attempts = [
+    vec![
         ("no token", Attempt::default()),
         ("a wrong token", with([("Authorization", "Bearer wrong")])),
         ("an empty token", with([("Authorization", "Bearer ")])),
         ("most of the token", with([("Authorization", &cut)])),
         ("more than the token", with([("Authorization", &longer)])),
-        ("no scheme", with([("Authorization", &token)])),
+        ("no scheme", with([("Authorization", token)])),
         (
             "another scheme",
             with([("Authorization", "Basic c2NyYXBlcjpzY3JhcGVy")]),
@@ -157,7 +152,18 @@ fn nothing_actuates_without_the_token_and_everything_does_with_it() {
                 ("X-Original-Authorization", &bearer),
             ]),
         ),
-    ];
+    ]
+}
+
+#[test]
+fn nothing_actuates_without_the_token_and_everything_does_with_it() {
+    let machine = warm(&["a100-80gb"], &["load=0.3"]);
+    machine.ctl(&["limit", "273.5"]);
+    let guard = Guard::started(machine, 20, "policy: { recovery_delay: 10s }");
+    let client = Client::plain(&guard);
+    let token = guard.token();
+    let bearer = format!("Bearer {token}");
+    let attempts = wrong_ways(&token);
     let before = touched(&guard, &guard.metrics());
     for (how, attempt) in &attempts {
         for (method, path) in PATHS {
@@ -243,16 +249,8 @@ impl Ca {
     }
 }
 
-#[test]
-fn over_tls_the_scrapers_certificate_and_password_read_and_only_an_allowed_name_actuates() {
-    let machine = warm(&["a100-80gb"], &["load=0.3"]);
-    machine.ctl(&["limit", "273.5"]);
-    let config = "
-policy: { recovery_delay: 10s }
-hook: { lease: 3s, client_allowed_sans: [alertmanager.example] }
-";
-    let mut guard = Guard::new(machine, 20, config);
-    let ca = Ca::new();
+/// TLS with client certificates of `ca`, and a password for who reads.
+fn speak_tls(guard: &mut Guard, ca: &Ca) {
     let [cert, key] = ca.issue(SanType::IpAddress([127, 0, 0, 1].into()));
     let password = bcrypt::hash("scraper", 4).unwrap();
     let web = format!(
@@ -276,6 +274,19 @@ basic_auth_users: {{ scraper: '{password}' }}
         "--web.config.file={}",
         guard.path("web.yml").display()
     ));
+}
+
+#[test]
+fn over_tls_the_scrapers_certificate_and_password_read_and_only_an_allowed_name_actuates() {
+    let machine = warm(&["a100-80gb"], &["load=0.3"]);
+    machine.ctl(&["limit", "273.5"]);
+    let config = "
+policy: { recovery_delay: 10s }
+hook: { lease: 3s, client_allowed_sans: [alertmanager.example] }
+";
+    let mut guard = Guard::new(machine, 20, config);
+    let ca = Ca::new();
+    speak_tls(&mut guard, &ca);
     guard.launch();
 
     let scraper = ca.client(&guard, Some("prometheus.example"));

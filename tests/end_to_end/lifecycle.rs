@@ -1,6 +1,5 @@
 //! Starts, stops, crashes and reloads; and messages that come at the wrong time.
 
-use std::fs;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::common::guard::{Guard, limit};
@@ -35,7 +34,7 @@ fn a_guard_killed_in_mid_throttle_goes_on_when_started_again_and_gives_back() {
 }
 
 #[test]
-fn a_stop_while_hot_leaves_the_cap_and_the_next_start_gives_it_back() {
+fn a_stop_while_hot_leaves_the_cap_and_restore_gives_it_back_once_cool() {
     let machine = warm(&["a100-80gb"], &WORKING);
     machine.ctl(&["limit", "392.5"]);
     let mut guard = Guard::started(machine, 20, CONFIG);
@@ -44,21 +43,18 @@ fn a_stop_while_hot_leaves_the_cap_and_the_next_start_gives_it_back() {
     let stopped = Instant::now();
     assert_eq!(guard.stop(), Some(0));
     measured("SIGTERM to the end", stopped);
-    assert!(
-        limit(&guard.machine.gpu(0)) < guard.original(0),
-        "hot, so capped"
-    );
-    assert_eq!(
-        fs::read_dir(guard.path("state/gpus")).unwrap().count(),
-        1,
-        "and journaled"
-    );
+    let capped = limit(&guard.machine.gpu(0));
+    assert!(capped < guard.original(0), "hot, so capped");
+    assert_eq!(guard.journals(), 1, "and journaled");
     assert_eq!(guard.logged(&["left capped"]).len(), 1);
 
+    let refused = guard.run("restore", &["--wait=0s"]);
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    assert_eq!(limit(&guard.machine.gpu(0)), capped);
     guard.cool(0);
-    guard.start();
+    let restored = guard.run("restore", &["--wait=60s"]);
+    assert_eq!(restored.status.code(), Some(0), "{restored:?}");
     guard.assert_given_back();
-    guard.wait_state(0, "normal");
 }
 
 #[test]

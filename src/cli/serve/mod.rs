@@ -17,7 +17,7 @@ use crate::device::dry_run::Observing;
 use crate::device::nvml::NvmlDriver;
 use crate::guard::{Apps, Clock, Guard, Live, Plan, Shared};
 use crate::policy::Chain;
-use crate::web::exposition::ReloadStatus;
+use crate::web::snapshot::ReloadStatus;
 
 use super::{EXIT_CONFIG, Flags, ModeFlag, log, showcase};
 

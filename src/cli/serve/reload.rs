@@ -8,7 +8,7 @@ use tokio::runtime::Handle;
 use crate::cli::Flags;
 use crate::config::Config;
 use crate::guard::{Apps, Clock};
-use crate::web::exposition::ReloadStatus;
+use crate::web::snapshot::ReloadStatus;
 use crate::web::{Reload, Settings, Web};
 
 use super::site::{About, Apparatus};

@@ -15,12 +15,12 @@ use crate::config::{Config, Mode};
 use crate::guard::{Apps, Clock, Shared};
 use crate::policy::AppMode;
 use crate::web::auth::Tokens;
-use crate::web::exposition::{
-    AlertCount, AppSnapshot, Build, DurationHistogram, Exposition, Extra, HookSnapshot,
-    ReloadStatus,
-};
+use crate::web::exposition::Exposition;
 use crate::web::gate::{self, Gate};
 use crate::web::node::Node;
+use crate::web::snapshot::{
+    AlertCount, AppSnapshot, Build, DurationHistogram, Extra, HookSnapshot, ReloadStatus,
+};
 use crate::web::tls::TlsServer;
 use crate::web::webconfig::WebConfig;
 use crate::web::{self, Reload, Settings, Web, hook, listen, metrics, page, status};
@@ -127,7 +127,7 @@ impl Site {
         for listener in doors.everything {
             site.serve(listener, security.tls.clone(), everything.clone());
         }
-        let actuating = gate::guarded(web::actuating_router(web.clone()), security.gate.clone());
+        let actuating = gate::guarded(web::router(web.clone()), security.gate.clone());
         for listener in doors.actuating {
             site.serve(listener, security.tls.clone(), actuating.clone());
         }

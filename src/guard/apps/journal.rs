@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use crate::guard::replace::replace;
 
-const FILE: &str = "apps.json";
+pub(super) const FILE: &str = "apps.json";
 
 /// A disk that takes longer must not hold up a throttle; the same patience as the GPU journal's.
 const PATIENCE: Duration = Duration::from_millis(100);

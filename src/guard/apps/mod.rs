@@ -54,6 +54,9 @@ struct App {
 }
 
 impl Apps {
+    /// The file in the state directory that says which of them were told to slow down.
+    pub const JOURNAL: &str = journal::FILE;
+
     /// Starts the tasks. Nothing is written or sent before a first wish that asks for it.
     pub fn spawn(
         config: Vec<AppConfig>,

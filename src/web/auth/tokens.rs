@@ -1,47 +1,17 @@
-//! Bearer tokens: from the operator's file, or made on the first start.
+//! Bearer tokens, and how one is compared.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use subtle::{Choice, ConstantTimeEq};
-use thiserror::Error;
 
 use crate::units::Moment;
 
-/// Bytes of a token. 32 random hex digits are 128 bits.
-const SHORTEST: usize = 32;
-/// Every comparison is over this many bytes, whatever was sent.
-const LONGEST: usize = 512;
-
-/// Two, so that senders and guard needn't be switched to a new one at the same moment.
-const MOST: usize = 2;
+use super::token_file::{self, LONGEST, Stamp, TokenError};
 
 /// Between two looks at the file.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-
-/// The name of the token that the guard made itself, in the state directory.
-pub const FILE_NAME: &str = "hook-token";
-
-/// What is wrong with a token file. Never says what is in it.
-#[derive(Debug, Error)]
-pub enum TokenError {
-    #[error("token file {path} can't be read: {source}")]
-    Unreadable { path: PathBuf, source: io::Error },
-    #[error("token file {0} can be written by everybody: chmod o-w it")]
-    WritableByAll(PathBuf),
-    #[error("token file {0} is empty: put a token of {SHORTEST} to {LONGEST} characters in it")]
-    Empty(PathBuf),
-    #[error(
-        "token file {path}, token {number}: must be {SHORTEST} to {LONGEST} visible ASCII characters (try `openssl rand -hex 32`)"
-    )]
-    Unfit { path: PathBuf, number: usize },
-    #[error("token file {0} has more than {MOST} lines: one token, or two for rotation")]
-    TooMany(PathBuf),
-}
 
 /// The tokens that actuate. Follows its file, so that a rotation needs no reload.
 pub struct Tokens {
@@ -53,15 +23,6 @@ struct Held {
     tokens: Vec<Padded>,
     stamp: Option<Stamp>,
     looked: Option<Moment>,
-}
-
-/// Tells one content of a file from the next.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Stamp {
-    inode: u64,
-    length: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
 }
 
 /// A token in a buffer of fixed length: how long a comparison takes says nothing about it.
@@ -79,33 +40,24 @@ impl Tokens {
     /// The operator's file: one token a line, one or two lines.
     pub fn from_file(path: PathBuf) -> Result<Self, TokenError> {
         let stamp = Stamp::of(&path).ok();
-        let tokens = read(&path)?;
+        let tokens = padded(&token_file::read(&path)?);
         Ok(Self::holding(Some(path), tokens, stamp))
     }
 
     /// The guard's own token, made on the first start. Where it can't be kept, nothing actuates by
     /// token, and the log says so.
     pub fn in_state_dir(directory: &Path) -> Self {
-        let path = directory.join(FILE_NAME);
-        let made = match fs::exists(&path) {
-            Ok(true) => Ok(()),
-            _ => make(directory, &path).map_err(|source| TokenError::Unreadable {
-                path: path.clone(),
-                source,
-            }),
-        };
-        made.and_then(|()| Self::from_file(path)).unwrap_or_else(|error| {
+        token_file::made_in(directory).and_then(Self::from_file).unwrap_or_else(|error| {
             tracing::error!(%error, "no hook token: nothing can be actuated over HTTP; make the state directory writable or set hook.bearer_token_file");
             Self::none()
         })
     }
 
-    fn holding(path: Option<PathBuf>, tokens: Vec<String>, stamp: Option<Stamp>) -> Self {
-        let tokens = tokens.iter().filter_map(|t| Padded::new(t.as_bytes()));
+    fn holding(path: Option<PathBuf>, tokens: Vec<Padded>, stamp: Option<Stamp>) -> Self {
         Self {
             path,
             held: Mutex::new(Held {
-                tokens: tokens.collect(),
+                tokens,
                 stamp,
                 looked: None,
             }),
@@ -148,28 +100,13 @@ impl Held {
             return;
         }
         self.stamp = stamp;
-        match read(path) {
+        match token_file::read(path) {
             Ok(tokens) => {
-                self.tokens = tokens
-                    .iter()
-                    .filter_map(|t| Padded::new(t.as_bytes()))
-                    .collect();
+                self.tokens = padded(&tokens);
                 tracing::info!(path = %path.display(), tokens = tokens.len(), "token file read again");
             }
             Err(error) => tracing::error!(%error, "the tokens read before stay valid"),
         }
-    }
-}
-
-impl Stamp {
-    fn of(path: &Path) -> io::Result<Self> {
-        let meta = fs::metadata(path)?;
-        Ok(Self {
-            inode: meta.ino(),
-            length: meta.len(),
-            modified: (meta.mtime(), meta.mtime_nsec()),
-            changed: (meta.ctime(), meta.ctime_nsec()),
-        })
     }
 }
 
@@ -188,61 +125,7 @@ impl Padded {
     }
 }
 
-/// The tokens in a file, also for the client commands.
-pub fn read(path: &Path) -> Result<Vec<String>, TokenError> {
-    let unreadable = |source| TokenError::Unreadable {
-        path: path.to_owned(),
-        source,
-    };
-    let file = File::open(path).map_err(unreadable)?;
-    if file.metadata().map_err(unreadable)?.mode() & 0o002 != 0 {
-        return Err(TokenError::WritableByAll(path.to_owned()));
-    }
-    let mut text = String::new();
-    // Room for too much, so that too much is noticed, but not for a whole disk.
-    let room = 4 * LONGEST as u64;
-    file.take(room)
-        .read_to_string(&mut text)
-        .map_err(unreadable)?;
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let tokens: Vec<_> = lines.map(str::to_owned).collect();
-    if tokens.is_empty() {
-        return Err(TokenError::Empty(path.to_owned()));
-    }
-    if tokens.len() > MOST {
-        return Err(TokenError::TooMany(path.to_owned()));
-    }
-    match tokens.iter().position(|token| !is_fit(token)) {
-        None => Ok(tokens),
-        Some(index) => Err(TokenError::Unfit {
-            path: path.to_owned(),
-            number: index + 1,
-        }),
-    }
-}
-
-fn is_fit(token: &str) -> bool {
-    (SHORTEST..=LONGEST).contains(&token.len()) && token.bytes().all(|b| b.is_ascii_graphic())
-}
-
-/// A random token in a file that only its owner can read, whole or not at all.
-fn make(directory: &Path, path: &Path) -> io::Result<()> {
-    let mut random = [0; 32];
-    getrandom::fill(&mut random).map_err(io::Error::other)?;
-    let mut token: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-    token.push('\n');
-    let mut builder = DirBuilder::new();
-    builder.recursive(true).mode(0o700).create(directory)?;
-    let draft = directory.join(format!(".{FILE_NAME}.{}", std::process::id()));
-    let _ = fs::remove_file(&draft);
-    let mut options = OpenOptions::new();
-    let mut file = options
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&draft)?;
-    file.write_all(token.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&draft, path)?;
-    File::open(directory)?.sync_all()
+fn padded(tokens: &[String]) -> Vec<Padded> {
+    let tokens = tokens.iter();
+    tokens.filter_map(|t| Padded::new(t.as_bytes())).collect()
 }

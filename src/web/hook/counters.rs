@@ -203,7 +203,7 @@ impl HookCounters {
     }
 }
 
-/// The combinations that there are: a heartbeat is never released, and so on.
+/// The combinations that there are: a heartbeat takes no lease, and so on.
 fn expected_alerts() -> BTreeMap<(Status, Action, Outcome), u64> {
     use Outcome::{
         Accepted, Ignored, NotAllowed, Rejected, Released, Renewed, Stale, Unmapped, WrongNode,
@@ -219,7 +219,7 @@ fn expected_alerts() -> BTreeMap<(Status, Action, Outcome), u64> {
         expect(Status::Resolved, action, &resolved);
     }
     for status in [Status::Firing, Status::Resolved] {
-        expect(status, Action::Heartbeat, &[Accepted, WrongNode]);
+        expect(status, Action::Heartbeat, &[Accepted, Stale, WrongNode]);
         expect(status, Action::None, &[Ignored, NotAllowed, Rejected]);
     }
     expect(Status::Unknown, Action::None, &[Rejected]);

@@ -11,7 +11,7 @@ use prometheus_client::encoding::{
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
 
-use crate::web::exposition::DurationHistogram;
+use crate::web::snapshot::DurationHistogram;
 
 /// Label names are ours; so is every value but those of `gpu_info`.
 pub(super) type Labels<'a> = Vec<(&'static str, Cow<'a, str>)>;

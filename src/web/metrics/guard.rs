@@ -1,29 +1,20 @@
-//! What the guard thinks and does. Ours, so it stays when a card is gone.
+//! What the guard thinks of each GPU. Ours, so it stays when a card is gone.
 
 use std::fmt;
 
 use crate::guard::Tick;
-use crate::guard::tally::{Action, ActionResult};
 use crate::guard::tick::Permission;
-use crate::policy::{Level, State, Trigger, Trips};
-use crate::units::{Celsius, Megahertz, Watts};
-use crate::web::exposition::{GpuView, Snapshot};
+use crate::policy::{Level, State, Trips};
+use crate::units::Celsius;
+use crate::web::snapshot::{GpuView, Snapshot};
 
+use super::actions;
 use super::families::{Families, flag, one_hot};
 use super::per_gpu::{PerGpu, Split};
 use super::service;
 
-/// Results that exist at 0 from the start, for every action: an alert on `increase()` misses the
-/// first event of a series that comes with it. The others appear when they happen.
-const RESULTS_FROM_START: [ActionResult; 4] = [
-    ActionResult::Ok,
-    ActionResult::NotTaken,
-    ActionResult::NoPermission,
-    ActionResult::Failed,
-];
-
 /// Levels that are counted.
-const LEVELS: [Level; 2] = [Level::Gradual, Level::Emergency];
+pub(super) const LEVELS: [Level; 2] = [Level::Gradual, Level::Emergency];
 
 /// What every scrape gets.
 pub(super) fn basics(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
@@ -40,8 +31,7 @@ pub(super) fn encode(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::R
     heat(&mut gpus)?;
     states(&mut gpus)?;
     conditions(&mut gpus)?;
-    history(&mut gpus)?;
-    actions(&mut gpus)?;
+    actions::encode(&mut gpus)?;
     leases(&mut gpus)?;
     polls(&mut gpus)?;
     service::encode(families, snapshot)
@@ -144,115 +134,6 @@ fn conditions(gpus: &mut PerGpu<'_, '_, '_>) -> fmt::Result {
     )
 }
 
-fn history(gpus: &mut PerGpu<'_, '_, '_>) -> fmt::Result {
-    gpus.pairs(
-        "thermal_guard_throttle_events_total",
-        "Throttles begun, by level and by who brought them about",
-        ["level", "trigger"],
-        |gpu| gpu.tick.as_deref().map(throttles).unwrap_or_default(),
-    )?;
-    gpus.counter(
-        "thermal_guard_recoveries_total",
-        "Throttles ended with everything given back",
-        counted(|tick| tick.tally.recoveries),
-    )?;
-    gpus.counters(
-        "thermal_guard_throttled_seconds_total",
-        "Seconds the GPU was held",
-        "level",
-        |gpu| match &gpu.tick {
-            Some(tick) => LEVELS
-                .iter()
-                .zip(tick.tally.throttled)
-                .map(|(level, held)| (level.name().into(), Some(held.as_secs_f64())))
-                .collect(),
-            None => Split::new(),
-        },
-    )?;
-    gpus.counter(
-        "thermal_guard_foreign_limits_total",
-        "Times somebody else changed the power limit while the guard held it",
-        counted(|tick| tick.tally.foreign_limits),
-    )?;
-    gpus.counter(
-        "thermal_guard_journal_failures_total",
-        "Times the journal of what to give back could not be written",
-        counted(|tick| tick.tally.journal_failures),
-    )?;
-    gpus.counter(
-        "thermal_guard_gpu_reopened_total",
-        "Times the GPU was lost and came back",
-        counted(|tick| tick.tally.reopened),
-    )
-}
-
-fn throttles(tick: &Tick) -> Vec<([&'static str; 2], f64)> {
-    let by_level = LEVELS.iter().zip(&tick.tally.throttles);
-    by_level
-        .flat_map(|(level, by_trigger)| {
-            let triggers = Trigger::ALL.iter().zip(by_trigger);
-            triggers.map(|(trigger, &count)| ([level.name(), trigger.name()], count as f64))
-        })
-        .collect()
-}
-
-fn actions(gpus: &mut PerGpu<'_, '_, '_>) -> fmt::Result {
-    gpus.pairs(
-        "thermal_guard_actions_total",
-        "Writes to the GPU, by how they went",
-        ["action", "result"],
-        |gpu| gpu.tick.as_deref().map(outcomes).unwrap_or_default(),
-    )?;
-    gpus.gauges(
-        "thermal_guard_action_active",
-        "1 while something of ours is on the GPU",
-        "action",
-        |gpu| match &gpu.tick {
-            Some(tick) => [
-                ("power_limit", tick.claim.limit.is_some()),
-                ("gpu_clock_lock", tick.claim.gpu_clock),
-                ("memory_clock_lock", tick.claim.memory_clock),
-            ]
-            .map(|(action, ours)| (action.into(), Some(flag(ours))))
-            .to_vec(),
-            None => Split::new(),
-        },
-    )?;
-    gpus.gauge(
-        "thermal_guard_action_power_limit_target_watts",
-        "Power limit the guard wants in watts; absent while it wants none",
-        ticked(|tick| tick.decision.targets.limit.map(Watts::as_f64)),
-    )?;
-    gpus.gauge(
-        "thermal_guard_action_gpu_clock_target_hertz",
-        "Highest SM clock the guard wants in hertz; absent while it wants no lock",
-        ticked(|tick| {
-            let range = tick.decision.targets.gpu_clock;
-            range.map(|range| Megahertz::hertz(range.max))
-        }),
-    )?;
-    gpus.gauge(
-        "thermal_guard_action_memory_clock_target_hertz",
-        "Highest memory clock the guard wants in hertz; absent while it wants no lock",
-        ticked(|tick| {
-            let range = tick.decision.targets.memory_clock;
-            range.map(|range| Megahertz::hertz(range.max))
-        }),
-    )
-}
-
-fn outcomes(tick: &Tick) -> Vec<([&'static str; 2], f64)> {
-    let by_action = Action::ALL.iter().zip(&tick.tally.actions);
-    by_action
-        .flat_map(|(action, by_result)| {
-            let results = ActionResult::ALL.iter().zip(by_result);
-            results
-                .filter(|(result, count)| **count > 0 || RESULTS_FROM_START.contains(result))
-                .map(|(result, &count)| ([action.name(), result.name()], count as f64))
-        })
-        .collect()
-}
-
 fn leases(gpus: &mut PerGpu<'_, '_, '_>) -> fmt::Result {
     let snapshot = gpus.snapshot;
     gpus.gauges(
@@ -299,11 +180,11 @@ fn polls(gpus: &mut PerGpu<'_, '_, '_>) -> fmt::Result {
     )
 }
 
-fn ticked(value: impl Fn(&Tick) -> Option<f64>) -> impl Fn(&GpuView) -> Option<f64> {
+pub(super) fn ticked(value: impl Fn(&Tick) -> Option<f64>) -> impl Fn(&GpuView) -> Option<f64> {
     move |gpu| value(gpu.tick.as_deref()?)
 }
 
-fn counted(count: impl Fn(&Tick) -> u64) -> impl Fn(&GpuView) -> Option<f64> {
+pub(super) fn counted(count: impl Fn(&Tick) -> u64) -> impl Fn(&GpuView) -> Option<f64> {
     ticked(move |tick| Some(count(tick) as f64))
 }
 

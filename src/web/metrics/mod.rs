@@ -1,7 +1,9 @@
 //! `GET /metrics`: the latest ticks as Prometheus metrics. Never touches NVML: what a GPU last
 //! said is at most one poll old, and gone when it is older than two.
 
+mod actions;
 mod classic;
+mod events;
 mod families;
 mod gpu;
 mod guard;
@@ -22,7 +24,8 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, text};
 use prometheus_client::registry::Registry;
 
-use super::exposition::{Exposition, Snapshot};
+use super::exposition::Exposition;
+use super::snapshot::Snapshot;
 
 pub use negotiate::Format;
 
@@ -81,12 +84,9 @@ async fn scrape(
     Query(query): Query<Vec<(String, String)>>,
     headers: HeaderMap,
 ) -> Response {
-    let collect = match Collect::from_query(&query) {
-        Ok(collect) => collect,
-        Err(_) => {
-            let known = "unknown collect[]: there are gpu, guard and process\n";
-            return (StatusCode::BAD_REQUEST, known).into_response();
-        }
+    let Ok(collect) = Collect::from_query(&query) else {
+        let known = "unknown collect[]: there are gpu, guard and process\n";
+        return (StatusCode::BAD_REQUEST, known).into_response();
     };
     let accept = headers.get_all(header::ACCEPT);
     let format = Format::negotiate(accept.iter().filter_map(|value| value.to_str().ok()));

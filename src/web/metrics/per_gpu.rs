@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::web::exposition::{GpuView, Snapshot};
+use crate::web::snapshot::{GpuView, Snapshot};
 
 use super::families::{Families, Labels};
 

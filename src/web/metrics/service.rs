@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::policy::ChainState;
-use crate::web::exposition::{HookSnapshot, Snapshot};
+use crate::web::snapshot::{HookSnapshot, Snapshot};
 
 use super::families::{Families, Labels, flag, one_hot};
 
@@ -48,6 +48,11 @@ pub(super) fn encode(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::R
         "thermal_guard_nvml_initializations_total",
         "Times the driver was found, at the start or again",
         [(Labels::new(), snapshot.driver.initializations as f64)],
+    )?;
+    families.single(
+        "thermal_guard_detached",
+        "1 while an operator has the guard let go of the driver",
+        Some(flag(snapshot.detached)),
     )?;
     chain(families, snapshot)?;
     families.counter(

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Write as _};
 
-use crate::web::status::{Chain, Gpu, Status};
+use crate::web::status::{Chain, Driver, Gpu, Status};
 
 /// Without a script the browser asks again by itself.
 const REFRESH_SECONDS: u32 = 5;
@@ -13,7 +13,7 @@ pub fn render(status: &Status, telemetry_path: &str) -> String {
     let link = telemetry_path.trim_start_matches('/');
     let (chain_class, chain) = chain(&status.chain);
     format!(
-        r##"<!doctype html>
+        r#"<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -43,10 +43,10 @@ pub fn render(status: &Status, telemetry_path: &str) -> String {
 <footer><a href="{metrics}">metrics</a> <a href="api/v1/status">status as JSON</a> <span>version {version}</span></footer>
 </body>
 </html>
-"##,
+"#,
         mode_class = Text(mode_class(status)),
         mode = Text(mode(status)),
-        driver_class = if status.driver.up { "good" } else { "bad" },
+        driver_class = driver_class(&status.driver),
         driver = Text(driver(status)),
         chain = Text(chain),
         none = if status.gpus.is_empty() {
@@ -78,8 +78,17 @@ fn mode(status: &Status) -> String {
     mode
 }
 
+fn driver_class(driver: &Driver) -> &'static str {
+    match (driver.detached, driver.up) {
+        (true, _) => "notice",
+        (false, true) => "good",
+        (false, false) => "bad",
+    }
+}
+
 fn driver(status: &Status) -> String {
     match &status.driver.error {
+        _ if status.driver.detached => "driver: detached".to_owned(),
         _ if status.driver.up => "driver: up".to_owned(),
         Some(error) => format!("driver: {error}"),
         None => "driver: not found yet".to_owned(),

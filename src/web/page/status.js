@@ -76,8 +76,9 @@ function show(status) {
   const driver = status.driver;
   say(
     "driver",
-    driver.up ? "good" : "bad",
-    `driver: ${driver.up ? "up" : driver.error || "not found yet"}`,
+    driver.detached ? "notice" : driver.up ? "good" : "bad",
+    "driver: " +
+      (driver.detached ? "detached" : driver.up ? "up" : driver.error || "not found yet"),
   );
   const chain = status.chain;
   say(

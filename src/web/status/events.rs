@@ -13,7 +13,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::sleep;
 
 use crate::units::Moment;
-use crate::web::exposition::{Exposition, Snapshot};
+use crate::web::exposition::Exposition;
+use crate::web::snapshot::Snapshot;
 
 use super::document::Status;
 

@@ -3,6 +3,7 @@
 
 mod document;
 mod events;
+mod fill;
 mod why;
 
 use std::sync::Arc;

@@ -2,18 +2,19 @@
 
 use crate::device::Missing;
 use crate::guard::Tick;
-use crate::policy::{Heat, State, Trigger};
+use crate::policy::{State, Trigger};
 use crate::units::Celsius;
 
 /// Speaks of a tick that still holds; whether it does is the caller's to say.
 pub(super) fn sentence(tick: &Tick) -> String {
     let decision = &tick.decision;
     let mut why = match decision.state {
-        State::Normal => rest(decision.heat.as_ref()),
+        _ if tick.reading.is_lost() => "the GPU or its driver is gone".to_owned(),
+        State::Normal => rest(tick),
         State::Gradual => held(tick, "held under alert"),
         State::Emergency => held(tick, "at minimum power"),
         State::Recovering => "cool: given back in steps".to_owned(),
-        State::Blind => blind(tick),
+        State::Blind => format!("{}; capped", unseen(tick)),
     };
     let remarks = [
         (decision.infeasible, "not even the coldest rung holds it"),
@@ -31,10 +32,13 @@ pub(super) fn sentence(tick: &Tick) -> String {
     why
 }
 
-fn rest(heat: Option<&Heat>) -> String {
-    match heat {
+fn rest(tick: &Tick) -> String {
+    match &tick.decision.heat {
         Some(heat) => distance(heat.to_alert, "alert"),
-        None => "no temperature: exported, not guarded".to_owned(),
+        None if tick.reading.core == Err(Missing::NotSupported) => {
+            "no temperature sensor: exported, not guarded".to_owned()
+        }
+        None => unseen(tick),
     }
 }
 
@@ -67,17 +71,16 @@ fn distance(margin: Celsius, trip: &str) -> String {
     }
 }
 
-fn blind(tick: &Tick) -> String {
-    let sensors = [tick.reading.core, tick.reading.memory, tick.reading.margin];
-    let lost = sensors.contains(&Err(Missing::Lost));
+fn unseen(tick: &Tick) -> String {
+    let reading = &tick.reading;
+    let sensors = [reading.core, reading.memory, reading.margin];
     let code = sensors.iter().find_map(|sensor| match sensor {
         Err(Missing::Failed(code)) => Some(code),
         _ => None,
     });
-    match (lost, code) {
-        (true, _) => "the GPU or its driver is gone".to_owned(),
-        (false, Some(code)) => format!("a sensor failed with NVML code {code}; capped"),
-        (false, None) => "the temperature can't be trusted; capped".to_owned(),
+    match code {
+        Some(code) => format!("a sensor failed with NVML code {code}"),
+        None => "the temperature can't be trusted".to_owned(),
     }
 }
 

@@ -1,0 +1,242 @@
+//! The driver and each GPU: sensors, thresholds in force, power limits.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use crate::config::{Config, GpuSelection, Mode};
+use crate::device::{
+    Cadence, Driver, DriverError, Facts, Identity, Missing, PowerConstraints, Reading,
+};
+use crate::guard::{Clock, journal};
+use crate::policy::LimitClaim;
+use crate::policy::zone::{TripOrigin, TripTable};
+use crate::units::Celsius;
+
+use super::{Finding, Flags, serve};
+
+/// Alert this far under the card's own maximum acts in ordinary full-load operation on most cards.
+const FAR_UNDER_MAX: Celsius = Celsius::new(15.0);
+
+/// Looks at every guarded GPU, telling `report` as it goes.
+pub(super) fn all(flags: &Flags, config: &Config, report: &dyn Fn(Finding)) {
+    let clock = Clock::start(flags.time_scale);
+    let driver = serve::driver(flags, Mode::Observe, clock);
+    let inventory = match driver.inventory() {
+        Ok(inventory) => inventory,
+        Err(error) => return report(unusable(&error)),
+    };
+    report(found(flags, &inventory));
+    let chosen: Vec<_> = inventory
+        .into_iter()
+        .filter(|identity| config.gpus.matches(identity))
+        .collect();
+    if let Some(finding) = missing(&config.gpus, chosen.len()) {
+        report(finding);
+    }
+    for identity in chosen {
+        let left = journal::load(&flags.state_dir(), &identity.uuid);
+        let held = left.ok().flatten().and_then(|left| left.claim.limit);
+        let findings = of_gpu(driver.as_ref(), config, clock, &identity, held);
+        for finding in findings {
+            report(finding.of_gpu(identity.index));
+        }
+    }
+}
+
+fn unusable(error: &DriverError) -> Finding {
+    let remedy = match error {
+        DriverError::LibraryMissing(_) => {
+            "in a container, set NVIDIA_DRIVER_CAPABILITIES=utility; to try the guard without a GPU, `thermal-guard serve --simulate`"
+        }
+        DriverError::DriverNotLoaded => {
+            "load it (modprobe nvidia) and see dmesg; to try the guard without a GPU, `thermal-guard serve --simulate`"
+        }
+        DriverError::VersionMismatch => "finish the upgrade: reload the driver, or reboot",
+        _ => "see nvidia-smi and dmesg",
+    };
+    Finding::fail("driver", error.to_string(), remedy)
+}
+
+fn found(flags: &Flags, inventory: &[Arc<Identity>]) -> Finding {
+    const CHECK: &str = "driver";
+    let Some(first) = inventory.first() else {
+        return Finding::fail(CHECK, "there is no GPU", "see nvidia-smi and dmesg");
+    };
+    let version = first.driver_version.as_deref().unwrap_or("unknown");
+    let what = if flags.simulate {
+        "simulated"
+    } else {
+        "NVIDIA"
+    };
+    let count = match inventory.len() {
+        1 => "1 GPU".to_owned(),
+        count => format!("{count} GPUs"),
+    };
+    Finding::ok(CHECK, format!("{what}, version {version}, {count}"))
+}
+
+/// Of a list, each entry is to name a GPU.
+fn missing(selection: &GpuSelection, chosen: usize) -> Option<Finding> {
+    let GpuSelection::Listed(listed) = selection else {
+        return None;
+    };
+    (chosen < listed.len()).then(|| {
+        Finding::fail(
+            "gpus",
+            format!("{} listed, {chosen} of them here", listed.len()),
+            "correct `gpus`: nvidia-smi -L lists UUIDs and indexes",
+        )
+    })
+}
+
+/// `held`: what a guard, running or dead, holds of the GPU's limit.
+fn of_gpu(
+    driver: &dyn Driver,
+    config: &Config,
+    clock: Clock,
+    identity: &Identity,
+    held: Option<LimitClaim>,
+) -> Vec<Finding> {
+    let mut gpu = match driver.open(&identity.uuid) {
+        Ok(gpu) => gpu,
+        Err(error) => {
+            let detail = format!("{}: {error}", identity.uuid);
+            return vec![Finding::fail("open", detail, "see nvidia-smi and dmesg")];
+        }
+    };
+    let reading = gpu.read(clock.now(), Cadence::Full);
+    let (name, uuid, pci) = (&identity.name, &identity.uuid, &identity.pci_bus_id);
+    let mut findings = vec![
+        Finding::ok("open", format!("{name}, {uuid}, {pci}")),
+        sensors(&reading),
+    ];
+    // Which sensors the thresholds go by shows only in a reading.
+    if reading.core.is_ok() {
+        findings.push(thresholds(config, gpu.facts(), &reading));
+    }
+    findings.push(power(config, gpu.facts(), &reading, held));
+    findings
+}
+
+fn sensors(reading: &Reading) -> Finding {
+    const CHECK: &str = "sensors";
+    let shown = |name, value: Result<Celsius, Missing>| match value {
+        Ok(value) => format!("{name} {value}"),
+        Err(Missing::NotSupported) => format!("no {name}"),
+        Err(Missing::Failed(code)) => format!("{name} unreadable (NVML code {code})"),
+        Err(Missing::Lost) => format!("{name} lost"),
+    };
+    let all = [
+        shown("core", reading.core),
+        shown("memory", reading.memory),
+        shown("margin", reading.margin),
+    ];
+    let detail = all.join(", ");
+    let values = [reading.core, reading.memory, reading.margin];
+    let broken = |value: &Result<Celsius, Missing>| {
+        value.is_err_and(|missing| missing != Missing::NotSupported)
+    };
+    if reading.core == Err(Missing::NotSupported) {
+        let remedy = "the GPU is exported, not actuated: rely on its own slowdown";
+        Finding::warn(CHECK, detail, remedy)
+    } else if values.iter().any(broken) {
+        let remedy = "the guard is blind on this GPU: see nvidia-smi -q -d TEMPERATURE and dmesg";
+        Finding::fail(CHECK, detail, remedy)
+    } else {
+        Finding::ok(CHECK, detail)
+    }
+}
+
+fn thresholds(config: &Config, facts: &Facts, reading: &Reading) -> Finding {
+    let table = TripTable::of(&config.thresholds, facts, reading);
+    let core = table.in_force(reading).unwrap_or(table.core);
+    let degrees = |value: Celsius| format!("{:.0}", value.degrees());
+    let [alert, critical, safe] = [core.alert, core.critical, core.safe].map(degrees);
+    let origin = match table.origin {
+        TripOrigin::Margin => "from the card's own margin, at its present estimate",
+        TripOrigin::MaxOperating => "from the card's maximum operating temperature",
+        TripOrigin::Configured => "as configured",
+        TripOrigin::Fallback => "the fallback, as the card names no limit",
+    };
+    let mut detail = format!("alert {alert} °C, critical {critical} °C, safe {safe} °C, {origin}");
+    if let Some(memory) = table.memory {
+        let [alert, critical] = [memory.alert, memory.critical].map(degrees);
+        // Writing to a String can\'t fail.
+        let _ = write!(detail, "; memory alert {alert} °C, critical {critical} °C");
+    }
+    Finding::ok("thresholds", detail).warned(acts_in_normal_use(&table, facts, reading))
+}
+
+/// Why these thresholds would throttle a healthy card, or fail to protect it.
+fn acts_in_normal_use(
+    table: &TripTable,
+    facts: &Facts,
+    reading: &Reading,
+) -> Option<(String, &'static str)> {
+    let core = table.in_force(reading)?;
+    let own = table.origin == TripOrigin::Configured;
+    let max = facts.thresholds.gpu_max.or_else(|| {
+        let estimate = reading.core.ok()? + reading.margin.ok()?;
+        Some(estimate)
+    });
+    if table.heat(reading).is_ok_and(|heat| heat.is_hot()) {
+        let warning = "it is that hot now, and will be throttled at once".to_owned();
+        return Some((warning, "look after its cooling, or set `thresholds`"));
+    }
+    if let Some(max) = max.filter(|max| own && core.critical > *max) {
+        let warning = format!("critical is above the card's own maximum of {max}");
+        return Some((warning, "lower thresholds.critical, or leave it out"));
+    }
+    if let Some(max) = max.filter(|max| own && core.alert < *max - FAR_UNDER_MAX) {
+        let warning = format!("alert is far under the card's own maximum of {max}");
+        return Some((
+            warning,
+            "it will throttle in normal use; raise thresholds.alert, or leave it out",
+        ));
+    }
+    let target = facts.thresholds.acoustic_current;
+    target.filter(|target| *target >= core.alert).map(|target| {
+        let warning = format!("its own fans let it get to {target}");
+        (
+            warning,
+            "it will throttle in normal use; raise `thresholds`, or lower the card's target temperature",
+        )
+    })
+}
+
+fn power(config: &Config, facts: &Facts, reading: &Reading, held: Option<LimitClaim>) -> Finding {
+    const CHECK: &str = "power limit";
+    if !config.actuators.power_limit {
+        return Finding::ok(CHECK, "not used, as configured");
+    }
+    let Some(range) = facts.power else {
+        let remedy = "the guard can only lock clocks and tell applications here";
+        return Finding::warn(CHECK, "the card has none to set", remedy);
+    };
+    let PowerConstraints { default, min, max } = range;
+    let Ok(now) = reading.limit else {
+        let detail = format!("{min} to {max}, default {default}, now unreadable");
+        return Finding::warn(CHECK, detail, "see nvidia-smi -q -d POWER");
+    };
+    let detail = format!("{min} to {max}, default {default}, now {now}");
+    if let Some(held) = held.filter(|held| held.owns(now)) {
+        let original = held.original;
+        return Finding::ok(CHECK, format!("{detail}, a guard's; {original} before it"));
+    }
+    let share = config.actuators.gradual_floor;
+    let floor = default.scaled(share);
+    let warning = if now != default {
+        Some((
+            "not the default".to_owned(),
+            "nothing to do: it will be given back exactly so",
+        ))
+    } else if floor < min {
+        Some((
+            format!("the floor of gradual ({floor}) is under the card's minimum, which is used"),
+            "raise actuators.power_limit.gradual_floor, or expect less relief from gradual",
+        ))
+    } else {
+        None
+    };
+    Finding::ok(CHECK, detail).warned(warning)
+}

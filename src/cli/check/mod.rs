@@ -1,0 +1,186 @@
+//! `check`: what an operator wants to know before trusting a node to the guard. Writes to no GPU.
+//! Exit codes: 0 all is ok or only warned of, 1 something fails.
+
+mod apps;
+mod gpu;
+mod node;
+mod permission;
+
+use std::process::ExitCode;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::config::{Config, LoadError};
+
+use super::{Flags, say, serve};
+
+/// How long the driver may keep silent. Opening a GPU takes seconds on a node without persistence.
+const DRIVER_PATIENCE: Duration = Duration::from_secs(20);
+
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    /// As JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Status {
+    Ok,
+    Warn,
+    Fail,
+}
+
+/// One line of the answer.
+#[derive(Clone, Debug, Serialize)]
+struct Finding {
+    check: &'static str,
+    status: Status,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gpu: Option<u32>,
+    detail: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remedy: Option<String>,
+}
+
+impl Finding {
+    fn ok(check: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            check,
+            status: Status::Ok,
+            gpu: None,
+            detail: detail.into(),
+            remedy: None,
+        }
+    }
+
+    fn warn(check: &'static str, detail: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self {
+            status: Status::Warn,
+            remedy: Some(remedy.into()),
+            ..Self::ok(check, detail)
+        }
+    }
+
+    fn fail(check: &'static str, detail: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self {
+            status: Status::Fail,
+            ..Self::warn(check, detail, remedy)
+        }
+    }
+
+    fn of_gpu(self, index: u32) -> Self {
+        Self {
+            gpu: Some(index),
+            ..self
+        }
+    }
+
+    /// A plain fact, made a warning if there is one.
+    fn warned(self, warning: Option<(String, &str)>) -> Self {
+        match warning {
+            None => self,
+            Some((warning, remedy)) => Self {
+                status: Status::Warn,
+                detail: format!("{}: {warning}", self.detail),
+                remedy: Some(remedy.to_owned()),
+                ..self
+            },
+        }
+    }
+
+    fn line(&self) -> String {
+        let status = match self.status {
+            Status::Ok => "ok",
+            Status::Warn => "warn",
+            Status::Fail => "fail",
+        };
+        let what = match self.gpu {
+            Some(gpu) => format!("gpu {gpu} {}", self.check),
+            None => self.check.to_owned(),
+        };
+        let detail = &self.detail;
+        match &self.remedy {
+            Some(remedy) => format!("{status:<4}  {what:<18}  — {detail}; {remedy}\n"),
+            None => format!("{status:<4}  {what:<18}  — {detail}\n"),
+        }
+    }
+}
+
+pub(super) fn run(flags: &Flags, options: &Options) -> ExitCode {
+    let (config, mut findings) = configuration(flags);
+    findings.extend(of_driver(flags, &config));
+    findings.extend(node::all(flags, &config));
+    findings.extend(config.apps.iter().flat_map(apps::all));
+    let text = if options.json {
+        let json = serde_json::to_string_pretty(&findings).unwrap_or_default();
+        format!("{json}\n")
+    } else {
+        findings.iter().map(Finding::line).collect()
+    };
+    // The exit code says it, too.
+    let _ = say(&text);
+    let failed = findings
+        .iter()
+        .any(|finding| finding.status == Status::Fail);
+    ExitCode::from(u8::from(failed))
+}
+
+/// With the mistakes, if there are any; the rest is then checked against the defaults.
+fn configuration(flags: &Flags) -> (Config, Vec<Finding>) {
+    const CHECK: &str = "configuration";
+    let file = flags.config_file.as_deref();
+    let file = file.map_or_else(
+        || "no file: all defaults".to_owned(),
+        |path| path.display().to_string(),
+    );
+    match serve::configuration(flags) {
+        Ok(config) => {
+            let detail = format!("{file}, mode {}", config.mode.name());
+            (config, vec![Finding::ok(CHECK, detail)])
+        }
+        Err(error) => {
+            let mistakes = match &error {
+                LoadError::Unreadable { .. } => vec![error.to_string()],
+                LoadError::Invalid { errors, .. } => {
+                    errors.0.iter().map(ToString::to_string).collect()
+                }
+            };
+            let finding = |mistake| Finding::fail(CHECK, mistake, format!("correct it in {file}"));
+            let findings = mistakes.into_iter().map(finding).collect();
+            (Config::default(), findings)
+        }
+    }
+}
+
+/// On a thread of its own, because a call into a hung driver doesn't return.
+fn of_driver(flags: &Flags, config: &Config) -> Vec<Finding> {
+    let (report, findings) = mpsc::channel();
+    let (flags, config) = (flags.clone(), config.clone());
+    thread::spawn(move || {
+        gpu::all(&flags, &config, &|finding| {
+            // Nobody listens any more if the driver took too long.
+            let _ = report.send(finding);
+        });
+    });
+    let mut all = Vec::new();
+    loop {
+        match findings.recv_timeout(DRIVER_PATIENCE) {
+            Ok(finding) => all.push(finding),
+            Err(RecvTimeoutError::Disconnected) => return all,
+            Err(RecvTimeoutError::Timeout) => {
+                all.push(Finding::fail(
+                    "driver",
+                    format!("no answer for {} s", DRIVER_PATIENCE.as_secs()),
+                    "a GPU or the driver hangs: see dmesg, reset the GPU or reboot",
+                ));
+                return all;
+            }
+        }
+    }
+}

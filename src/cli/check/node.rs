@@ -1,0 +1,161 @@
+//! What isn't about a GPU: privileges, directories, token, other guards and what dead ones left.
+
+use std::fs::{self, File, Metadata};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::config::{Config, Mode};
+use crate::guard::journal;
+use crate::guard::lock;
+use crate::web::tls::TlsServer;
+use crate::web::webconfig::WebConfig;
+
+use super::permission::{self, Privileges};
+use super::{Finding, Flags};
+
+pub(super) fn all(flags: &Flags, config: &Config) -> Vec<Finding> {
+    let privileges = Privileges::own();
+    let writes = config.mode == Mode::Enforce && !flags.simulate;
+    let mut findings = vec![permission::judge(flags, config, &privileges)];
+    if writes {
+        let matters = privileges.may_actuate();
+        let state_dir = flags.state_dir();
+        findings.push(directory("state dir", "--state.dir", &state_dir, matters));
+        findings.push(directory(
+            "lock dir",
+            "--lock.dir",
+            &flags.lock_dir,
+            matters,
+        ));
+        findings.extend(guards(&flags.lock_dir));
+        findings.extend(left_behind(&state_dir, &flags.lock_dir));
+    }
+    findings.push(token(flags, config));
+    findings.extend(web_config(flags));
+    findings
+}
+
+/// Proven by a file that comes and goes. Without a writable state directory nothing is given back
+/// after a crash, without a lock no GPU is touched.
+fn directory(check: &'static str, flag: &str, path: &Path, matters: bool) -> Finding {
+    let there = existing(path);
+    let probe = there.join(format!(".thermal-guard-check-{}", std::process::id()));
+    let result = File::create_new(&probe).and_then(|_| fs::remove_file(&probe));
+    let shown = path.display();
+    match result {
+        Ok(()) if there == path => Finding::ok(check, format!("{shown} is writable")),
+        Ok(()) => Finding::ok(check, format!("{shown} will be made")),
+        Err(error) => {
+            let detail = format!("{} can't be written to ({error})", there.display());
+            let remedy = format!("make it writable for the guard, or choose another with {flag}");
+            if matters {
+                Finding::fail(check, detail, remedy)
+            } else {
+                Finding::warn(check, detail, remedy)
+            }
+        }
+    }
+}
+
+/// The path or, of those above it, the first that is there.
+fn existing(path: &Path) -> PathBuf {
+    let there = path.ancestors().find(|ancestor| ancestor.exists());
+    match there {
+        Some(there) if !there.as_os_str().is_empty() => there.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+fn guards(lock_dir: &Path) -> Vec<Finding> {
+    let held = lock::held(lock_dir).into_iter();
+    let findings = held.map(|held| {
+        let detail = format!("one is running (pid {}) and has {}", held.pid, held.uuid);
+        Finding::warn(
+            "another guard",
+            detail,
+            "a second one can't have that GPU: stop the first, or share the GPUs out with `gpus`",
+        )
+    });
+    findings.collect()
+}
+
+fn left_behind(state_dir: &Path, lock_dir: &Path) -> Vec<Finding> {
+    const CHECK: &str = "journal";
+    let running = lock::held(lock_dir);
+    let (entries, errors) = journal::load_all(state_dir);
+    let unreadable = errors.into_iter().map(|error| {
+        Finding::warn(
+            CHECK,
+            error.to_string(),
+            "compare the GPU's limit with its default, then remove the file",
+        )
+    });
+    let left = entries
+        .into_iter()
+        // A running guard's own.
+        .filter(|entry| running.iter().all(|held| held.uuid != entry.uuid))
+        .map(|entry| {
+            Finding::warn(
+                CHECK,
+                format!("a dead guard left {} throttled", entry.uuid),
+                "give it back with `thermal-guard restore`, or start `serve`, which goes on with it",
+            )
+        });
+    unreadable.chain(left).collect()
+}
+
+/// The listeners' file, if there is one.
+fn web_config(flags: &Flags) -> Option<Finding> {
+    const CHECK: &str = "web config";
+    let path = flags.web_config_file.as_deref()?;
+    let remedy = "correct the file: `serve` doesn't start with it";
+    Some(match WebConfig::load(path) {
+        Err(error) => Finding::fail(CHECK, error.to_string(), remedy),
+        Ok(config) => match (
+            config.warnings.first().cloned(),
+            config.tls.map(TlsServer::new),
+        ) {
+            (_, Some(Err(error))) => Finding::fail(CHECK, error.to_string(), remedy),
+            (Some(warning), _) => Finding::warn(CHECK, warning, "see the warning"),
+            (None, _) => Finding::ok(CHECK, format!("{}", path.display())),
+        },
+    })
+}
+
+fn token(flags: &Flags, config: &Config) -> Finding {
+    const CHECK: &str = "hook token";
+    let configured = config.hook.bearer_token_file.clone();
+    let path = configured.clone().unwrap_or_else(|| flags.token_file());
+    let shown = path.display();
+    match fs::metadata(&path).and_then(|metadata| File::open(&path).map(|_| metadata)) {
+        Ok(metadata) => of_file(CHECK, &path, &metadata),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && configured.is_none() => {
+            Finding::ok(CHECK, format!("{shown} will be made with the first start"))
+        }
+        // An ordinary user is not to read it.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Finding::warn(
+            CHECK,
+            format!("{shown}: {error}"),
+            "run this check as the guard's user",
+        ),
+        Err(error) => Finding::fail(
+            CHECK,
+            format!("{shown}: {error}"),
+            "write a long random token to it, or leave hook.bearer_token_file out",
+        ),
+    }
+}
+
+fn of_file(check: &'static str, path: &Path, metadata: &Metadata) -> Finding {
+    let shown = path.display();
+    if metadata.len() == 0 {
+        let remedy = "write a long random token to it, or remove it";
+        return Finding::fail(check, format!("{shown} is empty"), remedy);
+    }
+    if metadata.permissions().mode() & 0o004 != 0 {
+        let detail = format!("{shown} can be read by everybody on this node");
+        return Finding::warn(check, detail, format!("chmod o-r {shown}"));
+    }
+    Finding::ok(check, format!("{shown}"))
+}

@@ -1,0 +1,168 @@
+//! An operator's hand on a running guard: `throttle`, `release`, `pause`, `resume`, `detach`,
+//! `attach`. Exit codes: 0 done, 1 not.
+
+use std::fmt::Write as _;
+
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+use ureq::http::Method;
+
+use super::client::Client;
+use super::{Flags, say};
+
+/// Longer than that is a configuration; the guard refuses it, too.
+const LONGEST_HOURS: u64 = 24;
+
+/// Which GPU.
+#[derive(Debug, Args)]
+pub(super) struct Which {
+    /// Index, UUID or PCI address of the GPU, or `all`.
+    #[arg(long, value_name = "GPU")]
+    gpu: String,
+}
+
+/// A manual lease.
+#[derive(Debug, Args)]
+pub(super) struct Throttle {
+    #[command(flatten)]
+    which: Which,
+    /// How much: gradual keeps the workload running, emergency takes all that can be taken.
+    #[arg(long, value_enum)]
+    level: LevelFlag,
+    /// For how long, such as 10m.
+    #[arg(long = "for", value_name = "DURATION", value_parser = period)]
+    period: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Pause {
+    #[command(flatten)]
+    which: Which,
+    /// For how long, such as 30m.
+    #[arg(long = "for", value_name = "DURATION", value_parser = period)]
+    period: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum LevelFlag {
+    Gradual,
+    Emergency,
+}
+
+impl LevelFlag {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Gradual => "gradual",
+            Self::Emergency => "emergency",
+        }
+    }
+}
+
+pub(super) fn throttle(flags: &Flags, wanted: &Throttle) -> anyhow::Result<()> {
+    let level = wanted.level.name();
+    let body = json!({ "gpu": wanted.which.gpu, "level": level, "for": wanted.period });
+    let answer = Client::new(flags)?.actuate(&Method::POST, "/api/v1/leases", Some(&body))?;
+    let gpus = gpus(&answer, &wanted.which);
+    say(&format!("{gpus}: held at {level} for {}\n", wanted.period))
+}
+
+pub(super) fn release(flags: &Flags, which: &Which) -> anyhow::Result<()> {
+    let answer = end(flags, "leases", which)?;
+    let gpus = gpus(&answer, which);
+    say(&if ended(&answer) {
+        format!("{gpus}: manual lease ended\n")
+    } else {
+        format!("{gpus}: no manual lease to end\n")
+    })
+}
+
+pub(super) fn pause(flags: &Flags, wanted: &Pause) -> anyhow::Result<()> {
+    let body = json!({ "gpu": wanted.which.gpu, "for": wanted.period });
+    let answer = Client::new(flags)?.actuate(&Method::POST, "/api/v1/pauses", Some(&body))?;
+    let gpus = gpus(&answer, &wanted.which);
+    let period = &wanted.period;
+    say(&format!(
+        "{gpus}: paused for {period}; only critical acts until then\n"
+    ))
+}
+
+pub(super) fn resume(flags: &Flags, which: &Which) -> anyhow::Result<()> {
+    let answer = end(flags, "pauses", which)?;
+    let gpus = gpus(&answer, which);
+    say(&if ended(&answer) {
+        format!("{gpus}: pause ended\n")
+    } else {
+        format!("{gpus}: was not paused\n")
+    })
+}
+
+pub(super) fn detach(flags: &Flags) -> anyhow::Result<()> {
+    Client::new(flags)?.actuate(&Method::POST, "/-/detach", None)?;
+    say("detached: no GPU is held open, and none is protected until `thermal-guard attach`\n")
+}
+
+pub(super) fn attach(flags: &Flags) -> anyhow::Result<()> {
+    Client::new(flags)?.actuate(&Method::POST, "/-/attach", None)?;
+    say("attached: the guard takes its GPUs again\n")
+}
+
+fn end(flags: &Flags, what: &str, which: &Which) -> anyhow::Result<Value> {
+    let path = format!("/api/v1/{what}/{}", escaped(&which.gpu));
+    Client::new(flags)?.actuate(&Method::DELETE, &path, None)
+}
+
+/// Whether there was anything to end, on any of the GPUs.
+fn ended(answer: &Value) -> bool {
+    let gpus = answer["gpus"].as_array();
+    gpus.is_none_or(|gpus| gpus.iter().any(|gpu| gpu["ended"] != Value::Bool(false)))
+}
+
+/// The GPUs as the guard knows them, or as they were asked for.
+fn gpus(answer: &Value, which: &Which) -> String {
+    let gpus = answer["gpus"].as_array().into_iter().flatten();
+    let indexes: Vec<String> = gpus
+        .filter_map(|gpu| gpu["gpu"].as_u64())
+        .map(|index| index.to_string())
+        .collect();
+    if indexes.is_empty() {
+        format!("GPU {}", which.gpu)
+    } else {
+        format!("GPU {}", indexes.join(", "))
+    }
+}
+
+/// As one segment of a path.
+fn escaped(segment: &str) -> String {
+    let mut escaped = String::with_capacity(segment.len());
+    for byte in segment.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~:".contains(&byte) {
+            escaped.push(char::from(byte));
+        } else {
+            // Writing to a String can't fail.
+            let _ = write!(escaped, "%{byte:02X}");
+        }
+    }
+    escaped
+}
+
+/// Checked here, because a mistyped one is a usage error; sent as it was typed.
+fn period(text: &str) -> Result<String, String> {
+    let longest = std::time::Duration::from_secs(LONGEST_HOURS * 3600);
+    match humantime::parse_duration(text) {
+        Ok(period) if !period.is_zero() && period <= longest => Ok(text.to_owned()),
+        Ok(_) => Err(format!("over 0 and up to {LONGEST_HOURS}h")),
+        Err(error) => Err(format!("{error}; a duration, such as 10m")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gpu_name_stays_one_segment() {
+        assert_eq!(escaped("GPU-1"), "GPU-1");
+        assert_eq!(escaped("0000:65:00.0"), "0000:65:00.0");
+        assert_eq!(escaped("../x?y#z"), "..%2Fx%3Fy%23z");
+    }
+}

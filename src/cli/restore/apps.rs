@@ -1,0 +1,47 @@
+//! Applications: told to go on as normal, as far as a dead guard had told them otherwise.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::config::AppConfig;
+use crate::guard::Apps;
+
+use super::Outcome;
+
+/// How long they may take to hear of it.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// `None`: nobody had been told anything.
+pub(super) fn give_back(apps: Vec<AppConfig>, state_dir: &Path) -> Option<Outcome> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => return Some(Outcome::Kept(format!("not told normal: {error}"))),
+    };
+    let apps = Apps::spawn(apps, Some(state_dir), false, runtime.handle());
+    apps.release_all();
+    let settled = runtime.block_on(apps.settle(PATIENCE));
+    let told = apps.snapshot();
+    // Not waited for: a request may hang.
+    runtime.shutdown_background();
+    if !settled {
+        let errors: Vec<_> = told
+            .iter()
+            .filter_map(|app| Some(format!("{}: {}", app.name, app.last_error.as_ref()?)))
+            .collect();
+        let errors = errors.join(", ");
+        return Some(Outcome::Kept(format!("not all told normal ({errors})")));
+    }
+    let heard = told.iter().filter(|app| app.notifications_ok > 0);
+    let names: Vec<_> = heard.map(|app| app.name.as_str()).collect();
+    (!names.is_empty()).then(|| Outcome::Done(format!("told normal: {}", names.join(", "))))
+}
+
+/// Whether a guard has ever told one anything here, and may not have taken it back.
+pub(super) fn are_left(state_dir: &Path) -> bool {
+    let journal = std::fs::read_to_string(state_dir.join(Apps::JOURNAL));
+    journal.is_ok_and(|text| !text.contains("[]"))
+}

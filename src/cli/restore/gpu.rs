@@ -1,0 +1,207 @@
+//! One GPU: wait until it is cool, give back, prove it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use crate::device::{Cadence, ClockRange, Driver, Gpu, Missing, Reading, Uuid};
+use crate::guard::Clock;
+use crate::guard::actuate::Hand;
+use crate::guard::inherit::{Inherited, inherit};
+use crate::guard::journal::{self, Entry, Journal};
+use crate::guard::tally::{Action, ActionResult, Tally};
+use crate::policy::zone::TripTable;
+use crate::policy::{Claim, TripOverrides};
+use crate::units::Moment;
+
+use super::Outcome;
+
+/// Between two looks at a GPU that isn't ready yet.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// A raise waits for the journal, and a disk may be slow at first: so many tries, so far apart.
+const TRIES: u32 = 5;
+const TRY_EVERY: Duration = Duration::from_millis(300);
+
+/// What to do on one GPU.
+pub(super) struct Job {
+    pub(super) driver: Arc<dyn Driver>,
+    pub(super) clock: Clock,
+    pub(super) deadline: Moment,
+    pub(super) force: bool,
+    pub(super) observe: bool,
+    pub(super) trips: TripOverrides,
+    pub(super) restore_clock: Option<ClockRange>,
+    pub(super) state_dir: PathBuf,
+    pub(super) entry: Entry,
+}
+
+/// Whether a GPU may be given back now.
+enum Readiness {
+    Ready,
+    /// Why not yet.
+    Wait(String),
+}
+
+impl Job {
+    /// Returns by the deadline, unless the driver hangs.
+    pub(super) fn run(self) -> Outcome {
+        let mut gpu = None;
+        loop {
+            let reading = self.look(&mut gpu);
+            let why = match self.readiness(gpu.as_deref(), &reading) {
+                Readiness::Ready => return self.settle(gpu, &reading),
+                Readiness::Wait(why) => why,
+            };
+            let left = self.deadline.since(self.clock.wall());
+            if left.is_zero() {
+                return Outcome::Kept(format!("kept throttled: {why}"));
+            }
+            thread::sleep(left.min(LOOK_EVERY));
+        }
+    }
+
+    /// A full reading, through a handle opened anew if the last was lost.
+    fn look(&self, gpu: &mut Option<Box<dyn Gpu>>) -> Reading {
+        let now = self.clock.now();
+        if gpu.is_none() {
+            *gpu = self.driver.open(&self.entry.uuid).ok();
+        }
+        let reading = gpu.as_mut().map_or_else(
+            || Reading::missing(now, Missing::Lost),
+            |gpu| gpu.read(now, Cadence::Full),
+        );
+        if reading.is_lost() {
+            *gpu = None;
+        }
+        reading
+    }
+
+    fn readiness(&self, gpu: Option<&dyn Gpu>, reading: &Reading) -> Readiness {
+        match self.entry.still_there(reading) {
+            // Nothing is to be raised: no need to wait.
+            Err(_) => return Readiness::Ready,
+            Ok(claim) if claim.is_empty() => return Readiness::Ready,
+            Ok(claim) if claim.limit.is_some() && reading.limit.is_err() => {
+                let open = gpu.map_or_else(|| self.driver.open(&self.entry.uuid).err(), |_| None);
+                return Readiness::Wait(match open {
+                    Some(error) => error.to_string(),
+                    None => "its power limit can't be read".to_owned(),
+                });
+            }
+            Ok(_) => {}
+        }
+        let facts = gpu.map(|gpu| gpu.facts().clone()).unwrap_or_default();
+        let table = TripTable::of(&self.trips, &facts, reading);
+        match table.heat(reading) {
+            _ if self.force => Readiness::Ready,
+            Ok(heat) if heat.is_safe() => Readiness::Ready,
+            Ok(heat) => {
+                let over = -heat.to_safe.degrees();
+                Readiness::Wait(format!(
+                    "still {over:.0} °C above safe; run `thermal-guard restore` again when it has cooled down, or with --force"
+                ))
+            }
+            Err(_) => Readiness::Wait(
+                "its temperature can't be read; `thermal-guard restore --force` gives back blindly"
+                    .to_owned(),
+            ),
+        }
+    }
+
+    fn settle(&self, gpu: Option<Box<dyn Gpu>>, reading: &Reading) -> Outcome {
+        let uuid = &self.entry.uuid;
+        if self.observe {
+            return Outcome::Kept(format!(
+                "kept, as nothing is written in observe mode; would give back {}",
+                described(&self.entry.claim)
+            ));
+        }
+        let journal = Journal::open(&self.state_dir, uuid);
+        let mut hand = Hand::new(uuid.clone(), journal);
+        hand.set_restore_clock(self.restore_clock);
+        let mut tally = Tally::default();
+        let inherited = inherit(&mut hand, &self.entry, reading, &mut tally);
+        let ours = *hand.claim();
+        if let Some(mut gpu) = gpu {
+            self.give_back(&mut hand, gpu.as_mut(), &mut tally);
+        }
+        if !hand.claim().is_empty() {
+            return Outcome::Kept(format!(
+                "kept: {} not given back ({})",
+                described(hand.claim()),
+                trouble(&tally)
+            ));
+        }
+        if !self.is_forgotten(uuid) {
+            return Outcome::Kept("given back, but its journal can't be removed".to_owned());
+        }
+        Outcome::Done(match inherited {
+            Inherited::Nothing(reason) => format!("nothing to give back: {reason}"),
+            Inherited::Ours => format!("gave back {}", described(&ours)),
+            Inherited::AllButTheLimit if ours.is_empty() => {
+                "somebody else has set the power limit since: left alone".to_owned()
+            }
+            Inherited::AllButTheLimit => format!(
+                "gave back {}; somebody else has set the power limit since: left alone",
+                described(&ours)
+            ),
+        })
+    }
+
+    fn give_back(&self, hand: &mut Hand, gpu: &mut dyn Gpu, tally: &mut Tally) {
+        for _ in 0..TRIES {
+            if hand.claim().is_empty() {
+                return;
+            }
+            let reading = gpu.read(self.clock.now(), Cadence::Full);
+            hand.give_back(gpu, &reading, tally);
+            if !hand.claim().is_empty() {
+                thread::sleep(TRY_EVERY);
+            }
+        }
+    }
+
+    /// The journal's thread may still be about to remove the file.
+    fn is_forgotten(&self, uuid: &Uuid) -> bool {
+        for _ in 0..TRIES {
+            if matches!(journal::load(&self.state_dir, uuid), Ok(None)) {
+                return true;
+            }
+            thread::sleep(TRY_EVERY);
+        }
+        false
+    }
+}
+
+/// What a claim holds, in words.
+fn described(claim: &Claim) -> String {
+    let limit = claim
+        .limit
+        .map(|limit| format!("the power limit {}", limit.original));
+    let gpu_clock = claim.gpu_clock.then(|| "the SM clock".to_owned());
+    let memory_clock = claim.memory_clock.then(|| "the memory clock".to_owned());
+    let parts: Vec<String> = [limit, gpu_clock, memory_clock]
+        .into_iter()
+        .flatten()
+        .collect();
+    parts.join(" and ")
+}
+
+/// What writes came to, but for those that worked.
+fn trouble(tally: &Tally) -> String {
+    let mut troubles = Vec::new();
+    for action in Action::ALL {
+        for result in ActionResult::ALL {
+            if result != ActionResult::Ok && tally.actions[action as usize][result as usize] > 0 {
+                troubles.push(format!("{}: {}", action.name(), result.name()));
+            }
+        }
+    }
+    if troubles.is_empty() {
+        "the limit can't be read".to_owned()
+    } else {
+        troubles.join(", ")
+    }
+}

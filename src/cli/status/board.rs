@@ -1,0 +1,240 @@
+//! The board: a header and a row for each GPU.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+/// What the board shows of the guard's document. Whatever an older or newer guard leaves out is
+/// shown as `-`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Board {
+    version: String,
+    mode: String,
+    simulated: bool,
+    chain: Chain,
+    driver: Option<Driver>,
+    gpus: Vec<Gpu>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Chain {
+    state: String,
+    fallback: bool,
+    heartbeat_age_seconds: Option<f64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Driver {
+    up: bool,
+    error: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Gpu {
+    index: u32,
+    name: String,
+    state: String,
+    why: String,
+    temperature_celsius: Option<f64>,
+    hour: Option<Hour>,
+    power_draw_watts: Option<f64>,
+    limit: Limit,
+    throttle_events: u64,
+    recoveries: u64,
+    throttled_seconds: ByLevel,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Hour {
+    max_celsius: Option<f64>,
+    mean_celsius: Option<f64>,
+}
+
+/// Watts.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Limit {
+    current: Option<f64>,
+    /// Only while something of the guard's is on the GPU.
+    original: Option<f64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct ByLevel {
+    gradual: f64,
+    emergency: f64,
+}
+
+const COLUMNS: [&str; 11] = [
+    "GPU",
+    "NAME",
+    "STATE",
+    "°C",
+    "MAX 1H",
+    "MEAN 1H",
+    "DRAW W",
+    "LIMIT/ORIGINAL W",
+    "EVENTS",
+    "RECOVERIES",
+    "THROTTLED",
+];
+
+/// Words stand left, numbers right.
+const LEFT: std::ops::RangeInclusive<usize> = 1..=2;
+
+impl fmt::Display for Board {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.header(f)?;
+        let rows: Vec<_> = self.gpus.iter().map(Gpu::cells).collect();
+        let mut widths = COLUMNS.map(width);
+        for row in &rows {
+            for (column, cell) in row.iter().enumerate() {
+                widths[column] = widths[column].max(width(cell));
+            }
+        }
+        line(f, &COLUMNS.map(str::to_owned), &widths, "WHY")?;
+        for (row, gpu) in rows.iter().zip(&self.gpus) {
+            line(f, row, &widths, &plain(&gpu.why))?;
+        }
+        Ok(())
+    }
+}
+
+impl Board {
+    fn header(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let simulated = if self.simulated { ", simulated" } else { "" };
+        let (version, mode) = (plain(&self.version), plain(&self.mode));
+        let chain = plain(&self.chain.state);
+        write!(
+            f,
+            "thermal-guard {version}, mode {mode}{simulated}, alert chain {chain}"
+        )?;
+        if let Some(age) = self.chain.heartbeat_age_seconds {
+            write!(f, ", heartbeat {age:.0} s ago")?;
+        }
+        if self.chain.fallback {
+            f.write_str(": FALLBACK, the local loop stands in")?;
+        }
+        f.write_str("\n")?;
+        if let Some(driver) = self.driver.as_ref().filter(|driver| !driver.up) {
+            let error = driver.error.as_deref().unwrap_or("unknown");
+            writeln!(f, "no NVIDIA driver: {}", plain(error))?;
+        }
+        Ok(())
+    }
+}
+
+impl Gpu {
+    fn cells(&self) -> [String; COLUMNS.len()] {
+        let hour = self.hour.as_ref();
+        let (now, original) = (self.limit.current, self.limit.original);
+        [
+            self.index.to_string(),
+            plain(&self.name),
+            plain(&self.state),
+            number(self.temperature_celsius),
+            number(hour.and_then(|hour| hour.max_celsius)),
+            number(hour.and_then(|hour| hour.mean_celsius)),
+            number(self.power_draw_watts),
+            format!("{}/{}", number(now), number(original.or(now))),
+            self.throttle_events.to_string(),
+            self.recoveries.to_string(),
+            self.throttled_seconds.to_string(),
+        ]
+    }
+}
+
+impl fmt::Display for ByLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = (self.gradual + self.emergency).round();
+        let time = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+        write!(f, "{}", humantime::format_duration(time))
+    }
+}
+
+fn line(
+    f: &mut fmt::Formatter<'_>,
+    cells: &[String; COLUMNS.len()],
+    widths: &[usize; COLUMNS.len()],
+    last: &str,
+) -> fmt::Result {
+    for (column, (cell, &width)) in cells.iter().zip(widths).enumerate() {
+        if LEFT.contains(&column) {
+            write!(f, "{cell:<width$}  ")?;
+        } else {
+            write!(f, "{cell:>width$}  ")?;
+        }
+    }
+    writeln!(f, "{last}")
+}
+
+fn number(value: Option<f64>) -> String {
+    value.map_or_else(
+        || "-".to_owned(),
+        |value| {
+            let shown = format!("{value:.1}");
+            shown.strip_suffix(".0").map(str::to_owned).unwrap_or(shown)
+        },
+    )
+}
+
+/// Nothing that moves a terminal's cursor.
+fn plain(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).collect()
+}
+
+fn width(text: &str) -> usize {
+    text.chars().count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn board(document: serde_json::Value) -> String {
+        let board: Board = serde_json::from_value(document).expect("lenient");
+        board.to_string()
+    }
+
+    #[test]
+    fn rows_stand_under_their_columns() {
+        let text = board(json!({
+            "version": "0.1.0", "mode": "enforce", "chain": { "state": "down", "fallback": true },
+            "gpus": [
+                { "index": 0, "name": "A100", "state": "gradual", "why": "at alert", "unknown": 1,
+                  "temperature_celsius": 77.5, "hour": { "max_celsius": 79.0, "mean_celsius": 70.25 },
+                  "power_draw_watts": 250.0, "limit": { "current": 250.0, "original": 399.5 },
+                  "throttle_events": 2, "recoveries": 1,
+                  "throttled_seconds": { "gradual": 60.2, "emergency": 1.0 } },
+                { "index": 1, "name": "L40S", "state": "normal" },
+            ],
+        }));
+        let lines: Vec<_> = text.lines().collect();
+        assert!(lines[0].contains("chain down: FALLBACK"), "{text}");
+        assert!(lines[2].contains("77.5"), "{text}");
+        assert!(lines[2].contains("250/399.5"), "{text}");
+        assert!(lines[2].ends_with("1m 1s  at alert"), "{text}");
+        assert!(lines[3].contains("-/-"), "{text}");
+        let column = |line: &str, word: &str| {
+            let at = line.find(word).expect(word);
+            line[..at].chars().count()
+        };
+        assert_eq!(column(lines[1], "STATE"), column(lines[2], "gradual"));
+        assert_eq!(column(lines[1], "STATE"), column(lines[3], "normal"));
+    }
+
+    #[test]
+    fn a_document_that_says_nothing_is_shown_all_the_same() {
+        assert!(board(json!({})).starts_with("thermal-guard"));
+        let text = board(json!({ "gpus": [{ "why": "\u{1b}[2J\nx", "hour": null }] }));
+        assert!(!text.contains('\u{1b}'), "{text:?}");
+    }
+}

@@ -1,0 +1,59 @@
+//! `status`: the operator's board, from a running guard. Exit codes: 0, 1 unreachable.
+
+mod board;
+
+use std::io::IsTerminal;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+use serde_json::Value;
+
+use super::client::Client;
+use super::{Flags, say};
+use board::Board;
+
+const REFRESH: Duration = Duration::from_secs(2);
+
+/// Home, then clear the screen.
+const CLEAR: &str = "\x1b[H\x1b[2J";
+
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    /// Again every 2 s, until interrupted.
+    #[arg(long)]
+    watch: bool,
+    /// The guard's own document, as JSON; with --watch, one a line.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(flags: &Flags, options: &Options) -> anyhow::Result<()> {
+    let client = Client::new(flags)?;
+    let mut text = look(&client, options)?;
+    if !options.watch {
+        return say(&text);
+    }
+    let clear = std::io::stdout().is_terminal() && !options.json;
+    loop {
+        say(if clear { CLEAR } else { "" })?;
+        say(&text)?;
+        thread::sleep(REFRESH);
+        // A guard that restarts is worth waiting for.
+        text = look(&client, options).unwrap_or_else(|error| format!("{error:#}\n"));
+    }
+}
+
+fn look(client: &Client, options: &Options) -> anyhow::Result<String> {
+    let status = client.read("/api/v1/status")?;
+    Ok(match (options.json, options.watch) {
+        (true, true) => format!("{status}\n"),
+        (true, false) => format!("{status:#}\n"),
+        (false, _) => board(status)?.to_string(),
+    })
+}
+
+fn board(status: Value) -> anyhow::Result<Board> {
+    serde_json::from_value(status).context("the guard's status is of a form unknown here")
+}

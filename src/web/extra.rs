@@ -1,0 +1,94 @@
+//! What the views show of the service around the control loops: plain numbers, which the parts of
+//! the service fill in.
+
+use std::time::Duration;
+
+/// What the views show of the service around the control loops.
+#[derive(Clone, Debug)]
+pub struct Extra {
+    /// `enforce` or `observe`.
+    pub mode: &'static str,
+    /// The GPUs are simulated.
+    pub simulated: bool,
+    /// Of the sampling's clock.
+    pub poll_interval: Duration,
+    pub hook: HookSnapshot,
+    pub apps: Vec<AppSnapshot>,
+    pub reload: ReloadStatus,
+}
+
+impl Default for Extra {
+    fn default() -> Self {
+        Self {
+            mode: "enforce",
+            simulated: false,
+            poll_interval: Duration::from_secs(1),
+            hook: HookSnapshot::default(),
+            apps: Vec::new(),
+            reload: ReloadStatus::default(),
+        }
+    }
+}
+
+/// The hook's counters. Every label value is one of the hook's own words, never the sender's; what
+/// is to exist at 0 from the start is listed with 0.
+#[derive(Clone, Debug, Default)]
+pub struct HookSnapshot {
+    /// By HTTP status code.
+    pub requests: Vec<(u16, u64)>,
+    pub alerts: Vec<AlertCount>,
+    /// By reason.
+    pub auth_failures: Vec<(&'static str, u64)>,
+    pub truncated_alerts: u64,
+    pub durations: DurationHistogram,
+    /// Since the Unix epoch.
+    pub last_success: Option<Duration>,
+}
+
+/// Alerts that came to one result.
+#[derive(Clone, Copy, Debug)]
+pub struct AlertCount {
+    /// `firing` or `resolved`.
+    pub status: &'static str,
+    pub action: &'static str,
+    pub result: &'static str,
+    pub count: u64,
+}
+
+/// How long requests took.
+#[derive(Clone, Debug, Default)]
+pub struct DurationHistogram {
+    /// Upper bound in seconds and requests in this bucket alone, in rising order; the last bound
+    /// is `f64::INFINITY`. Empty: not measured.
+    pub buckets: Vec<(f64, u64)>,
+    pub sum_seconds: f64,
+}
+
+/// One application's notifications.
+#[derive(Clone, Debug, Default)]
+pub struct AppSnapshot {
+    /// As configured.
+    pub name: String,
+    /// What it was last told.
+    pub mode: &'static str,
+    pub ok: u64,
+    pub failed: u64,
+}
+
+/// How the configuration in force came to be.
+#[derive(Clone, Copy, Debug)]
+pub struct ReloadStatus {
+    /// The last attempt took.
+    pub successful: bool,
+    /// Since the Unix epoch, of the last one that took.
+    pub last_success: Option<Duration>,
+}
+
+impl Default for ReloadStatus {
+    fn default() -> Self {
+        Self {
+            successful: true,
+            last_success: None,
+        }
+    }
+}
