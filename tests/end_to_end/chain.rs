@@ -9,7 +9,7 @@ use crate::common::chain::{Chain, Timing, wait_until};
 use crate::common::guard::{Guard, Metrics, PATIENCE, die, limit, writes};
 use crate::common::http::Listener;
 use crate::common::nvml_sim::Machine;
-use crate::{WORKING, measured, rfc3339, uuid, warm};
+use crate::{WORKING, measured, rfc3339, tell, uuid, warm};
 
 /// Leases and heartbeats at the pace of a chain that is five times as fast as shipped.
 const CONFIG: &str = "
@@ -67,7 +67,9 @@ fn an_alert_throttles_one_gpu_before_its_own_set_point_and_all_is_given_back() {
     );
     let throttled = throttled.duration_since(SystemTime::UNIX_EPOCH).unwrap();
     let latency = throttled.as_secs_f64() - chain.query(active)[0].value;
-    println!("measured: rule evaluated in Prometheus to limit on the GPU: {latency:.2} s");
+    tell(&format!(
+        "rule evaluated in Prometheus to limit on the GPU: {latency:.2} s"
+    ));
     assert_eq!(limit(&card), 340.0, "the ceiling of a lease");
     let metrics = guard.wait_state(0, "gradual");
     assert_eq!(metrics.throttles(0, "alert"), 1.0);
@@ -75,7 +77,9 @@ fn an_alert_throttles_one_gpu_before_its_own_set_point_and_all_is_given_back() {
     assert_eq!(metrics.throttles(0, "fallback"), 0.0);
     let line = guard.logged(&["throttling", "trigger=alert"]).remove(0);
     let (temperature, set_point) = (number(&line, "temperature"), 77.0);
-    println!("measured: throttled by alert at {temperature} °C, own set point {set_point} °C");
+    tell(&format!(
+        "throttled by alert at {temperature} °C, own set point {set_point} °C"
+    ));
     assert!(temperature < set_point, "{line}");
 
     guard.cool(0);
@@ -223,9 +227,9 @@ fn a_dead_prometheus_resolves_its_alerts_and_releases_no_hot_gpu() {
         );
         assert_ne!(metrics.state(0), Some("normal"));
     }
-    println!(
-        "measured: hottest while Prometheus was dead: {hottest:.1} °C (alert 78, critical 85)"
-    );
+    tell(&format!(
+        "hottest while Prometheus was dead: {hottest:.1} °C (alert 78, critical 85)"
+    ));
     let metrics = guard.metrics();
     assert_eq!(fallback(&metrics), Some(1.0));
     assert!(matches!(metrics.chain(), Some("stale" | "down")));

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::common::guard::{Guard, PATIENCE, die, limit, writes};
 use crate::common::nvml_sim::Machine;
-use crate::{WORKING, actions, holds_for, measured, warm};
+use crate::{WORKING, actions, holds_for, measured, tell, warm};
 
 const CONFIG: &str = "policy: { recovery_delay: 10s }";
 
@@ -117,7 +117,7 @@ fn a_gpu_that_settles_between_safe_and_alert_returns_to_normal() {
         limit(&guard.machine.gpu(0)) == guard.original(0)
     });
     let rested = die(&guard.machine.gpu(0));
-    println!("measured: it rests at {rested:.1} °C (safe 72, alert 78)");
+    tell(&format!("it rests at {rested:.1} °C (safe 72, alert 78)"));
     assert!(rested > 72.0 && rested < 78.0);
 }
 
@@ -143,10 +143,10 @@ fn an_emergency_ends_although_the_plant_stays_above_safe_at_its_minimum_limit() 
     guard.wait_state(0, "gradual");
     measured("emergency to gradual above safe, 25 times as fast", held);
     let card = guard.machine.gpu(0);
-    println!(
-        "measured: emergency ended at {:.1} °C (safe 72, alert 78)",
+    tell(&format!(
+        "emergency ended at {:.1} °C (safe 72, alert 78)",
         die(&card)
-    );
+    ));
     assert!(die(&card) > 72.0, "{card:#}");
     guard.cool(0);
     guard.assert_given_back();
