@@ -119,8 +119,13 @@ fn a_stale_firing_after_resolved_holds_no_longer_than_its_lease() {
     guard.wait_throttled(0);
     measured("delivery at the hook to limit on the GPU", posted);
     leases(1.0);
+    let ended = |how: &str| {
+        let name = "thermal_guard_lease_expirations_total";
+        guard.metrics().get(name, &[("reason", how)])
+    };
     post("resolved");
     leases(0.0);
+    assert_eq!([ended("resolved"), ended("ttl")], [Some(1.0), Some(0.0)]);
     guard.assert_given_back();
     guard.wait_state(0, "normal");
 
@@ -131,6 +136,7 @@ fn a_stale_firing_after_resolved_holds_no_longer_than_its_lease() {
     leases(1.0);
     leases(0.0);
     measured("stale firing to the end of its lease (3 s)", posted);
+    assert_eq!([ended("resolved"), ended("ttl")], [Some(1.0), Some(1.0)]);
     guard.assert_given_back();
     guard.wait_state(0, "normal");
     assert_eq!(guard.metrics().throttles(0, "alert"), 2.0);
