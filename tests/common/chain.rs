@@ -13,9 +13,11 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -47,19 +49,36 @@ pub(crate) struct Chain {
     pub(crate) prometheus: Service,
     pub(crate) alertmanager: Service,
     _dir: TempDir,
+    _place: Place,
 }
 
 impl Chain {
     /// Starts both and waits until they are ready. `guard` is scraped, and its `/hook` called with
     /// the token in `token_file`, whether or not it is there yet.
     pub(crate) fn start(guard: SocketAddr, token_file: &Path, timing: Timing) -> Self {
+        Self::start_scraping(guard, token_file, timing, "")
+    }
+
+    /// The same with more `scrape_configs`.
+    pub(crate) fn start_scraping(
+        guard: SocketAddr,
+        token_file: &Path,
+        timing: Timing,
+        more: &str,
+    ) -> Self {
+        let place = Place::take();
         let dir = TempDir::new().expect("a directory for the chain");
         let [prometheus, alertmanager] = free_ports();
         write_config(dir.path(), guard, alertmanager, token_file, timing);
+        let mut config = File::options();
+        let config = config.append(true).open(dir.path().join("prometheus.yml"));
+        let written = config.and_then(|mut file| file.write_all(more.as_bytes()));
+        written.expect("the configuration");
         let mut chain = Self {
             prometheus: Service::prometheus(dir.path(), prometheus),
             alertmanager: Service::alertmanager(dir.path(), alertmanager),
             _dir: dir,
+            _place: place,
         };
         chain.alertmanager.start();
         chain.prometheus.start();
@@ -83,6 +102,33 @@ impl Chain {
         let promql = format!("ALERTS{{alertstate='firing',gpu='{gpu}'}}");
         let samples = self.query(&promql).into_iter();
         samples.map(|s| s.labels["alertname"].clone()).collect()
+    }
+}
+
+/// Room for one chain: few at a time, or they get in each other's way on a small machine.
+struct Place;
+
+static PLACES: (Mutex<usize>, Condvar) = (Mutex::new(3), Condvar::new());
+
+impl Place {
+    fn free() -> MutexGuard<'static, usize> {
+        PLACES.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take() -> Self {
+        let mut free = Self::free();
+        while *free == 0 {
+            free = PLACES.1.wait(free).unwrap_or_else(PoisonError::into_inner);
+        }
+        *free -= 1;
+        Self
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        *Self::free() += 1;
+        PLACES.1.notify_one();
     }
 }
 

@@ -28,19 +28,33 @@ impl Machine {
     /// A machine with a card of each profile, in that order, idle. `options` are those of
     /// `nvml-simctl create`.
     pub(crate) fn create(profiles: &[&str], options: &[&str]) -> Self {
+        let machine = Self::without_driver();
+        machine.install(profiles, options);
+        machine
+    }
+
+    /// A machine on which no driver was ever installed.
+    pub(crate) fn without_driver() -> Self {
         let scratch = TempDir::new().unwrap();
-        let machine = Self {
+        Self {
             state: scratch.path().join("nvml-sim.state"),
             _scratch: Some(scratch),
-        };
+        }
+    }
+
+    /// Driver and cards; see [`Self::create`].
+    pub(crate) fn install(&self, profiles: &[&str], options: &[&str]) {
         let gpus = profiles.iter().flat_map(|profile| ["--gpu", profile]);
         let args: Vec<&str> = ["create"]
             .into_iter()
             .chain(gpus)
             .chain(options.iter().copied())
             .collect();
-        machine.ctl(&args);
-        machine
+        self.ctl(&args);
+    }
+
+    pub(crate) fn is_there(&self) -> bool {
+        self.state.exists()
     }
 
     /// Runs `nvml-simctl` on this machine and returns what it printed.
