@@ -1,0 +1,237 @@
+//! Whether a temperature can be believed. A sensor that lies is worse than one that is silent: the
+//! guard would hold still while the card burns.
+//!
+//! Three lies can be told from the truth. A reading that stands still while the power moves is
+//! *frozen*. One that falls faster than metal cools has *fallen*. And one that looks fine while
+//! the card itself slows down for heat is *contradicted*: the card is believed. A rise, however
+//! steep, is always believed.
+
+use std::time::Duration;
+
+use crate::device::{ClockEvents, Missing, Reading};
+use crate::units::{Celsius, Moment, Watts};
+
+use super::zone::Heat;
+
+/// A reading that didn't change for this long, while the draw (averaged over a few seconds) moved
+/// by [`FROZEN_MOVES`] of the default limit: that moves a die by 3 °C within 5 s.
+const FROZEN_AFTER: Duration = Duration::from_secs(20);
+const FROZEN_MOVES: f64 = 0.2;
+const DRAW_SECONDS: f64 = 5.0;
+
+/// A die loses at most its whole rise over the sink, 20 °C, with a time constant of seconds.
+const FALL_PER_SECOND: f64 = 15.0;
+
+/// Closer to critical than this, the card's own slowdown is no contradiction.
+const EXPLAINED: Celsius = Celsius::new(3.0);
+
+/// Why a reading isn't taken as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    /// There is none.
+    Missing,
+    /// It doesn't follow the power.
+    Frozen,
+    /// It fell faster than metal cools.
+    Fallen,
+    /// The card slows itself down for heat.
+    Contradicted,
+}
+
+impl Doubt {
+    pub const ALL: [Self; 4] = [Self::Missing, Self::Frozen, Self::Fallen, Self::Contradicted];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Frozen => "frozen",
+            Self::Fallen => "fallen",
+            Self::Contradicted => "contradicted",
+        }
+    }
+}
+
+/// What the sensors said, to compare with what they say.
+#[derive(Clone, Debug)]
+pub struct Witness {
+    default_limit: f64,
+    /// The card's fan or clock target: slowing down at it is its job, not a sign of danger.
+    target: Option<Celsius>,
+    last: Option<(Moment, [Result<Celsius, Missing>; 3])>,
+    still_since: Option<Moment>,
+    draw: Option<f64>,
+    /// Lowest and highest averaged draw while the reading stood still.
+    range: (f64, f64),
+}
+
+impl Witness {
+    pub fn new(default_limit: Option<Watts>, target: Option<Celsius>) -> Self {
+        Self {
+            default_limit: default_limit.unwrap_or_default().as_f64(),
+            target,
+            last: None,
+            still_since: None,
+            draw: None,
+            range: (0.0, 0.0),
+        }
+    }
+
+    /// The heat to act on, and the doubt about it; no heat if there is none to act on.
+    pub fn question(
+        &mut self,
+        now: Moment,
+        reading: &Reading,
+        heat: Result<Heat, Missing>,
+    ) -> (Option<Heat>, Option<Doubt>) {
+        let Ok(heat) = heat else { return (None, Some(Doubt::Missing)) };
+        let sensors = [reading.core, reading.memory, reading.margin];
+        let fallen = self.has_fallen(now, reading);
+        let frozen = self.is_frozen(now, sensors, reading.draw.ok());
+        if !fallen {
+            self.last = Some((now, sensors));
+        }
+        match (fallen, frozen, contradiction(self.target, reading, &heat)) {
+            (_, _, Some(worse)) => (Some(worse), Some(Doubt::Contradicted)),
+            (true, _, None) => (None, Some(Doubt::Fallen)),
+            (_, true, None) => (None, Some(Doubt::Frozen)),
+            (false, false, None) => (Some(heat), None),
+        }
+    }
+
+    /// From the last reading that was believed; the longer ago, the more it may have cooled.
+    fn has_fallen(&self, now: Moment, reading: &Reading) -> bool {
+        let (Some((at, [Ok(before), ..])), Ok(core)) = (self.last, reading.core) else {
+            return false;
+        };
+        let seconds = now.since(at).as_secs_f64().max(1.0);
+        (before - core).degrees() > FALL_PER_SECOND * seconds
+    }
+
+    fn is_frozen(
+        &mut self,
+        now: Moment,
+        sensors: [Result<Celsius, Missing>; 3],
+        draw: Option<Watts>,
+    ) -> bool {
+        let Some(draw) = draw.map(Watts::as_f64) else { return false };
+        let step = self.last.map_or(0.0, |(at, _)| now.since(at).as_secs_f64());
+        let average = self.draw.map_or(draw, |was| was + (draw - was) * (step / DRAW_SECONDS).min(1.0));
+        self.draw = Some(average);
+        let still = self.last.is_some_and(|(_, before)| before == sensors);
+        let Some(since) = self.still_since.filter(|_| still) else {
+            self.still_since = Some(now);
+            self.range = (average, average);
+            return false;
+        };
+        self.range = (self.range.0.min(average), self.range.1.max(average));
+        let moved = self.range.1 - self.range.0 > FROZEN_MOVES * self.default_limit;
+        moved && now.since(since) >= FROZEN_AFTER
+    }
+}
+
+/// What the card's own slowdown says, if it is worse than what the sensors say: hardware slowdown
+/// is critical, the driver's own is at alert.
+fn contradiction(target: Option<Celsius>, reading: &Reading, heat: &Heat) -> Option<Heat> {
+    let events = reading.events.ok()?;
+    let zero = Celsius::new(0.0);
+    if events.contains(ClockEvents::HW_THERMAL_SLOWDOWN) && heat.to_critical > EXPLAINED {
+        return Some(Heat { to_critical: zero, to_alert: heat.to_alert.min(zero), ..*heat });
+    }
+    let at_target = target.zip(reading.core.ok()).is_some_and(|(target, core)| {
+        core + Celsius::new(1.0) >= target
+    });
+    let slows = events.contains(ClockEvents::SW_THERMAL_SLOWDOWN) && !at_target;
+    (slows && heat.to_critical > EXPLAINED && heat.to_alert > zero)
+        .then_some(Heat { to_alert: zero, ..*heat })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FINE: Heat = Heat {
+        to_alert: Celsius::new(18.0),
+        to_critical: Celsius::new(25.0),
+        to_safe: Celsius::new(12.0),
+    };
+
+    fn reading(core: f64, draw: u32, events: ClockEvents) -> Reading {
+        Reading {
+            core: Ok(Celsius::new(core)),
+            draw: Ok(Watts::from_watts(draw)),
+            events: Ok(events),
+            ..Reading::missing(Moment::START, Missing::NotSupported)
+        }
+    }
+
+    fn witness() -> Witness {
+        Witness::new(Some(Watts::from_watts(400)), None)
+    }
+
+    fn at(second: u32) -> Moment {
+        Moment::from_secs_f64(f64::from(second))
+    }
+
+    /// The doubts over a run of readings, one a second.
+    fn doubts(readings: impl Iterator<Item = (f64, u32)>) -> Vec<Option<Doubt>> {
+        let mut witness = witness();
+        let question = |(second, (core, draw))| {
+            let reading = reading(core, draw, ClockEvents::default());
+            witness.question(at(second), &reading, Ok(FINE)).1
+        };
+        (0..).zip(readings).map(question).collect()
+    }
+
+    #[test]
+    fn a_reading_that_stands_still_while_the_power_moves_is_frozen() {
+        let seen = doubts((0..60).map(|second| (60.0, if second < 10 { 400 } else { 150 })));
+        assert_eq!(seen[15], None, "not before twenty seconds");
+        assert_eq!(seen[25], Some(Doubt::Frozen));
+        assert_eq!(seen[59], Some(Doubt::Frozen));
+    }
+
+    #[test]
+    fn a_steady_card_under_steady_power_is_believed() {
+        assert!(doubts((0..3600).map(|_| (60.0, 300))).iter().all(Option::is_none));
+    }
+
+    #[test]
+    fn a_card_that_follows_its_power_is_believed() {
+        let follows = (0..600_u32).map(|second| match second % 60 {
+            phase @ 0..30 => (60.0 + f64::from(phase.min(9)), 400),
+            phase => (69.0 - f64::from((phase - 30).min(9)), 100),
+        });
+        assert!(doubts(follows).iter().all(Option::is_none));
+    }
+
+    #[test]
+    fn a_fall_is_doubted_a_rise_never() {
+        let seen = doubts([(80.0, 300), (30.0, 300), (79.0, 300), (30.0, 310), (95.0, 300)].into_iter());
+        assert_eq!(seen, [None, Some(Doubt::Fallen), None, Some(Doubt::Fallen), None]);
+    }
+
+    #[test]
+    fn a_new_level_is_accepted_once_it_could_have_cooled() {
+        let seen = doubts((0..10).map(|second| (if second == 0 { 80.0 } else { 30.0 }, 300)));
+        assert_eq!(seen[3], Some(Doubt::Fallen));
+        assert_eq!(seen[4], None, "fifty degrees in four seconds");
+    }
+
+    #[test]
+    fn the_cards_own_slowdown_is_believed_over_its_thermometer() {
+        let hardware = reading(60.0, 300, ClockEvents::HW_THERMAL_SLOWDOWN);
+        let (heat, doubt) = witness().question(at(0), &hardware, Ok(FINE));
+        assert!(heat.is_some_and(|heat| heat.is_critical()));
+        assert_eq!(doubt, Some(Doubt::Contradicted));
+        let software = reading(60.0, 300, ClockEvents::SW_THERMAL_SLOWDOWN);
+        let (heat, _) = witness().question(at(0), &software, Ok(FINE));
+        assert!(heat.is_some_and(|heat| heat.is_hot() && !heat.is_critical()));
+    }
+
+    #[test]
+    fn a_card_at_its_own_target_does_its_job() {
+        let mut witness = Witness::new(Some(Watts::from_watts(350)), Some(Celsius::new(70.0)));
+        let software = reading(70.0, 300, ClockEvents::SW_THERMAL_SLOWDOWN);
+        assert_eq!(witness.question(at(0), &software, Ok(FINE)), (Some(FINE), None));
+    }
+}
