@@ -333,3 +333,43 @@ fn configured_trips_are_obeyed() {
         assert!(node.rack.card(0).state.core() < Celsius::new(70.0));
     }
 }
+
+#[test]
+fn a_restarted_guard_that_cannot_see_keeps_the_lock_it_finds() {
+    let mut node = Node::new(
+        &[profile::named("a100-80gb").unwrap()],
+        &Settings {
+            power_limit: false,
+            ..Settings::default()
+        },
+    );
+    node.set(0, room(HOT));
+    node.run_until(300, |ticks| ticks[0].claim.gpu_clock);
+    node.fault(0, Fault::NoTemperature);
+    node.restart(0);
+    for _ in 0..60 {
+        node.step();
+        assert!(node.rack.card(0).gpu_clock.is_some());
+    }
+    node.fault(0, Fault::None);
+    node.set(0, IDLE);
+    node.run(300);
+    assert_untouched(&node, 0, Watts::from_watts(400));
+}
+
+#[test]
+fn a_restarted_guard_gives_a_lock_back_in_steps() {
+    let clocks_only = Settings {
+        power_limit: false,
+        ..Settings::default()
+    };
+    let mut node = Node::new(&[profile::named("a100-80gb").unwrap()], &clocks_only);
+    node.set(0, room(COOL));
+    node.fire(0, 1, Level::Emergency, Duration::from_secs(2));
+    node.run(5);
+    node.restart(0);
+    node.step();
+    assert!(node.rack.card(0).gpu_clock.is_some(), "not all at once");
+    node.run_until(300, |ticks| state(ticks) == State::Normal);
+    assert_untouched(&node, 0, Watts::from_watts(400));
+}

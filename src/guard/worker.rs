@@ -346,7 +346,7 @@ fn adopt(
     let claim = *hand.claim();
     if !claim.is_empty() {
         tracing::info!(%gpu, "going on with what a dead guard left throttled");
-        policy.adopt(now, claim.limit.map(|limit| limit.next));
+        policy.adopt(now, &claim);
     }
 }
 

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::device::{ClockRange, Facts, PowerConstraints, Reading};
-use crate::units::{Moment, Ratio, Watts};
+use crate::units::{Moment, Ratio};
 
-use super::claim::{Contest, Verdict};
+use super::claim::{Claim, Contest, Verdict};
 use super::hold::HoldLedger;
 use super::ladder::{AppMode, Ladder, Rungs, Targets};
 use super::sight::{Sight, View};
@@ -77,13 +77,24 @@ impl Policy {
     }
 
     /// A guard before this one left the GPU throttled: go on from there, and give back in steps.
-    pub fn adopt(&mut self, now: Moment, limit: Option<Watts>) {
+    pub fn adopt(&mut self, now: Moment, claim: &Claim) {
         self.held.hold(Level::Gradual);
-        self.ladder.descend_to(now, limit);
+        self.sight.inherit();
+        self.ladder.adopt(now, claim);
         self.trigger = Some(Trigger::Local);
+        let rung = self.ladder.targets();
+        // Which range was locked isn't known: no faster than an emergency's, until it can be seen
+        // that the card stands more.
+        let emergency = self.ladder.rungs().emergency().gpu_clock;
         self.last = Decision {
             state: State::Gradual,
             level: Level::Gradual,
+            targets: Targets {
+                limit: claim.limit.map(|ours| ours.next),
+                gpu_clock: emergency.filter(|_| claim.gpu_clock),
+                memory_clock: rung.memory_clock.filter(|_| claim.memory_clock),
+                app: rung.app,
+            },
             ..self.last
         };
     }
@@ -347,6 +358,20 @@ impl Policy {
         // Giving all back is said as "none", so that the claim ends with it.
         let gives_back = decision.targets.limit.is_none() && capped == original;
         decision.targets.limit = if gives_back { None } else { capped };
+        if !may_raise {
+            self.keep_locks(seen.claim, &mut decision.targets);
+        }
+    }
+
+    /// A lock is a limit, too: while hot or unseen, the one that is on the card isn't loosened.
+    fn keep_locks(&self, claim: &Claim, targets: &mut Targets) {
+        let before = &self.last.targets;
+        if claim.gpu_clock {
+            targets.gpu_clock = slower(targets.gpu_clock, before.gpu_clock);
+        }
+        if claim.memory_clock {
+            targets.memory_clock = slower(targets.memory_clock, before.memory_clock);
+        }
     }
 }
 
@@ -378,11 +403,12 @@ fn trigger_of(level: Level, asks: Asks, fallback: bool) -> Trigger {
     }
 }
 
+fn slower(a: Option<ClockRange>, b: Option<ClockRange>) -> Option<ClockRange> {
+    [a, b].into_iter().flatten().min_by_key(|range| range.max)
+}
+
 /// Of each target the one that slows more.
 fn colder(a: Targets, b: Targets) -> Targets {
-    let slower = |a: Option<ClockRange>, b: Option<ClockRange>| {
-        [a, b].into_iter().flatten().min_by_key(|range| range.max)
-    };
     Targets {
         limit: [a.limit, b.limit].into_iter().flatten().min(),
         gpu_clock: slower(a.gpu_clock, b.gpu_clock),

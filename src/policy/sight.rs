@@ -32,6 +32,11 @@ pub struct Sight {
 }
 
 impl Sight {
+    /// A guard before this one has seen: from now on, nothing is blindness.
+    pub fn inherit(&mut self) {
+        self.ever = true;
+    }
+
     pub fn look(&mut self, heat: Result<Heat, Missing>) -> View {
         match heat {
             Ok(heat) => self.see(heat),
