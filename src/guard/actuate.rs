@@ -198,6 +198,10 @@ impl Hand {
     ) {
         self.energy_millijoules = reading.slow.energy_millijoules.or(self.energy_millijoules);
         self.now = reading.at;
+        if self.journal_failing {
+            // What the disk refused is not on it: a crash now would leave it for ever.
+            self.record(self.claim, tally);
+        }
         if self
             .denied_at
             .is_some_and(|at| self.now.since(at) < ASK_AGAIN)
