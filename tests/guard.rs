@@ -189,3 +189,44 @@ fn a_claim_the_disk_refused_is_written_once_it_takes_it() {
     let entry = journal::load(dir.path(), &uuid).unwrap().expect("on disk");
     assert_eq!(entry.claim, *bench.hand.claim());
 }
+
+#[test]
+fn a_card_that_denies_its_limit_is_still_held_by_its_clock() {
+    let mut bench = Bench::new(|_| Journal::none());
+    bench.script.lock().unwrap().no_limits = true;
+    for max in [1000, 1000, 1000, 700, 500] {
+        bench.apply(&Targets {
+            gpu_clock: Some(range(max)),
+            ..limit(300)
+        });
+        assert_eq!(bench.rack.card(0).gpu_clock, Some(range(max)));
+    }
+    assert_eq!(bench.hand.permission(), Permission::Granted);
+    bench.apply(&Targets::default());
+    assert_eq!(bench.rack.card(0).gpu_clock, None);
+}
+
+#[test]
+fn a_limit_out_of_range_bars_no_other() {
+    let mut bench = Bench::new(|_| Journal::none());
+    bench.script.lock().unwrap().refuse_limit = Some((W(300), ActuatorError::OutOfRange));
+    bench.apply(&limit(300));
+    bench.apply(&limit(250));
+    assert_eq!(bench.rack.card(0).limit, W(250));
+    bench.apply(&Targets::default());
+    assert_eq!(bench.rack.card(0).limit, W(400), "given back, too");
+}
+
+#[test]
+fn an_operators_range_that_the_card_refuses_does_not_keep_our_lock() {
+    let mut bench = Bench::new(|_| Journal::none());
+    bench.hand.set_restore_clock(Some(range(9999)));
+    bench.script.lock().unwrap().refuse_lock = Some((range(9999), ActuatorError::OutOfRange));
+    bench.apply(&Targets {
+        gpu_clock: Some(range(700)),
+        ..Targets::default()
+    });
+    bench.apply(&Targets::default());
+    assert_eq!(bench.rack.card(0).gpu_clock, None);
+    assert!(bench.hand.claim().is_empty());
+}
