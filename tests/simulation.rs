@@ -373,3 +373,35 @@ fn a_restarted_guard_gives_a_lock_back_in_steps() {
     node.run_until(300, |ticks| state(ticks) == State::Normal);
     assert_untouched(&node, 0, Watts::from_watts(400));
 }
+
+#[test]
+fn an_emergency_of_its_own_is_not_charged_to_leases_while_blind() {
+    let mut node = a100();
+    node.set(0, room(Celsius::new(76.0)));
+    node.run_until(300, |ticks| state(ticks) == State::Emergency);
+    node.fault(0, Fault::NoTemperature);
+    let ticks = node.run(3000);
+    assert_eq!(ticks[0].decision.asks.local, Level::Emergency);
+    assert!(!ticks[0].decision.overheld, "nobody holds a lease");
+    node.fault(0, Fault::None);
+    node.set(0, room(COOL));
+    node.run_until(300, |ticks| state(ticks) == State::Normal);
+    node.fire(0, 1, Level::Gradual, Duration::from_secs(30));
+    assert_eq!(state(&node.run(2)), State::Gradual, "the alert counts");
+}
+
+#[test]
+fn a_lease_holds_a_blind_gpu_no_longer_than_a_seeing_one() {
+    let mut node = a100();
+    node.set(0, room(COOL));
+    node.run(10);
+    node.fault(0, Fault::NoTemperature);
+    node.run_until(5, |ticks| state(ticks) == State::Blind);
+    let mut held = 0;
+    for _ in 0..3600 {
+        node.fire(0, 1, Level::Emergency, Duration::from_secs(30));
+        let decision = node.step()[0].decision;
+        held += u32::from(decision.level > decision.asks.local);
+    }
+    assert!(held <= 1800, "{held}");
+}

@@ -181,9 +181,14 @@ impl Policy {
     /// Without sight: never less than before, at least the blind cap, and what leases ask.
     fn decide_blind(&mut self, now: Moment, seen: &Observation<'_>) -> Decision {
         self.local.hold(Level::Gradual);
-        let (asked, overheld) = self.admit(seen, Level::Gradual);
-        self.held.hold(asked.max(Level::Gradual));
-        let level = self.held.state().level();
+        // Its own emergency goes on, as nobody sees that it is over.
+        let local = self.local.state().level();
+        let (asked, overheld) = self.admit(seen, local);
+        let level = asked.max(local);
+        if level == Level::Emergency && self.held.state() != State::Emergency {
+            self.ladder.bottom(now);
+        }
+        self.held.settle(level);
         let blind = self.ladder.rungs().blind();
         self.ladder.descend_to(now, blind.limit);
         let cap = if level == Level::Emergency {
@@ -206,7 +211,7 @@ impl Policy {
             targets: colder(self.last.targets, cap),
             heat: None,
             asks: Asks {
-                local: Level::Gradual,
+                local,
                 alert: seen.asked.alert,
                 manual: seen.asked.manual,
             },
