@@ -230,3 +230,52 @@ fn an_operators_range_that_the_card_refuses_does_not_keep_our_lock() {
     assert_eq!(bench.rack.card(0).gpu_clock, None);
     assert!(bench.hand.claim().is_empty());
 }
+
+/// A worker over the scripted driver that holds 300 W.
+fn holding(bench: &mut Bench) -> (Worker, Shared) {
+    let driver = ScriptedDriver(bench.rack.clone(), bench.script.clone());
+    let identity = driver.inventory().unwrap().remove(0);
+    let mut claim = Claim::default();
+    claim.writing(W(400), W(300));
+    bench.rack.card(0).limit = W(300);
+    let left = Entry {
+        uuid: identity.uuid.clone(),
+        claim,
+        boot_id: journal::boot_id(),
+        energy_millijoules: None,
+    };
+    let shared = shared(Live::default(), 1.0);
+    let setup = Setup {
+        hand: Hand::new(identity.uuid.clone(), Journal::none()),
+        identity,
+        driver: Arc::new(driver),
+        left: Some(left),
+        may_write: true,
+    };
+    let mut worker = Worker::new(setup, shared.live());
+    worker.tick(Moment::START, Moment::START, &shared);
+    (worker, shared)
+}
+
+fn shared(live: Live, scale: f64) -> Shared {
+    let chain = Chain::new(Expected::Auto, None, Moment::START);
+    Shared::new(Clock::start(scale), chain, live, Box::new(|_, _| {}))
+}
+
+#[test]
+fn a_stumble_of_the_driver_on_leaving_does_not_keep_the_limit() {
+    let mut bench = Bench::new(|_| Journal::none());
+    let (mut worker, shared) = holding(&mut bench);
+    bench.script.lock().unwrap().limits = vec![ActuatorError::Transient(999)];
+    worker.leave(Moment::START, &shared);
+    assert_eq!(bench.rack.card(0).limit, W(400));
+}
+
+#[test]
+fn a_limit_somebody_else_set_just_before_we_leave_stands() {
+    let mut bench = Bench::new(|_| Journal::none());
+    let (mut worker, shared) = holding(&mut bench);
+    bench.rack.card(0).limit = W(150);
+    worker.leave(Moment::START, &shared);
+    assert_eq!(bench.rack.card(0).limit, W(150));
+}

@@ -405,3 +405,19 @@ fn a_lease_holds_a_blind_gpu_no_longer_than_a_seeing_one() {
     }
     assert!(held <= 1800, "{held}");
 }
+
+#[test]
+fn what_a_detach_gave_back_is_not_taken_again_without_a_cause() {
+    let mut node = a100();
+    node.set(0, room(COOL));
+    node.fire(0, 1, Level::Emergency, Duration::from_secs(30));
+    node.run(5);
+    node.detached(0, Duration::from_secs(3600));
+    assert_untouched(&node, 0, Watts::from_watts(400));
+    let writes = node.rack.card(0).limit_writes;
+    let ticks = node.run(10);
+    assert_eq!(state(&ticks), State::Normal);
+    assert_eq!(node.rack.card(0).limit_writes, writes);
+    node.fire(0, 2, Level::Gradual, Duration::from_secs(30));
+    assert_eq!(state(&node.run(2)), State::Gradual, "nor is it charged");
+}

@@ -162,6 +162,16 @@ impl Hand {
 
     /// Puts everything back at once: on leaving, the GPU being safe.
     pub fn give_back(&mut self, gpu: &mut dyn Gpu, reading: &Reading, tally: &mut Tally) {
+        if let (Some(ours), Ok(current), true) = (self.claim.limit, reading.limit, self.confirmed)
+            && !ours.owns(current)
+        {
+            tracing::warn!(gpu = %self.uuid, limit = %current, "somebody else has just changed the limit: theirs stands");
+            let claim = Claim {
+                limit: None,
+                ..self.claim
+            };
+            self.reclaim(claim, tally);
+        }
         self.apply(gpu, &Targets::default(), reading, tally);
     }
 

@@ -99,6 +99,15 @@ impl Policy {
         };
     }
 
+    /// All was given back outside of the policy: it begins afresh, but for what leases have had.
+    pub fn released(&mut self, now: Moment) {
+        self.local.recovered();
+        self.held.recovered();
+        self.ladder.reset(now);
+        self.trigger = None;
+        self.last = Decision::unseen();
+    }
+
     pub const fn trips(&self) -> &TripTable {
         &self.trips
     }
