@@ -421,3 +421,16 @@ fn what_a_detach_gave_back_is_not_taken_again_without_a_cause() {
     node.fire(0, 2, Level::Gradual, Duration::from_secs(30));
     assert_eq!(state(&node.run(2)), State::Gradual, "nor is it charged");
 }
+
+#[test]
+fn an_energy_counter_that_jumps_back_does_not_make_our_limit_the_original() {
+    let mut node = a100();
+    node.set(0, room(HOT));
+    node.run_until(300, |ticks| state(ticks) == State::Gradual);
+    node.run(60);
+    node.rack.card(0).state.energy_joules = 0.0;
+    node.run(20);
+    node.set(0, IDLE);
+    node.run_until(300, |ticks| state(ticks) == State::Normal);
+    assert_untouched(&node, 0, Watts::from_watts(400));
+}

@@ -184,6 +184,8 @@ impl Hand {
 
     /// The card was opened anew: locks may be gone, and another driver may allow other things.
     pub fn reopened(&mut self) {
+        // Of the old driver, perhaps: beside a new claim it would make the journal void.
+        self.energy_millijoules = None;
         self.locked = [None; 2];
         self.results = [ActionResult::Ok; Action::ALL.len()];
         self.denied_at = [None; Action::ALL.len()];

@@ -255,7 +255,7 @@ impl Worker {
             .zip(energy)
             .is_some_and(|(before, now)| now < before);
         self.energy = energy.or(self.energy);
-        if reloaded && !self.hand.claim().is_empty() {
+        if reloaded && !self.hand.claim().is_empty() && !self.limit_is_ours(reading) {
             tracing::warn!(gpu = %self.identity.uuid, "the driver was reloaded: limits are its defaults now");
             self.hand.forget(&mut self.tally);
         }
@@ -275,6 +275,16 @@ impl Worker {
             }
             self.policy = Some(policy);
         }
+    }
+
+    /// A reload leaves the default. A limit that is to the milliwatt what we set has seen none,
+    /// whatever the energy counter says: taken for the original, it would never be given back.
+    fn limit_is_ours(&self, reading: &Reading) -> bool {
+        let default = self.facts.power.map(|power| power.default);
+        self.hand
+            .claim()
+            .limit
+            .is_some_and(|ours| reading.limit == Ok(ours.next) && Some(ours.next) != default)
     }
 
     fn decide(
