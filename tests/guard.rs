@@ -10,7 +10,7 @@
 
 use std::fs;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use thermal_guard::device::plant::Load;
 use thermal_guard::device::profile;
@@ -278,4 +278,44 @@ fn a_limit_somebody_else_set_just_before_we_leave_stands() {
     bench.rack.card(0).limit = W(150);
     worker.leave(Moment::START, &shared);
     assert_eq!(bench.rack.card(0).limit, W(150));
+}
+
+#[test]
+fn what_a_dead_guard_left_on_a_gpu_no_longer_configured_is_given_back() {
+    let (state, locks) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let rack = rack();
+    let uuid = rack.card(0).uuid().clone();
+    let mut claim = Claim::default();
+    claim.writing(W(400), W(300));
+    rack.card(0).limit = W(300);
+    let left = Entry {
+        uuid: uuid.clone(),
+        claim,
+        boot_id: journal::boot_id(),
+        energy_millijoules: None,
+    };
+    Journal::open(state.path(), &uuid).record(left).unwrap();
+    let live = Live {
+        settings: Settings {
+            recovery_delay: Duration::ZERO,
+            ..Settings::default()
+        },
+        selects: Box::new(|_| false),
+        ..Live::default()
+    };
+    let shared = Arc::new(shared(live, 50.0));
+    let plan = Plan {
+        driver: Arc::new(rack.clone()),
+        state_dir: Some(state.path().to_owned()),
+        lock_dir: Some(locks.path().to_owned()),
+    };
+    let guard = Guard::start(plan, shared.clone()).unwrap();
+    let deadline = shared.clock.wall() + Duration::from_secs(5);
+    let given_back = || rack.card(0).limit == W(400) && shared.stations().is_empty();
+    while !given_back() && shared.clock.wall() < deadline {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(rack.card(0).limit, W(400));
+    assert!(shared.stations().is_empty(), "and then let go of");
+    assert!(guard.stop());
 }

@@ -113,7 +113,8 @@ impl Worker {
         let idle = self
             .last
             .is_none_or(|(_, decision)| decision.state == State::Normal);
-        !(self.live.selects)(&self.identity) && self.hand.claim().is_empty() && idle
+        let nothing_left = self.left.is_none() && self.hand.claim().is_empty();
+        !(self.live.selects)(&self.identity) && nothing_left && idle
     }
 
     /// Lets go of the card: a stop, a detach, or a lost GPU's last tick. What is throttled is given
