@@ -434,3 +434,21 @@ fn an_energy_counter_that_jumps_back_does_not_make_our_limit_the_original() {
     node.run_until(300, |ticks| state(ticks) == State::Normal);
     assert_untouched(&node, 0, Watts::from_watts(400));
 }
+
+#[test]
+fn a_storm_of_wakes_neither_blinds_nor_gives_sight() {
+    let mut node = a100();
+    node.set(0, room(COOL));
+    node.run(10);
+    node.fault(0, Fault::NoTemperature);
+    for _ in 0..100 {
+        let ticks = node.step_by(Duration::from_millis(5));
+        assert_eq!(state(&ticks), State::Normal);
+    }
+    node.run(3);
+    node.fault(0, Fault::None);
+    for _ in 0..100 {
+        let ticks = node.step_by(Duration::from_millis(5));
+        assert_eq!(state(&ticks), State::Blind);
+    }
+}

@@ -53,6 +53,8 @@ pub struct Worker {
     policy: Option<Policy>,
     full_at: Option<Moment>,
     energy: Option<u64>,
+    /// The last tick in turn.
+    beat: Option<Moment>,
     last: Option<(Moment, Decision)>,
     last_success: Option<Duration>,
     changed: Duration,
@@ -75,6 +77,7 @@ impl Worker {
             policy: None,
             full_at: None,
             energy: None,
+            beat: None,
             last: None,
             last_success: None,
             changed: Clock::unix(),
@@ -295,8 +298,15 @@ impl Worker {
         reading: &Reading,
         inputs: &Inputs,
     ) -> Decision {
+        let woken = self
+            .beat
+            .is_some_and(|at| now.since(at) < self.live.poll_interval / 2);
+        if !woken {
+            self.beat = Some(now);
+        }
         let seen = Observation {
             reading,
+            woken,
             claim: self.hand.claim(),
             confirmed: self.hand.confirmed(),
             asked: inputs.asked,

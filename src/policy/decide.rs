@@ -113,7 +113,7 @@ impl Policy {
     }
 
     pub fn decide(&mut self, now: Moment, seen: &Observation<'_>) -> Decision {
-        let mut decision = match self.sight.look(self.trips.heat(seen.reading)) {
+        let mut decision = match self.sight.look(self.trips.heat(seen.reading), seen.woken) {
             View::Clear(heat) => self.decide_seeing(now, heat, seen),
             View::Blind => self.decide_blind(now, seen),
             View::Blink => Decision {
