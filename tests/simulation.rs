@@ -452,3 +452,19 @@ fn a_storm_of_wakes_neither_blinds_nor_gives_sight() {
         assert_eq!(state(&ticks), State::Blind);
     }
 }
+
+#[test]
+fn a_lease_does_not_make_the_local_loop_hold_on() {
+    let mut node = a100();
+    node.rack.card(0).limit = Watts::from_watts(350);
+    node.set(0, room(HOT));
+    node.run_until(300, |ticks| state(ticks) == State::Gradual);
+    // 75 °C at 350 W, 74 °C at the lease's ceiling of 340 W: both over safe, under the set point.
+    node.set(0, room(Celsius::new(29.0)));
+    let mut overheld = false;
+    for _ in 0..3 * 3600 {
+        node.fire(0, 1, Level::Gradual, Duration::from_secs(30));
+        overheld |= node.step()[0].decision.overheld;
+    }
+    assert!(overheld, "the alert alone has held it for hours");
+}

@@ -132,7 +132,9 @@ impl Policy {
     }
 
     fn decide_seeing(&mut self, now: Moment, heat: Heat, seen: &Observation<'_>) -> Decision {
-        let binds = Self::binds(seen);
+        // A lease's ceiling alone is no reason for the local loop to hold on, or a lease would
+        // hold the GPU at its local level for ever.
+        let binds = Self::binds(seen) && !self.ladder.is_released();
         let alone = Situation {
             heat,
             binds,

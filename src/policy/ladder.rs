@@ -206,6 +206,11 @@ impl Ladder {
         self.rungs.all[self.rung]
     }
 
+    /// Nothing of the ladder's holds the card back.
+    pub const fn is_released(&self) -> bool {
+        self.rung == 0
+    }
+
     /// Nothing colder is left.
     pub fn is_exhausted(&self) -> bool {
         self.rung + 1 == self.rungs.all.len()
