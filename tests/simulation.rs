@@ -15,7 +15,7 @@ use std::time::Duration;
 use thermal_guard::device::plant::Load;
 use thermal_guard::device::profile;
 use thermal_guard::device::sim::{Conditions, Fault};
-use thermal_guard::guard::Tick;
+use thermal_guard::guard::{Clock, Tick};
 use thermal_guard::policy::{Level, Settings, State, TripOverrides};
 use thermal_guard::units::{Celsius, Watts};
 
@@ -467,4 +467,22 @@ fn a_lease_does_not_make_the_local_loop_hold_on() {
         overheld |= node.step()[0].decision.overheld;
     }
     assert!(overheld, "the alert alone has held it for hours");
+}
+
+#[test]
+fn a_simulated_day_takes_under_a_second() {
+    let day = || {
+        let mut node = a100();
+        let wall = Clock::start(1.0);
+        for hour in 0..24 {
+            let inlet = if hour % 2 == 0 { HOT } else { COOL };
+            node.set(0, room(inlet));
+            node.run(3600);
+        }
+        wall.wall().since_start()
+    };
+    // An unoptimised build is some four times slower, and the other tests run beside it.
+    let allowed = Duration::from_secs(if cfg!(debug_assertions) { 4 } else { 1 });
+    let best = (0..3).map(|_| day()).min().unwrap();
+    assert!(best < allowed, "{best:?}");
 }
