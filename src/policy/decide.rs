@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::device::{ClockRange, Facts, PowerConstraints, Reading};
-use crate::units::{Moment, Ratio, Watts};
+use crate::units::{Moment, Ratio};
 
-use super::claim::{Contest, Verdict};
+use super::claim::{Claim, Contest, Verdict};
 use super::hold::HoldLedger;
 use super::ladder::{AppMode, Ladder, Rungs, Targets};
 use super::sight::{Sight, View};
@@ -77,15 +77,35 @@ impl Policy {
     }
 
     /// A guard before this one left the GPU throttled: go on from there, and give back in steps.
-    pub fn adopt(&mut self, now: Moment, limit: Option<Watts>) {
+    pub fn adopt(&mut self, now: Moment, claim: &Claim) {
         self.held.hold(Level::Gradual);
-        self.ladder.descend_to(now, limit);
+        self.sight.inherit();
+        self.ladder.adopt(now, claim);
         self.trigger = Some(Trigger::Local);
+        let rung = self.ladder.targets();
+        // Which range was locked isn't known: no faster than an emergency's, until it can be seen
+        // that the card stands more.
+        let emergency = self.ladder.rungs().emergency().gpu_clock;
         self.last = Decision {
             state: State::Gradual,
             level: Level::Gradual,
+            targets: Targets {
+                limit: claim.limit.map(|ours| ours.next),
+                gpu_clock: emergency.filter(|_| claim.gpu_clock),
+                memory_clock: rung.memory_clock.filter(|_| claim.memory_clock),
+                app: rung.app,
+            },
             ..self.last
         };
+    }
+
+    /// All was given back outside of the policy: it begins afresh, but for what leases have had.
+    pub fn released(&mut self, now: Moment) {
+        self.local.recovered();
+        self.held.recovered();
+        self.ladder.reset(now);
+        self.trigger = None;
+        self.last = Decision::unseen();
     }
 
     pub const fn trips(&self) -> &TripTable {
@@ -93,7 +113,7 @@ impl Policy {
     }
 
     pub fn decide(&mut self, now: Moment, seen: &Observation<'_>) -> Decision {
-        let mut decision = match self.sight.look(self.trips.heat(seen.reading)) {
+        let mut decision = match self.sight.look(self.trips.heat(seen.reading), seen.woken) {
             View::Clear(heat) => self.decide_seeing(now, heat, seen),
             View::Blind => self.decide_blind(now, seen),
             View::Blink => Decision {
@@ -112,7 +132,9 @@ impl Policy {
     }
 
     fn decide_seeing(&mut self, now: Moment, heat: Heat, seen: &Observation<'_>) -> Decision {
-        let binds = Self::binds(seen);
+        // A lease's ceiling alone is no reason for the local loop to hold on, or a lease would
+        // hold the GPU at its local level for ever.
+        let binds = Self::binds(seen) && !self.ladder.is_released();
         let alone = Situation {
             heat,
             binds,
@@ -170,9 +192,14 @@ impl Policy {
     /// Without sight: never less than before, at least the blind cap, and what leases ask.
     fn decide_blind(&mut self, now: Moment, seen: &Observation<'_>) -> Decision {
         self.local.hold(Level::Gradual);
-        let (asked, overheld) = self.admit(seen, Level::Gradual);
-        self.held.hold(asked.max(Level::Gradual));
-        let level = self.held.state().level();
+        // Its own emergency goes on, as nobody sees that it is over.
+        let local = self.local.state().level();
+        let (asked, overheld) = self.admit(seen, local);
+        let level = asked.max(local);
+        if level == Level::Emergency && self.held.state() != State::Emergency {
+            self.ladder.bottom(now);
+        }
+        self.held.settle(level);
         let blind = self.ladder.rungs().blind();
         self.ladder.descend_to(now, blind.limit);
         let cap = if level == Level::Emergency {
@@ -195,7 +222,7 @@ impl Policy {
             targets: colder(self.last.targets, cap),
             heat: None,
             asks: Asks {
-                local: Level::Gradual,
+                local,
                 alert: seen.asked.alert,
                 manual: seen.asked.manual,
             },
@@ -347,6 +374,20 @@ impl Policy {
         // Giving all back is said as "none", so that the claim ends with it.
         let gives_back = decision.targets.limit.is_none() && capped == original;
         decision.targets.limit = if gives_back { None } else { capped };
+        if !may_raise {
+            self.keep_locks(seen.claim, &mut decision.targets);
+        }
+    }
+
+    /// A lock is a limit, too: while hot or unseen, the one that is on the card isn't loosened.
+    fn keep_locks(&self, claim: &Claim, targets: &mut Targets) {
+        let before = &self.last.targets;
+        if claim.gpu_clock {
+            targets.gpu_clock = slower(targets.gpu_clock, before.gpu_clock);
+        }
+        if claim.memory_clock {
+            targets.memory_clock = slower(targets.memory_clock, before.memory_clock);
+        }
     }
 }
 
@@ -378,11 +419,12 @@ fn trigger_of(level: Level, asks: Asks, fallback: bool) -> Trigger {
     }
 }
 
+fn slower(a: Option<ClockRange>, b: Option<ClockRange>) -> Option<ClockRange> {
+    [a, b].into_iter().flatten().min_by_key(|range| range.max)
+}
+
 /// Of each target the one that slows more.
 fn colder(a: Targets, b: Targets) -> Targets {
-    let slower = |a: Option<ClockRange>, b: Option<ClockRange>| {
-        [a, b].into_iter().flatten().min_by_key(|range| range.max)
-    };
     Targets {
         limit: [a.limit, b.limit].into_iter().flatten().min(),
         gpu_clock: slower(a.gpu_clock, b.gpu_clock),

@@ -63,8 +63,14 @@ impl Default for Settings {
 
 /// All that the policy sees on one tick.
 #[derive(Clone, Copy, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent circumstances, from as many places"
+)]
 pub struct Observation<'a> {
     pub reading: &'a Reading,
+    /// Soon after another tick: something woke the guard out of turn.
+    pub woken: bool,
     /// What is ours on the GPU.
     pub claim: &'a Claim,
     /// The last limit written was read back as written: a different one now is somebody else's.
