@@ -214,6 +214,26 @@ fn a_gradual_lease_holds_its_ceiling_and_ends_by_itself() {
 }
 
 #[test]
+fn the_end_of_a_lease_gives_its_ceiling_back_only_after_the_delay() {
+    let mut node = a100();
+    // Between safe (72) and the set point (77), where only the lease holds the GPU.
+    node.set(0, room(Celsius::new(25.0)));
+    node.run(600);
+    assert_eq!(node.limit(0), Watts::from_watts(400));
+    node.fire(0, 1, Level::Gradual, Duration::from_secs(60));
+    node.run(60);
+    for second in 0..29 {
+        node.step();
+        assert!(
+            node.limit(0) <= Watts::from_watts(340),
+            "{second} s after its end"
+        );
+    }
+    node.run_until(120, |ticks| state(ticks) == State::Normal);
+    assert_untouched(&node, 0, Watts::from_watts(400));
+}
+
+#[test]
 fn an_emergency_lease_is_an_emergency_even_when_cool() {
     let mut node = a100();
     node.set(0, room(COOL));

@@ -33,6 +33,8 @@ pub struct Policy {
     ledger: HoldLedger,
     ladder: Ladder,
     contest: Contest,
+    /// When a lease last held the GPU at gradual.
+    leased: Option<Moment>,
     trigger: Option<Trigger>,
     strained_since: Option<Moment>,
     lease_clock: Moment,
@@ -52,6 +54,7 @@ impl Policy {
             ledger: HoldLedger::new(settings.max_hold),
             ladder: Ladder::new(rungs),
             contest: Contest::default(),
+            leased: None,
             trigger: None,
             strained_since: None,
             lease_clock: Moment::START,
@@ -167,7 +170,8 @@ impl Policy {
             _ => {}
         }
         let state = self.held.state();
-        let targets = self.targets(state, asked);
+        let under_lease = self.is_under_lease(now, asked, overheld);
+        let targets = self.targets(state, under_lease);
         let asks = Asks {
             local,
             alert: seen.asked.alert,
@@ -247,24 +251,35 @@ impl Policy {
         (if overheld { Level::None } else { asked }, overheld)
     }
 
-    fn targets(&self, state: State, asked: Level) -> Targets {
+    fn targets(&self, state: State, under_lease: bool) -> Targets {
         let rung = self.ladder.targets();
         match state {
             State::Normal => Targets::default(),
-            State::Gradual => self.under_lease(rung, asked),
+            State::Gradual if under_lease => self.under_ceiling(rung),
             State::Emergency => colder(rung, self.ladder.rungs().emergency()),
-            State::Recovering | State::Blind => rung,
+            State::Gradual | State::Recovering | State::Blind => rung,
         }
     }
 
-    /// A gradual lease also caps the limit.
-    fn under_lease(&self, targets: Targets, asked: Level) -> Targets {
+    /// A gradual lease also caps the limit, and its end gives the cap back no faster than anything
+    /// else: a `resolved` may come because Prometheus died, and a flapping alert must not write.
+    fn is_under_lease(&mut self, now: Moment, asked: Level, overheld: bool) -> bool {
+        if asked >= Level::Gradual {
+            self.leased = Some(now);
+        } else if overheld || self.leased.is_some_and(|at| self.is_delay_over(now, at)) {
+            self.leased = None;
+        }
+        self.leased.is_some()
+    }
+
+    fn is_delay_over(&self, now: Moment, since: Moment) -> bool {
+        now.since(since) >= self.settings.recovery_delay
+    }
+
+    fn under_ceiling(&self, targets: Targets) -> Targets {
         let Some(power) = self.power.filter(|_| self.settings.power_limit) else {
             return targets;
         };
-        if asked < Level::Gradual {
-            return targets;
-        }
         let ceiling = power.share_of_default(self.settings.lease_ceiling);
         Targets {
             limit: Some(targets.limit.map_or(ceiling, |limit| limit.min(ceiling))),
