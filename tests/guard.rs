@@ -231,6 +231,27 @@ fn an_operators_range_that_the_card_refuses_does_not_keep_our_lock() {
     assert!(bench.hand.claim().is_empty());
 }
 
+#[test]
+fn a_lock_that_could_not_be_loosened_in_time_is_not_when_hot() {
+    let mut bench = Bench::new(|_| Journal::none());
+    let lock = |max| Targets {
+        gpu_clock: Some(range(max)),
+        ..Targets::default()
+    };
+    bench.apply(&lock(700));
+    bench.script.lock().unwrap().refuse_lock = Some((range(1000), ActuatorError::NoPermission));
+    bench.apply(&lock(1000));
+    bench.script.lock().unwrap().refuse_lock = None;
+    bench.hand.set_may_loosen(false);
+    bench.seconds += 120;
+    bench.apply(&lock(1000));
+    bench.apply(&Targets::default());
+    assert_eq!(bench.rack.card(0).gpu_clock, Some(range(700)));
+    bench.hand.set_may_loosen(true);
+    bench.apply(&Targets::default());
+    assert_eq!(bench.rack.card(0).gpu_clock, None);
+}
+
 /// A worker over the scripted driver that holds 300 W.
 fn holding(bench: &mut Bench) -> (Worker, Shared) {
     let driver = ScriptedDriver(bench.rack.clone(), bench.script.clone());

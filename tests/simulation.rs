@@ -222,7 +222,7 @@ fn the_end_of_a_lease_gives_its_ceiling_back_only_after_the_delay() {
     assert_eq!(node.limit(0), Watts::from_watts(400));
     node.fire(0, 1, Level::Gradual, Duration::from_secs(60));
     node.run(60);
-    for second in 0..29 {
+    for second in 0..28 {
         node.step();
         assert!(
             node.limit(0) <= Watts::from_watts(340),

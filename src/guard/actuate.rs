@@ -18,6 +18,8 @@ pub struct Hand {
     claim: Claim,
     /// Locks as set, by [`Domain`], to write them once.
     locked: [Option<ClockRange>; 2],
+    /// The GPU is seen, and under alert: what holds it may be loosened.
+    may_loosen: bool,
     /// An operator's own SM lock, to be set instead of a reset.
     restore_clock: Option<ClockRange>,
     permission: Permission,
@@ -114,6 +116,7 @@ impl Hand {
             journal,
             claim: Claim::default(),
             locked: [None; 2],
+            may_loosen: true,
             restore_clock: None,
             permission: Permission::Unproven,
             confirmed: false,
@@ -142,6 +145,10 @@ impl Hand {
 
     pub fn set_restore_clock(&mut self, range: Option<ClockRange>) {
         self.restore_clock = range;
+    }
+
+    pub fn set_may_loosen(&mut self, may: bool) {
+        self.may_loosen = may;
     }
 
     pub fn set_permission(&mut self, permission: Permission) {
@@ -305,6 +312,16 @@ impl Hand {
         tally: &mut Tally,
     ) {
         let set = self.locked[domain as usize];
+        // The policy knows what it wanted, the hand what came of it: a lock that was to be loosened
+        // and couldn't be must not be when it is hot by then.
+        let loosens = match (target, set) {
+            (Some(range), Some(set)) => range.max > set.max,
+            (Some(_), None) => false,
+            (None, _) => domain.is_claimed(&self.claim),
+        };
+        if loosens && !self.may_loosen {
+            return;
+        }
         match target {
             Some(range)
                 if set == Some(range)
@@ -314,7 +331,11 @@ impl Hand {
                 let before = self.claim;
                 self.journal(domain.claimed(before, true), &Direction::Protective, tally);
                 let result = domain.set(gpu, range);
-                self.locked[domain as usize] = result.is_ok().then_some(range);
+                self.locked[domain as usize] = match result {
+                    Ok(()) => Some(range),
+                    Err(error) if error.is_refusal() => set,
+                    Err(_) => None,
+                };
                 if let Err(error) = result {
                     let rejected = error == ActuatorError::OutOfRange;
                     self.rejected_locks[domain as usize] = rejected.then_some(range);
@@ -355,12 +376,8 @@ impl Hand {
 
     /// A refusal leaves the GPU as it was, and with it the claim; anything else may have taken.
     fn refused(&mut self, error: ActuatorError, before: Claim, tally: &mut Tally) {
-        use ActuatorError::{Lost, NoPermission, OutOfRange, Transient, Unsupported};
-        match error {
-            NoPermission | OutOfRange | Unsupported => {
-                self.record(before, tally);
-            }
-            Lost | Transient(_) => {}
+        if error.is_refusal() {
+            self.record(before, tally);
         }
     }
 

@@ -101,6 +101,8 @@ impl Worker {
         {
             self.hand.adopt_foreign(limit, &mut self.tally);
         }
+        let seen_cool = decision.heat.is_some_and(|heat| !heat.is_hot());
+        self.hand.set_may_loosen(seen_cool);
         if let Some(gpu) = self.gpu.as_mut().filter(|_| self.may_write) {
             self.hand
                 .apply(gpu.as_mut(), &decision.targets, &reading, &mut self.tally);
@@ -147,6 +149,7 @@ impl Worker {
             if !heat.is_some_and(|heat| heat.is_ok_and(|heat| heat.is_safe())) {
                 break;
             }
+            self.hand.set_may_loosen(true);
             self.hand.give_back(gpu.as_mut(), &reading, &mut self.tally);
             if self.hand.claim().is_empty() {
                 self.left_clean(now, held, shared);
