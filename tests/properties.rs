@@ -16,6 +16,7 @@ use std::time::Duration;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use thermal_guard::device::ClockRange;
 use thermal_guard::device::plant::Load;
 use thermal_guard::device::profile::{self, Profile};
 use thermal_guard::device::sim::{Conditions, Fault};
@@ -23,7 +24,10 @@ use thermal_guard::guard::Tick;
 use thermal_guard::policy::{Level, Settings, State};
 use thermal_guard::units::{Celsius, Watts};
 
-use virtual_node::{COOL, Node, room};
+use virtual_node::{COOL, Node, TICK, room};
+
+/// Between two ticks of a storm of wakes.
+const WAKE: Duration = Duration::from_millis(5);
 
 /// Something that happens to the card, and how long until the next thing.
 #[derive(Clone, Debug)]
@@ -42,6 +46,10 @@ enum Happening {
     },
     Pause(u64),
     ForeignLimit(f64),
+    /// `kill -9`, and a new guard.
+    Restart,
+    /// So many ticks out of turn.
+    Wakes(u32),
 }
 
 fn happening() -> impl Strategy<Value = Happening> {
@@ -72,6 +80,28 @@ fn happening() -> impl Strategy<Value = Happening> {
         3 => alert,
         1 => (1..600_u64).prop_map(Happening::Pause),
         1 => (0.0..1.0_f64).prop_map(Happening::ForeignLimit),
+        1 => Just(Happening::Restart),
+        1 => (1..40_u32).prop_map(Happening::Wakes),
+    ]
+}
+
+/// What may come beside alerts, but for what a new guard can't know.
+fn disturbance() -> impl Strategy<Value = Happening> {
+    prop_oneof![
+        (0.2..1.0_f64, 10.0..50.0_f64).prop_map(|(power, inlet)| Happening::World {
+            power,
+            inlet,
+            airflow: 1.0,
+            hbm: 1.0,
+        }),
+        prop_oneof![
+            2 => Just(Fault::None),
+            1 => Just(Fault::Lost),
+            1 => Just(Fault::NoTemperature),
+            1 => Just(Fault::NoPermission),
+        ]
+        .prop_map(Happening::Fault),
+        (1..600_u64).prop_map(Happening::Pause),
     ]
 }
 
@@ -83,7 +113,7 @@ fn card() -> impl Strategy<Value = &'static Profile> {
     (0..profile::ALL.len()).prop_map(|index| profile::ALL[index])
 }
 
-fn happen(node: &Node, profile: &Profile, what: &Happening) {
+fn happen(node: &mut Node, profile: &Profile, what: &Happening) {
     match *what {
         Happening::World {
             power,
@@ -119,6 +149,8 @@ fn happen(node: &Node, profile: &Profile, what: &Happening) {
             let limit = profile.min_limit.as_f64() + range * share;
             node.rack.card(0).limit = Watts::from_f64(limit.round());
         }
+        Happening::Restart => node.restart(0),
+        Happening::Wakes(_) => {}
     }
 }
 
@@ -126,15 +158,23 @@ fn happen(node: &Node, profile: &Profile, what: &Happening) {
 struct Step {
     before: Watts,
     after: Watts,
+    /// Before and after.
+    locks: [Option<ClockRange>; 2],
     tick: Tick,
 }
 
 fn step(node: &mut Node) -> Step {
+    step_by(node, TICK)
+}
+
+fn step_by(node: &mut Node, period: Duration) -> Step {
     let before = node.limit(0);
-    let tick = node.step().remove(0);
+    let lock = node.rack.card(0).gpu_clock;
+    let tick = node.step_by(period).remove(0);
     Step {
         before,
         after: node.limit(0),
+        locks: [lock, node.rack.card(0).gpu_clock],
         tick,
     }
 }
@@ -149,6 +189,13 @@ fn check(step: &Step, profile: &Profile, original: Watts) -> Result<(), TestCase
         "raised {} -> {} with {heat:?}",
         step.before,
         step.after
+    );
+    let [lock_before, lock_after] = step.locks;
+    let loosened =
+        lock_before.is_some_and(|before| lock_after.is_none_or(|after| after.max > before.max));
+    prop_assert!(
+        !loosened || heat.is_some_and(|heat| !heat.is_hot()),
+        "lock {lock_before:?} -> {lock_after:?} with {heat:?}"
     );
     prop_assert!(
         !raised || decision.state != State::Blind,
@@ -182,9 +229,14 @@ proptest! {
             .max(profile.min_limit);
         node.rack.card(0).limit = original;
         for (what, seconds) in &history {
-            happen(&node, profile, what);
+            happen(&mut node, profile, what);
             if matches!(what, Happening::ForeignLimit(_)) {
                 original = original.max(node.limit(0));
+            }
+            if let Happening::Wakes(ticks) = what {
+                for _ in 0..*ticks {
+                    check(&step_by(&mut node, WAKE), profile, original)?;
+                }
             }
             for _ in 0..*seconds {
                 check(&step(&mut node), profile, original)?;
@@ -197,7 +249,7 @@ proptest! {
         let mut node = Node::new(&[profile], &Settings { max_hold: Duration::from_secs(3600), ..Settings::default() });
         for (what, seconds) in &history {
             if !matches!(what, Happening::Fault(_) | Happening::ForeignLimit(_)) {
-                happen(&node, profile, what);
+                happen(&mut node, profile, what);
             }
             for _ in 0..*seconds {
                 let step = step(&mut node);
@@ -225,7 +277,7 @@ proptest! {
         node.rack.card(0).limit = original;
         for (what, seconds) in &history {
             if !matches!(what, Happening::ForeignLimit(_)) {
-                happen(&node, profile, what);
+                happen(&mut node, profile, what);
                 node.run(*seconds);
             }
         }
@@ -244,16 +296,20 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 30, ..ProptestConfig::default() })]
 
     #[test]
-    fn leases_hold_a_cool_gpu_for_at_most_max_hold_in_any_hour(
+    fn leases_hold_a_gpu_over_its_local_level_for_at_most_max_hold_in_any_hour(
         max_minutes in 0..60_u64,
         alerts in vec((0..50_u64, prop_oneof![Just(Level::Gradual), Just(Level::Emergency)], 1..900_u64, 1..300_u64), 40..120),
+        others in vec(prop_oneof![4 => Just(None), 1 => disturbance().prop_map(Some)], 120),
     ) {
         let max_hold = Duration::from_secs(max_minutes * 60);
         let profile = profile::named("l40s").unwrap();
         let mut node = Node::new(&[profile], &Settings { max_hold, ..Settings::default() });
         node.set(0, room(COOL));
         let mut held = Vec::new();
-        for (fingerprint, level, ttl, gap) in alerts {
+        for ((fingerprint, level, ttl, gap), other) in alerts.into_iter().zip(others) {
+            if let Some(other) = other {
+                happen(&mut node, profile, &other);
+            }
             node.fire(0, fingerprint, level, Duration::from_secs(ttl));
             for _ in 0..gap {
                 let decision = node.step().remove(0).decision;

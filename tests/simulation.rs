@@ -15,7 +15,7 @@ use std::time::Duration;
 use thermal_guard::device::plant::Load;
 use thermal_guard::device::profile;
 use thermal_guard::device::sim::{Conditions, Fault};
-use thermal_guard::guard::Tick;
+use thermal_guard::guard::{Clock, Tick};
 use thermal_guard::policy::{Level, Settings, State, TripOverrides};
 use thermal_guard::units::{Celsius, Watts};
 
@@ -218,6 +218,26 @@ fn a_gradual_lease_holds_its_ceiling_and_ends_by_itself() {
 }
 
 #[test]
+fn the_end_of_a_lease_gives_its_ceiling_back_only_after_the_delay() {
+    let mut node = a100();
+    // Between safe (72) and the set point (77), where only the lease holds the GPU.
+    node.set(0, room(Celsius::new(25.0)));
+    node.run(600);
+    assert_eq!(node.limit(0), Watts::from_watts(400));
+    node.fire(0, 1, Level::Gradual, Duration::from_secs(60));
+    node.run(60);
+    for second in 0..28 {
+        node.step();
+        assert!(
+            node.limit(0) <= Watts::from_watts(340),
+            "{second} s after its end"
+        );
+    }
+    node.run_until(120, |ticks| state(ticks) == State::Normal);
+    assert_untouched(&node, 0, Watts::from_watts(400));
+}
+
+#[test]
 fn an_emergency_lease_is_an_emergency_even_when_cool() {
     let mut node = a100();
     node.set(0, room(COOL));
@@ -336,4 +356,213 @@ fn configured_trips_are_obeyed() {
         node.step();
         assert!(node.rack.card(0).state.core() < Celsius::new(70.0));
     }
+}
+
+#[test]
+fn a_restarted_guard_that_cannot_see_keeps_the_lock_it_finds() {
+    let mut node = Node::new(
+        &[profile::named("a100-80gb").unwrap()],
+        &Settings {
+            power_limit: false,
+            ..Settings::default()
+        },
+    );
+    node.set(0, room(HOT));
+    node.run_until(300, |ticks| ticks[0].claim.gpu_clock);
+    node.fault(0, Fault::NoTemperature);
+    node.restart(0);
+    for _ in 0..60 {
+        node.step();
+        assert!(node.rack.card(0).gpu_clock.is_some());
+    }
+    node.fault(0, Fault::None);
+    node.set(0, IDLE);
+    node.run(300);
+    assert_untouched(&node, 0, Watts::from_watts(400));
+}
+
+#[test]
+fn a_restarted_guard_gives_a_lock_back_in_steps() {
+    let clocks_only = Settings {
+        power_limit: false,
+        ..Settings::default()
+    };
+    let mut node = Node::new(&[profile::named("a100-80gb").unwrap()], &clocks_only);
+    node.set(0, room(COOL));
+    node.fire(0, 1, Level::Emergency, Duration::from_secs(2));
+    node.run(5);
+    node.restart(0);
+    node.step();
+    assert!(node.rack.card(0).gpu_clock.is_some(), "not all at once");
+    node.run_until(300, |ticks| state(ticks) == State::Normal);
+    assert_untouched(&node, 0, Watts::from_watts(400));
+}
+
+#[test]
+fn an_emergency_of_its_own_is_not_charged_to_leases_while_blind() {
+    let mut node = a100();
+    node.set(0, room(Celsius::new(76.0)));
+    node.run_until(300, |ticks| state(ticks) == State::Emergency);
+    node.fault(0, Fault::NoTemperature);
+    let ticks = node.run(3000);
+    assert_eq!(ticks[0].decision.asks.local, Level::Emergency);
+    assert!(!ticks[0].decision.overheld, "nobody holds a lease");
+    node.fault(0, Fault::None);
+    node.set(0, room(COOL));
+    node.run_until(300, |ticks| state(ticks) == State::Normal);
+    node.fire(0, 1, Level::Gradual, Duration::from_secs(30));
+    assert_eq!(state(&node.run(2)), State::Gradual, "the alert counts");
+}
+
+#[test]
+fn a_lease_holds_a_blind_gpu_no_longer_than_a_seeing_one() {
+    let mut node = a100();
+    node.set(0, room(COOL));
+    node.run(10);
+    node.fault(0, Fault::NoTemperature);
+    node.run_until(5, |ticks| state(ticks) == State::Blind);
+    let mut held = 0;
+    for _ in 0..3600 {
+        node.fire(0, 1, Level::Emergency, Duration::from_secs(30));
+        let decision = node.step()[0].decision;
+        held += u32::from(decision.level > decision.asks.local);
+    }
+    assert!(held <= 1800, "{held}");
+}
+
+#[test]
+fn what_a_detach_gave_back_is_not_taken_again_without_a_cause() {
+    let mut node = a100();
+    node.set(0, room(COOL));
+    node.fire(0, 1, Level::Emergency, Duration::from_secs(30));
+    node.run(5);
+    node.detached(0, Duration::from_secs(3600));
+    assert_untouched(&node, 0, Watts::from_watts(400));
+    let writes = node.rack.card(0).limit_writes;
+    let ticks = node.run(10);
+    assert_eq!(state(&ticks), State::Normal);
+    assert_eq!(node.rack.card(0).limit_writes, writes);
+    node.fire(0, 2, Level::Gradual, Duration::from_secs(30));
+    assert_eq!(state(&node.run(2)), State::Gradual, "nor is it charged");
+}
+
+#[test]
+fn an_energy_counter_that_jumps_back_does_not_make_our_limit_the_original() {
+    let mut node = a100();
+    node.set(0, room(HOT));
+    node.run_until(300, |ticks| state(ticks) == State::Gradual);
+    node.run(60);
+    node.rack.card(0).state.energy_joules = 0.0;
+    node.run(20);
+    node.set(0, IDLE);
+    node.run_until(300, |ticks| state(ticks) == State::Normal);
+    assert_untouched(&node, 0, Watts::from_watts(400));
+}
+
+#[test]
+fn a_storm_of_wakes_neither_blinds_nor_gives_sight() {
+    let mut node = a100();
+    node.set(0, room(COOL));
+    node.run(10);
+    node.fault(0, Fault::NoTemperature);
+    for _ in 0..100 {
+        let ticks = node.step_by(Duration::from_millis(5));
+        assert_eq!(state(&ticks), State::Normal);
+    }
+    node.run(3);
+    node.fault(0, Fault::None);
+    for _ in 0..100 {
+        let ticks = node.step_by(Duration::from_millis(5));
+        assert_eq!(state(&ticks), State::Blind);
+    }
+}
+
+#[test]
+fn a_lease_does_not_make_the_local_loop_hold_on() {
+    let mut node = a100();
+    node.rack.card(0).limit = Watts::from_watts(350);
+    node.set(0, room(HOT));
+    node.run_until(300, |ticks| state(ticks) == State::Gradual);
+    // 75 °C at 350 W, 74 °C at the lease's ceiling of 340 W: both over safe, under the set point.
+    node.set(0, room(Celsius::new(29.0)));
+    let mut overheld = false;
+    for _ in 0..3 * 3600 {
+        node.fire(0, 1, Level::Gradual, Duration::from_secs(30));
+        overheld |= node.step()[0].decision.overheld;
+    }
+    assert!(overheld, "the alert alone has held it for hours");
+}
+
+#[test]
+fn a_simulated_day_takes_under_a_second() {
+    let day = || {
+        let mut node = a100();
+        let wall = Clock::start(1.0);
+        for hour in 0..24 {
+            let inlet = if hour % 2 == 0 { HOT } else { COOL };
+            node.set(0, room(inlet));
+            node.run(3600);
+        }
+        wall.wall().since_start()
+    };
+    // An unoptimised build is some four times slower, and the other tests run beside it.
+    let allowed = Duration::from_secs(if cfg!(debug_assertions) { 4 } else { 1 });
+    let best = (0..3).map(|_| day()).min().unwrap();
+    assert!(best < allowed, "{best:?}");
+}
+
+#[test]
+fn a_frozen_sensor_is_found_out_by_the_power_and_the_card_stays_under_critical() {
+    for profile in profile::ALL {
+        let mut node = Node::new(&[profile], &Settings::default());
+        // Work that comes and goes in a warm room: free at first.
+        let work = |second: u64| Conditions {
+            load: Load {
+                power: if second % 90 < 60 { 1.0 } else { 0.4 },
+                compute_bound: 1.0,
+            },
+            ..room(Celsius::new(20.0))
+        };
+        for second in 0..300 {
+            node.set(0, work(second));
+            node.step();
+        }
+        node.fault(0, Fault::FrozenTemperature);
+        let mut hottest = f64::MAX;
+        for second in 300..4000 {
+            let airless = Conditions {
+                airflow_resistance: 1.6,
+                ..work(second)
+            };
+            node.set(0, airless);
+            node.step();
+            hottest = hottest.min(node.rack.card(0).state.margin(profile).degrees());
+        }
+        assert!(hottest >= 0.0, "{}: {hottest}", profile.key);
+    }
+}
+
+#[test]
+fn an_agent_that_reapplies_its_limit_every_ten_seconds_is_answered_each_time() {
+    let mut node = a100();
+    node.set(0, room(HOT));
+    node.run_until(300, |ticks| state(ticks) == State::Gradual);
+    node.run(120);
+    let mut contested = false;
+    for second in 0..1200 {
+        if second % 10 == 0 {
+            node.rack.card(0).limit = Watts::from_watts(390);
+        }
+        contested |= node.step()[0].decision.contested;
+        let margin = node
+            .rack
+            .card(0)
+            .state
+            .margin(profile::named("a100-80gb").unwrap());
+        assert!(margin > Celsius::new(0.0), "{margin}");
+    }
+    assert!(contested);
+    node.set(0, IDLE);
+    node.run_until(2000, |ticks| state(ticks) == State::Normal);
+    assert_untouched(&node, 0, Watts::from_watts(390));
 }

@@ -147,6 +147,16 @@ pub enum ActuatorError {
     Transient(u32),
 }
 
+impl ActuatorError {
+    /// The card is as it was; of the others, that isn't known.
+    pub const fn is_refusal(self) -> bool {
+        match self {
+            Self::NoPermission | Self::OutOfRange | Self::Unsupported => true,
+            Self::Lost | Self::Transient(_) => false,
+        }
+    }
+}
+
 /// Why the driver can't be used at all.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum DriverError {

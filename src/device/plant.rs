@@ -231,7 +231,7 @@ fn slow_down(profile: &Profile, state: &mut State, step: f64) {
     if margin <= 0.0 {
         state.thermal_speed -= 0.02 * (1.0 - margin) * step;
     } else if margin > 1.0 {
-        state.thermal_speed += 0.01 * step;
+        state.thermal_speed += 0.05 * step;
     }
     state.thermal_speed = state.thermal_speed.clamp(profile.slowest(), 1.0);
 }

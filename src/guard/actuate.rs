@@ -18,6 +18,8 @@ pub struct Hand {
     claim: Claim,
     /// Locks as set, by [`Domain`], to write them once.
     locked: [Option<ClockRange>; 2],
+    /// The GPU is seen, and under alert: what holds it may be loosened.
+    may_loosen: bool,
     /// An operator's own SM lock, to be set instead of a reset.
     restore_clock: Option<ClockRange>,
     permission: Permission,
@@ -27,8 +29,14 @@ pub struct Hand {
     energy_millijoules: Option<u64>,
     /// The last outcome of each [`Action`].
     results: [ActionResult; Action::ALL.len()],
-    /// Without permission, the next try waits.
-    denied_at: Option<Moment>,
+    /// Without permission, the next try of that [`Action`] waits: some drivers deny the limit and
+    /// take the lock.
+    denied_at: [Option<Moment>; Action::ALL.len()],
+    /// Whether the last try of each was permitted.
+    permitted: [Option<bool>; Action::ALL.len()],
+    /// What the card called out of its range: that value is not tried again, others are.
+    rejected_limit: Option<Watts>,
+    rejected_locks: [Option<ClockRange>; 2],
     now: Moment,
 }
 
@@ -108,13 +116,17 @@ impl Hand {
             journal,
             claim: Claim::default(),
             locked: [None; 2],
+            may_loosen: true,
             restore_clock: None,
             permission: Permission::Unproven,
             confirmed: false,
             journal_failing: false,
             energy_millijoules: None,
             results: [ActionResult::Ok; Action::ALL.len()],
-            denied_at: None,
+            denied_at: [None; Action::ALL.len()],
+            permitted: [None; Action::ALL.len()],
+            rejected_limit: None,
+            rejected_locks: [None; 2],
             now: Moment::START,
         }
     }
@@ -135,6 +147,10 @@ impl Hand {
         self.restore_clock = range;
     }
 
+    pub fn set_may_loosen(&mut self, may: bool) {
+        self.may_loosen = may;
+    }
+
     pub fn set_permission(&mut self, permission: Permission) {
         self.permission = permission;
     }
@@ -153,6 +169,16 @@ impl Hand {
 
     /// Puts everything back at once: on leaving, the GPU being safe.
     pub fn give_back(&mut self, gpu: &mut dyn Gpu, reading: &Reading, tally: &mut Tally) {
+        if let (Some(ours), Ok(current), true) = (self.claim.limit, reading.limit, self.confirmed)
+            && !ours.owns(current)
+        {
+            tracing::warn!(gpu = %self.uuid, limit = %current, "somebody else has just changed the limit: theirs stands");
+            let claim = Claim {
+                limit: None,
+                ..self.claim
+            };
+            self.reclaim(claim, tally);
+        }
         self.apply(gpu, &Targets::default(), reading, tally);
     }
 
@@ -165,9 +191,13 @@ impl Hand {
 
     /// The card was opened anew: locks may be gone, and another driver may allow other things.
     pub fn reopened(&mut self) {
+        // Of the old driver, perhaps: beside a new claim it would make the journal void.
+        self.energy_millijoules = None;
         self.locked = [None; 2];
         self.results = [ActionResult::Ok; Action::ALL.len()];
-        self.denied_at = None;
+        self.denied_at = [None; Action::ALL.len()];
+        self.rejected_limit = None;
+        self.rejected_locks = [None; 2];
     }
 
     /// Somebody else set this limit: it is what will be given back.
@@ -198,11 +228,9 @@ impl Hand {
     ) {
         self.energy_millijoules = reading.slow.energy_millijoules.or(self.energy_millijoules);
         self.now = reading.at;
-        if self
-            .denied_at
-            .is_some_and(|at| self.now.since(at) < ASK_AGAIN)
-        {
-            return;
+        if self.journal_failing {
+            // What the disk refused is not on it: a crash now would leave it for ever.
+            self.record(self.claim, tally);
         }
         if let Ok(current) = reading.limit {
             self.apply_limit(gpu, targets.limit, current, tally);
@@ -222,7 +250,8 @@ impl Hand {
         let Some(wanted) = target.or(original) else {
             return;
         };
-        if wanted != current && !self.is_barred(Action::PowerLimit) {
+        let barred = self.is_barred(Action::PowerLimit) || self.rejected_limit == Some(wanted);
+        if wanted != current && !barred {
             self.write_limit(gpu, current, wanted, tally);
         } else if wanted == current && self.claim.limit.is_some() {
             self.confirmed = true;
@@ -267,6 +296,7 @@ impl Hand {
             }
             Ok(()) => ActionResult::NotTaken,
             Err(error) => {
+                self.rejected_limit = (error == ActuatorError::OutOfRange).then_some(to);
                 self.refused(error, before, tally);
                 error.into()
             }
@@ -282,14 +312,33 @@ impl Hand {
         tally: &mut Tally,
     ) {
         let set = self.locked[domain as usize];
+        // The policy knows what it wanted, the hand what came of it: a lock that was to be loosened
+        // and couldn't be must not be when it is hot by then.
+        let loosens = match (target, set) {
+            (Some(range), Some(set)) => range.max > set.max,
+            (Some(_), None) => false,
+            (None, _) => domain.is_claimed(&self.claim),
+        };
+        if loosens && !self.may_loosen {
+            return;
+        }
         match target {
-            Some(range) if set == Some(range) || self.is_barred(domain.lock()) => {}
+            Some(range)
+                if set == Some(range)
+                    || self.rejected_locks[domain as usize] == Some(range)
+                    || self.is_barred(domain.lock()) => {}
             Some(range) if gpu.writes() => {
                 let before = self.claim;
                 self.journal(domain.claimed(before, true), &Direction::Protective, tally);
                 let result = domain.set(gpu, range);
-                self.locked[domain as usize] = result.is_ok().then_some(range);
+                self.locked[domain as usize] = match result {
+                    Ok(()) => Some(range),
+                    Err(error) if error.is_refusal() => set,
+                    Err(_) => None,
+                };
                 if let Err(error) = result {
+                    let rejected = error == ActuatorError::OutOfRange;
+                    self.rejected_locks[domain as usize] = rejected.then_some(range);
                     self.refused(error, before, tally);
                 }
                 self.done(domain.lock(), outcome(result), tally);
@@ -300,7 +349,7 @@ impl Hand {
             }
             None => {
                 self.locked[domain as usize] = None;
-                if domain.is_claimed(&self.claim) {
+                if domain.is_claimed(&self.claim) && !self.is_denied(domain.reset_action()) {
                     self.unlock(gpu, domain, tally);
                 }
             }
@@ -308,11 +357,18 @@ impl Hand {
     }
 
     fn unlock(&mut self, gpu: &mut dyn Gpu, domain: Domain, tally: &mut Tally) {
-        let result = match (domain, self.restore_clock) {
-            (Domain::Gpu, Some(range)) => domain.set(gpu, range),
-            _ => domain.reset(gpu),
+        use ActuatorError::{OutOfRange, Unsupported};
+        let own = self
+            .restore_clock
+            .filter(|_| matches!(domain, Domain::Gpu))
+            .map(|range| domain.set(gpu, range));
+        let result = match own {
+            // A range that the card doesn't have must not keep our lock on it.
+            None | Some(Err(OutOfRange | Unsupported)) => domain.reset(gpu),
+            Some(result) => result,
         };
-        if result.is_ok() {
+        // What can't be reset isn't locked.
+        if matches!(result, Ok(()) | Err(Unsupported)) {
             self.record(domain.claimed(self.claim, false), tally);
         }
         self.done(domain.reset_action(), outcome(result), tally);
@@ -320,31 +376,31 @@ impl Hand {
 
     /// A refusal leaves the GPU as it was, and with it the claim; anything else may have taken.
     fn refused(&mut self, error: ActuatorError, before: Claim, tally: &mut Tally) {
-        use ActuatorError::{Lost, NoPermission, OutOfRange, Transient, Unsupported};
-        match error {
-            NoPermission | OutOfRange | Unsupported => {
-                self.record(before, tally);
-            }
-            Lost | Transient(_) => {}
+        if error.is_refusal() {
+            self.record(before, tally);
         }
     }
 
-    /// A card that can't or won't take such a write isn't asked again until it is opened anew.
+    /// A card that can't take such a write isn't asked again until it is opened anew.
     fn is_barred(&self, action: Action) -> bool {
-        matches!(
-            self.results[action as usize],
-            ActionResult::Unsupported | ActionResult::OutOfRange
-        )
+        self.results[action as usize] == ActionResult::Unsupported || self.is_denied(action)
+    }
+
+    fn is_denied(&self, action: Action) -> bool {
+        self.denied_at[action as usize].is_some_and(|at| self.now.since(at) < ASK_AGAIN)
     }
 
     /// Counts the outcome; says a trouble when it begins and when it ends.
     fn done(&mut self, action: Action, result: ActionResult, tally: &mut Tally) {
         tally.act(action, result);
         let before = std::mem::replace(&mut self.results[action as usize], result);
+        let permission = self.permitted(action, result);
+        let newly_denied = permission == Permission::Denied && self.permission != permission;
+        self.permission = permission;
         let (name, gpu) = (action.name(), &self.uuid);
         match result {
             ActionResult::Ok => tracing::info!(%gpu, action = name, "action taken"),
-            ActionResult::NoPermission if self.permission != Permission::Denied => {
+            ActionResult::NoPermission if newly_denied => {
                 tracing::error!(%gpu, action = name, "no permission to actuate: this guard can't protect the GPU; run it as root or with CAP_SYS_ADMIN");
             }
             _ if result != before => {
@@ -352,16 +408,21 @@ impl Hand {
             }
             _ => {}
         }
-        match result {
-            ActionResult::Ok | ActionResult::NotTaken => {
-                self.permission = Permission::Granted;
-                self.denied_at = None;
-            }
-            ActionResult::NoPermission => {
-                self.permission = Permission::Denied;
-                self.denied_at = Some(self.now);
-            }
-            _ => {}
+    }
+
+    /// What `result` says of the permission: one way to slow the card down is protection.
+    fn permitted(&mut self, action: Action, result: ActionResult) -> Permission {
+        let permitted = match result {
+            ActionResult::Ok | ActionResult::NotTaken => true,
+            ActionResult::NoPermission => false,
+            _ => return self.permission,
+        };
+        self.permitted[action as usize] = Some(permitted);
+        self.denied_at[action as usize] = (!permitted).then_some(self.now);
+        if self.permitted.contains(&Some(true)) {
+            Permission::Granted
+        } else {
+            Permission::Denied
         }
     }
 

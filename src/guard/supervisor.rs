@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::device::{Driver, Identity};
+use crate::device::{Driver, Identity, Uuid};
 use crate::units::Moment;
 
 use super::actuate::Hand;
@@ -135,8 +135,10 @@ impl Supervisor {
                 drop(status);
                 let live = self.shared.live();
                 for identity in gpus {
-                    if self.shared.station(&identity.uuid).is_none() && (live.selects)(&identity) {
-                        self.hire(identity);
+                    let selected = (live.selects)(&identity);
+                    let wanted = selected || self.is_left(&identity.uuid);
+                    if wanted && self.shared.station(&identity.uuid).is_none() {
+                        self.hire(identity, selected);
                     }
                 }
                 self.shared.driver_status().ready = true;
@@ -145,9 +147,18 @@ impl Supervisor {
         }
     }
 
-    fn hire(&mut self, identity: Arc<Identity>) {
+    /// A dead guard left something on a GPU that isn't configured any more: taken on until that is
+    /// given back.
+    fn is_left(&self, uuid: &Uuid) -> bool {
+        let state_dir = self.plan.state_dir.as_deref();
+        state_dir.is_some_and(|dir| matches!(journal::load(dir, uuid), Ok(Some(_))))
+    }
+
+    fn hire(&mut self, identity: Arc<Identity>, selected: bool) {
         let lock = match self.lock(&identity) {
             Ok(lock) => lock,
+            // What is on it is then a living guard's.
+            Err(_) if !selected => return,
             Err(error @ LockError::Held { .. }) => {
                 let _ = self.report.send(Some(error.to_string()));
                 return;
@@ -164,18 +175,25 @@ impl Supervisor {
         let shared = self.shared.clone();
         let post = station.clone();
         let thread = thread::Builder::new().name(format!("gpu-{}", station.identity.index));
+        self.shared.enlist(station.clone());
         let spawned = thread.spawn(move || {
-            work(worker, &shared, &post);
+            post.staff(thread::current());
+            let retired = work(worker, &shared, &post);
+            // Before the GPU may be taken on again: a lock still held would be another guard's.
             drop(lock);
+            if retired {
+                shared.delist(&post.identity.uuid);
+            }
         });
         match spawned {
             Ok(handle) => {
-                station.staff(handle.thread().clone());
                 tracing::info!(gpu = %uuid, index = station.identity.index, name = station.identity.name, "guarding");
-                self.shared.enlist(station);
                 self.workers.push(handle);
             }
-            Err(error) => tracing::error!(gpu = %uuid, %error, "no thread for the GPU"),
+            Err(error) => {
+                self.shared.delist(&uuid);
+                tracing::error!(gpu = %uuid, %error, "no thread for the GPU");
+            }
         }
     }
 
@@ -239,8 +257,9 @@ impl Supervisor {
     }
 }
 
-/// A worker's life: tick by tick, woken early by what can't wait.
-fn work(mut worker: Worker, shared: &Shared, station: &Station) {
+/// A worker's life: tick by tick, woken early by what can't wait. True: the GPU isn't configured any
+/// more.
+fn work(mut worker: Worker, shared: &Shared, station: &Station) -> bool {
     let clock = shared.clock;
     let mut due = clock.wall();
     while !shared.is_stopping() {
@@ -256,15 +275,15 @@ fn work(mut worker: Worker, shared: &Shared, station: &Station) {
         station.publish(tick);
         if worker.is_retired() {
             worker.leave(clock.now(), shared);
-            shared.delist(&station.identity.uuid);
             tracing::info!(gpu = %station.identity.uuid, "not guarded any more, as configured");
-            return;
+            return true;
         }
         let period = clock.on_wall(shared.live().poll_interval);
         due = next(due, began, period);
         rest(shared, began, due);
     }
     worker.leave(clock.now(), shared);
+    false
 }
 
 /// The tick after one that began at `began`: on the beat, and missed beats are not made up for.

@@ -2,6 +2,7 @@
 //! hung call costs this thread and nothing else.
 
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use crate::device::{Cadence, Driver, Facts, Gpu, Identity, Missing, Reading};
@@ -21,6 +22,10 @@ const FULL_EVERY: Duration = Duration::from_secs(5);
 
 /// Between two tries to open a lost card.
 const REOPEN_EVERY: Duration = Duration::from_secs(2);
+
+/// A driver or a disk may stumble just when all is to be given back: so many tries, so far apart.
+const LEAVE_TRIES: u32 = 4;
+const LEAVE_TRY_EVERY: Duration = Duration::from_millis(100);
 
 /// What a worker needs to begin with.
 pub struct Setup {
@@ -48,6 +53,8 @@ pub struct Worker {
     policy: Option<Policy>,
     full_at: Option<Moment>,
     energy: Option<u64>,
+    /// The last tick in turn.
+    beat: Option<Moment>,
     last: Option<(Moment, Decision)>,
     last_success: Option<Duration>,
     changed: Duration,
@@ -70,6 +77,7 @@ impl Worker {
             policy: None,
             full_at: None,
             energy: None,
+            beat: None,
             last: None,
             last_success: None,
             changed: Clock::unix(),
@@ -93,6 +101,8 @@ impl Worker {
         {
             self.hand.adopt_foreign(limit, &mut self.tally);
         }
+        let seen_cool = decision.heat.is_some_and(|heat| !heat.is_hot());
+        self.hand.set_may_loosen(seen_cool);
         if let Some(gpu) = self.gpu.as_mut().filter(|_| self.may_write) {
             self.hand
                 .apply(gpu.as_mut(), &decision.targets, &reading, &mut self.tally);
@@ -108,35 +118,58 @@ impl Worker {
         let idle = self
             .last
             .is_none_or(|(_, decision)| decision.state == State::Normal);
-        !(self.live.selects)(&self.identity) && self.hand.claim().is_empty() && idle
+        let nothing_left = self.left.is_none() && self.hand.claim().is_empty();
+        !(self.live.selects)(&self.identity) && nothing_left && idle
     }
 
     /// Lets go of the card: a stop, a detach, or a lost GPU's last tick. What is throttled is given
     /// back at or under safe, and otherwise stays, journaled.
     pub fn leave(&mut self, now: Moment, shared: &Shared) {
-        let Some(gpu) = &mut self.gpu else { return };
-        let reading = gpu.read(now, Cadence::Fast);
-        let safe = self.policy.as_ref().is_some_and(|policy| {
-            policy
-                .trips()
-                .heat(&reading)
-                .is_ok_and(|heat| heat.is_safe())
-        });
+        let Some(mut gpu) = self.gpu.take() else {
+            return;
+        };
+        self.tried = None;
+        let held = !self.hand.claim().is_empty();
         let uuid = &self.identity.uuid;
-        match (self.hand.claim().is_empty(), self.live.keep_on_exit, safe) {
-            (true, ..) => {}
-            (false, false, true) => {
-                self.hand.give_back(gpu.as_mut(), &reading, &mut self.tally);
-                shared.tell_apps(&self.identity, AppMode::Normal);
-                tracing::info!(gpu = %uuid, "given back on leaving");
+        if self.live.keep_on_exit {
+            if held {
+                tracing::info!(gpu = %uuid, "kept throttled, as configured");
             }
-            (false, true, _) => tracing::info!(gpu = %uuid, "kept throttled, as configured"),
-            (false, false, false) => {
-                tracing::warn!(gpu = %uuid, "left capped: still above safe; `thermal-guard restore` gives it back");
+            return;
+        }
+        for attempt in 0..LEAVE_TRIES {
+            if attempt > 0 {
+                thread::sleep(LEAVE_TRY_EVERY);
+            }
+            let reading = gpu.read(now, Cadence::Fast);
+            let heat = self
+                .policy
+                .as_ref()
+                .map(|policy| policy.trips().heat(&reading));
+            if !heat.is_some_and(|heat| heat.is_ok_and(|heat| heat.is_safe())) {
+                break;
+            }
+            self.hand.set_may_loosen(true);
+            self.hand.give_back(gpu.as_mut(), &reading, &mut self.tally);
+            if self.hand.claim().is_empty() {
+                self.left_clean(now, held, shared);
+                return;
             }
         }
-        self.gpu = None;
-        self.tried = None;
+        if held {
+            tracing::warn!(gpu = %uuid, "left capped: still above safe, or it takes no write; `thermal-guard restore` gives it back");
+        }
+    }
+
+    fn left_clean(&mut self, now: Moment, held: bool, shared: &Shared) {
+        shared.tell_apps(&self.identity, AppMode::Normal);
+        if let Some(policy) = &mut self.policy {
+            policy.released(now);
+        }
+        self.last = None;
+        if held {
+            tracing::info!(gpu = %self.identity.uuid, "given back on leaving");
+        }
     }
 
     /// What is shown while the card is let go of.
@@ -229,7 +262,7 @@ impl Worker {
             .zip(energy)
             .is_some_and(|(before, now)| now < before);
         self.energy = energy.or(self.energy);
-        if reloaded && !self.hand.claim().is_empty() {
+        if reloaded && !self.hand.claim().is_empty() && !self.limit_is_ours(reading) {
             tracing::warn!(gpu = %self.identity.uuid, "the driver was reloaded: limits are its defaults now");
             self.hand.forget(&mut self.tally);
         }
@@ -251,6 +284,16 @@ impl Worker {
         }
     }
 
+    /// A reload leaves the default. A limit that is to the milliwatt what we set has seen none,
+    /// whatever the energy counter says: taken for the original, it would never be given back.
+    fn limit_is_ours(&self, reading: &Reading) -> bool {
+        let default = self.facts.power.map(|power| power.default);
+        self.hand
+            .claim()
+            .limit
+            .is_some_and(|ours| reading.limit == Ok(ours.next) && Some(ours.next) != default)
+    }
+
     fn decide(
         &mut self,
         now: Moment,
@@ -258,8 +301,15 @@ impl Worker {
         reading: &Reading,
         inputs: &Inputs,
     ) -> Decision {
+        let woken = self
+            .beat
+            .is_some_and(|at| now.since(at) < self.live.poll_interval / 2);
+        if !woken {
+            self.beat = Some(now);
+        }
         let seen = Observation {
             reading,
+            woken,
             claim: self.hand.claim(),
             confirmed: self.hand.confirmed(),
             asked: inputs.asked,
@@ -346,7 +396,7 @@ fn adopt(
     let claim = *hand.claim();
     if !claim.is_empty() {
         tracing::info!(%gpu, "going on with what a dead guard left throttled");
-        policy.adopt(now, claim.limit.map(|limit| limit.next));
+        policy.adopt(now, &claim);
     }
 }
 

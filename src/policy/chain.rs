@@ -68,6 +68,10 @@ const START_GRACE: Duration = Duration::from_secs(60);
 /// Weight of the newest gap in the observed cadence.
 const CADENCE_WEIGHT: f64 = 0.3;
 
+/// So many unusual gaps in a row are no outage but another cadence: somebody changed the group
+/// interval.
+const UNUSUAL_IN_A_ROW: u32 = 3;
+
 /// Heartbeats seen so far.
 #[derive(Clone, Debug)]
 pub struct Chain {
@@ -77,6 +81,8 @@ pub struct Chain {
     started: Moment,
     last: Option<Moment>,
     cadence: Option<Duration>,
+    /// Gaps in a row that didn't fit it.
+    unusual: u32,
     eval_ts: Option<f64>,
     advanced: Option<Moment>,
     resolved: bool,
@@ -90,6 +96,7 @@ impl Chain {
             started,
             last: None,
             cadence: None,
+            unusual: 0,
             eval_ts: None,
             advanced: None,
             resolved: false,
@@ -153,14 +160,19 @@ impl Chain {
 
     fn observe_gap(&mut self, gap: Duration) {
         // An outage is no cadence: it would stretch the timeout just when it is needed.
-        if self.last.is_some() && gap > TIMEOUT_MAX / 3 {
+        let long = |cadence: Duration| gap > cadence * 3 && gap > TIMEOUT_MIN;
+        if gap > TIMEOUT_MAX / 3 || self.cadence.is_some_and(long) {
+            self.unusual += 1;
+            if self.unusual >= UNUSUAL_IN_A_ROW {
+                self.unusual = 0;
+                self.cadence = Some(gap.min(TIMEOUT_MAX / 3));
+            }
             return;
         }
-        self.cadence = Some(match self.cadence {
-            None => gap,
-            Some(cadence) if gap > cadence * 3 && gap > TIMEOUT_MIN => cadence,
-            Some(cadence) => cadence.mul_f64(1.0 - CADENCE_WEIGHT) + gap.mul_f64(CADENCE_WEIGHT),
-        });
+        self.unusual = 0;
+        self.cadence = Some(self.cadence.map_or(gap, |cadence| {
+            cadence.mul_f64(1.0 - CADENCE_WEIGHT) + gap.mul_f64(CADENCE_WEIGHT)
+        }));
     }
 }
 
@@ -259,5 +271,17 @@ mod tests {
         chain.heartbeat(at(0.0), Some(1.0));
         assert_eq!(chain.state(at(2.0)), ChainState::Ok);
         assert_eq!(chain.state(at(2.1)), ChainState::Down);
+    }
+
+    #[test]
+    fn a_slower_cadence_is_learnt_and_an_outage_is_not() {
+        let mut chain = beating(5.0, 100.0);
+        chain.heartbeat(at(200.0), Some(1200.0));
+        assert_eq!(chain.state(at(216.0)), ChainState::Down, "an outage");
+        for beat in 1..=10_u32 {
+            let now = 200.0 + 60.0 * f64::from(beat);
+            chain.heartbeat(at(now), Some(1000.0 + now));
+        }
+        assert_eq!(chain.state(at(859.0)), ChainState::Ok);
     }
 }

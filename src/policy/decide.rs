@@ -5,13 +5,14 @@ use std::time::Duration;
 use crate::device::{ClockRange, Facts, PowerConstraints, Reading};
 use crate::units::{Moment, Ratio, Watts};
 
-use super::claim::{Contest, Verdict};
+use super::claim::{Claim, Contest, Verdict};
 use super::governor::Drive;
 use super::hold::HoldLedger;
 use super::ladder::{AppMode, Targets};
 use super::regulator::Regulator;
 use super::sight::{Sight, View};
 use super::state::{Level, Machine, Situation, State};
+use super::witness::Witness;
 use super::zone::{Heat, TripTable};
 use super::{Asks, Decision, Event, Observation, Settings, Trigger};
 
@@ -27,6 +28,7 @@ pub struct Policy {
     settings: Settings,
     power: Option<PowerConstraints>,
     trips: TripTable,
+    witness: Witness,
     sight: Sight,
     /// What the temperature alone asks for.
     local: Machine,
@@ -35,6 +37,8 @@ pub struct Policy {
     ledger: HoldLedger,
     regulator: Regulator,
     contest: Contest,
+    /// When a lease last held the GPU at gradual.
+    leased: Option<Moment>,
     trigger: Option<Trigger>,
     strained_since: Option<Moment>,
     lease_clock: Moment,
@@ -47,12 +51,14 @@ impl Policy {
         Self {
             power: facts.power,
             trips: TripTable::of(&settings.trips, facts, reading),
+            witness: Witness::of(facts),
             sight: Sight::default(),
             local: Machine::new(settings.recovery_delay),
             held: Machine::new(settings.recovery_delay),
             ledger: HoldLedger::new(settings.max_hold),
             regulator: Regulator::new(&settings, facts),
             contest: Contest::default(),
+            leased: None,
             trigger: None,
             strained_since: None,
             lease_clock: Moment::START,
@@ -65,6 +71,7 @@ impl Policy {
     pub fn recalibrate(&mut self, facts: &Facts, reading: &Reading) {
         self.power = facts.power;
         self.trips = TripTable::of(&self.settings.trips, facts, reading);
+        self.witness.recalibrate(facts);
         self.regulator.replace(&self.settings, facts);
     }
 
@@ -78,15 +85,35 @@ impl Policy {
     }
 
     /// A guard before this one left the GPU throttled: go on from there, and give back in steps.
-    pub fn adopt(&mut self, now: Moment, limit: Option<Watts>) {
+    pub fn adopt(&mut self, now: Moment, claim: &Claim) {
         self.held.hold(Level::Gradual);
-        self.regulator.descend_to(now, limit);
+        self.sight.inherit();
+        self.regulator.adopt(now, claim);
         self.trigger = Some(Trigger::Local);
+        let rung = self.regulator.targets();
+        // Which range was locked isn't known: no faster than an emergency's, until it can be seen
+        // that the card stands more.
+        let emergency = self.regulator.rungs().emergency().gpu_clock;
         self.last = Decision {
             state: State::Gradual,
             level: Level::Gradual,
+            targets: Targets {
+                limit: claim.limit.map(|ours| ours.next),
+                gpu_clock: emergency.filter(|_| claim.gpu_clock),
+                memory_clock: rung.memory_clock.filter(|_| claim.memory_clock),
+                app: rung.app,
+            },
             ..self.last
         };
+    }
+
+    /// All was given back outside of the policy: it begins afresh, but for what leases have had.
+    pub fn released(&mut self, now: Moment) {
+        self.local.recovered();
+        self.held.recovered();
+        self.regulator.reset(now);
+        self.trigger = None;
+        self.last = Decision::unseen();
     }
 
     pub const fn trips(&self) -> &TripTable {
@@ -94,7 +121,9 @@ impl Policy {
     }
 
     pub fn decide(&mut self, now: Moment, seen: &Observation<'_>) -> Decision {
-        let mut decision = match self.sight.look(self.trips.heat(seen.reading)) {
+        let read = self.trips.heat(seen.reading);
+        let (heat, doubt) = self.witness.question(now, seen.reading, read);
+        let mut decision = match self.sight.look(heat, seen.woken) {
             View::Clear(heat) => self.decide_seeing(now, heat, seen),
             View::Blind => self.decide_blind(now, seen),
             View::Blink => Decision {
@@ -105,6 +134,7 @@ impl Policy {
             },
             View::Never => Decision::unseen(),
         };
+        decision.doubt = doubt;
         self.watch_others(now, seen, &mut decision);
         self.bound(seen, &mut decision);
         self.lease_clock = seen.lease_clock;
@@ -113,7 +143,9 @@ impl Policy {
     }
 
     fn decide_seeing(&mut self, now: Moment, heat: Heat, seen: &Observation<'_>) -> Decision {
-        let binds = Self::binds(seen);
+        // A lease's ceiling alone is no reason for the local loop to hold on, or a lease would
+        // hold the GPU at its local level for ever.
+        let binds = Self::binds(seen) && !self.regulator.is_released();
         let alone = Situation {
             heat,
             binds,
@@ -152,7 +184,8 @@ impl Policy {
             _ => {}
         }
         let state = self.held.state();
-        let targets = self.targets(state, asked);
+        let under_lease = self.is_under_lease(now, asked, overheld);
+        let targets = self.targets(state, under_lease);
         let asks = Asks {
             local,
             alert: seen.asked.alert,
@@ -171,15 +204,21 @@ impl Policy {
             contested: false,
             foreign_limit: false,
             overheld,
+            doubt: None,
         }
     }
 
     /// Without sight: never less than before, at least the blind cap, and what leases ask.
     fn decide_blind(&mut self, now: Moment, seen: &Observation<'_>) -> Decision {
         self.local.hold(Level::Gradual);
-        let (asked, overheld) = self.admit(seen, Level::Gradual);
-        self.held.hold(asked.max(Level::Gradual));
-        let level = self.held.state().level();
+        // Its own emergency goes on, as nobody sees that it is over.
+        let local = self.local.state().level();
+        let (asked, overheld) = self.admit(seen, local);
+        let level = asked.max(local);
+        if level == Level::Emergency && self.held.state() != State::Emergency {
+            self.regulator.bottom(now);
+        }
+        self.held.settle(level);
         let blind = self.regulator.rungs().blind();
         self.regulator.descend_to(now, blind.limit);
         let cap = if level == Level::Emergency {
@@ -202,7 +241,7 @@ impl Policy {
             targets: colder(self.last.targets, cap),
             heat: None,
             asks: Asks {
-                local: Level::Gradual,
+                local,
                 alert: seen.asked.alert,
                 manual: seen.asked.manual,
             },
@@ -212,6 +251,7 @@ impl Policy {
             contested: false,
             foreign_limit: false,
             overheld,
+            doubt: None,
         }
     }
 
@@ -238,24 +278,35 @@ impl Policy {
         (if overheld { Level::None } else { asked }, overheld)
     }
 
-    fn targets(&self, state: State, asked: Level) -> Targets {
+    fn targets(&self, state: State, under_lease: bool) -> Targets {
         let rung = self.regulator.targets();
         match state {
             State::Normal => Targets::default(),
-            State::Gradual => self.under_lease(rung, asked),
+            State::Gradual if under_lease => self.under_ceiling(rung),
             State::Emergency => colder(rung, self.regulator.rungs().emergency()),
-            State::Recovering | State::Blind => rung,
+            State::Gradual | State::Recovering | State::Blind => rung,
         }
     }
 
-    /// A gradual lease also caps the limit.
-    fn under_lease(&self, targets: Targets, asked: Level) -> Targets {
+    /// A gradual lease also caps the limit, and its end gives the cap back no faster than anything
+    /// else: a `resolved` may come because Prometheus died, and a flapping alert must not write.
+    fn is_under_lease(&mut self, now: Moment, asked: Level, overheld: bool) -> bool {
+        if asked >= Level::Gradual {
+            self.leased = Some(now);
+        } else if overheld || self.leased.is_some_and(|at| self.is_delay_over(now, at)) {
+            self.leased = None;
+        }
+        self.leased.is_some()
+    }
+
+    fn is_delay_over(&self, now: Moment, since: Moment) -> bool {
+        now.since(since) >= self.settings.recovery_delay
+    }
+
+    fn under_ceiling(&self, targets: Targets) -> Targets {
         let Some(power) = self.power.filter(|_| self.settings.power_limit) else {
             return targets;
         };
-        if asked < Level::Gradual {
-            return targets;
-        }
         let ceiling = power.share_of_default(self.settings.lease_ceiling);
         Targets {
             limit: Some(targets.limit.map_or(ceiling, |limit| limit.min(ceiling))),
@@ -365,6 +416,20 @@ impl Policy {
         // Giving all back is said as "none", so that the claim ends with it.
         let gives_back = decision.targets.limit.is_none() && capped == original;
         decision.targets.limit = if gives_back { None } else { capped };
+        if !may_raise {
+            self.keep_locks(seen.claim, &mut decision.targets);
+        }
+    }
+
+    /// A lock is a limit, too: while hot or unseen, the one that is on the card isn't loosened.
+    fn keep_locks(&self, claim: &Claim, targets: &mut Targets) {
+        let before = &self.last.targets;
+        if claim.gpu_clock {
+            targets.gpu_clock = slower(targets.gpu_clock, before.gpu_clock);
+        }
+        if claim.memory_clock {
+            targets.memory_clock = slower(targets.memory_clock, before.memory_clock);
+        }
     }
 }
 
@@ -383,6 +448,7 @@ impl Decision {
             contested: false,
             foreign_limit: false,
             overheld: false,
+            doubt: None,
         }
     }
 }
@@ -396,11 +462,12 @@ fn trigger_of(level: Level, asks: Asks, fallback: bool) -> Trigger {
     }
 }
 
+fn slower(a: Option<ClockRange>, b: Option<ClockRange>) -> Option<ClockRange> {
+    [a, b].into_iter().flatten().min_by_key(|range| range.max)
+}
+
 /// Of each target the one that slows more.
 fn colder(a: Targets, b: Targets) -> Targets {
-    let slower = |a: Option<ClockRange>, b: Option<ClockRange>| {
-        [a, b].into_iter().flatten().min_by_key(|range| range.max)
-    };
     Targets {
         limit: [a.limit, b.limit].into_iter().flatten().min(),
         gpu_clock: slower(a.gpu_clock, b.gpu_clock),

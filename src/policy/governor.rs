@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use crate::units::{Moment, Ratio, Watts};
 
+use super::claim::Claim;
 use super::ladder::{Ladder, Rungs, Targets};
 use super::observer::Observer;
 use super::zone::Heat;
@@ -121,7 +122,7 @@ impl Governor {
     }
 
     /// The card's limits or the configuration changed; the estimate and what is held stay.
-    pub fn replace(&mut self, new: Self) {
+    pub fn replace(&mut self, new: &Self) {
         self.default_limit = new.default_limit;
         self.floor = new.floor;
         self.ladder.replace(new.ladder.rungs().clone());
@@ -143,7 +144,7 @@ impl Governor {
 
     pub fn targets(&self) -> Targets {
         let rung = self.ladder.targets();
-        if self.ladder.is_at_top() {
+        if self.ladder.is_released() {
             Targets {
                 limit: self.limit,
                 ..rung
@@ -155,9 +156,9 @@ impl Governor {
 
     /// One tick of regulation inside gradual.
     pub fn regulate(&mut self, now: Moment, heat: &Heat, drive: Drive) {
-        if !self.ladder.is_at_top() {
+        if !self.ladder.is_released() {
             self.ladder.regulate(now, heat, drive.draw);
-            if self.ladder.is_at_top() {
+            if self.ladder.is_released() {
                 self.move_to(now, Some(self.floor));
             }
             return;
@@ -174,7 +175,7 @@ impl Governor {
 
     /// One tick of giving back: half of the way, then half of the rest. True when all is back.
     pub fn give_back(&mut self, now: Moment, heat: &Heat, original: Watts) -> bool {
-        if !self.ladder.is_at_top() {
+        if !self.ladder.is_released() {
             if self.ladder.give_back(now, heat) {
                 self.move_to(now, Some(self.floor));
             }
@@ -197,12 +198,26 @@ impl Governor {
 
     /// Holds at or under `limit`: a blind guard's cap, or what a dead guard left.
     pub fn descend_to(&mut self, now: Moment, limit: Option<Watts>) {
-        if self.ladder.is_at_top() {
+        if self.ladder.is_released() {
             let lower = [self.limit, limit].into_iter().flatten().min();
             self.move_to(now, lower);
         } else {
             self.ladder.descend_to(now, limit);
         }
+    }
+
+    /// Goes on from what a dead guard left: its limit, and the rungs' locks if it had come so far.
+    pub fn adopt(&mut self, now: Moment, claim: &Claim) {
+        let limit = claim.limit.map(|ours| ours.next);
+        if claim.gpu_clock || claim.memory_clock || limit.is_some_and(|limit| limit < self.floor) {
+            self.ladder.adopt(now, claim);
+        }
+        self.move_to(now, limit.map(|limit| limit.max(self.floor)));
+    }
+
+    /// Nothing of the governor's holds the card back.
+    pub const fn is_released(&self) -> bool {
+        self.limit.is_none() && self.ladder.is_released()
     }
 
     /// The draw to allow from here on, as a share of the default limit, if it is to change.

@@ -10,6 +10,7 @@ use crate::device::{ClockRange, Facts, PowerConstraints};
 use crate::units::{Celsius, Megahertz, Moment, Ratio, Watts};
 
 use super::Settings;
+use super::claim::Claim;
 use super::zone::Heat;
 
 /// Power rungs from the default limit to the floor. Seven kept 88–94 % of the throughput in
@@ -144,7 +145,7 @@ impl Rungs {
         }
         push(&mut all, |rung| rung.app = AppMode::GradualBatch);
         push(&mut all, |rung| {
-            rung.memory_clock = memory_range(settings, facts)
+            rung.memory_clock = memory_range(settings, facts);
         });
         push(&mut all, |rung| rung.limit = power.map(|power| power.min));
         Self {
@@ -242,8 +243,8 @@ impl Ladder {
         self.rungs.all[self.rung]
     }
 
-    /// Nothing is taken, but for what apps are told.
-    pub const fn is_at_top(&self) -> bool {
+    /// Nothing of the ladder's holds the card back.
+    pub const fn is_released(&self) -> bool {
         self.rung == 0
     }
 
@@ -308,6 +309,25 @@ impl Ladder {
             self.rung = self.rung.max(found.unwrap_or(last));
             self.moved = now;
         }
+        self.forget_calm();
+    }
+
+    /// The highest rung that holds all that a dead guard had claimed: what a guard before this one
+    /// took is given back in the same steps as what this one takes.
+    pub fn adopt(&mut self, now: Moment, claim: &Claim) {
+        let limit = claim.limit.map(|ours| ours.next);
+        let capped =
+            |rung: &Targets| limit.is_none() || rung.limit.is_some() && rung.limit <= limit;
+        let locked = |rung: &Targets| {
+            (rung.gpu_clock.is_some() || !claim.gpu_clock)
+                && (rung.memory_clock.is_some() || !claim.memory_clock)
+        };
+        let all = &self.rungs.all;
+        let found = all.iter().position(|rung| capped(rung) && locked(rung));
+        // A lock that isn't to be used any more has no rung.
+        let found = found.or_else(|| all.iter().position(capped));
+        self.rung = found.unwrap_or(all.len() - 1);
+        self.moved = now;
         self.forget_calm();
     }
 

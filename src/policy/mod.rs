@@ -17,6 +17,7 @@ pub mod observer;
 pub mod regulator;
 pub mod sight;
 pub mod state;
+pub mod witness;
 pub mod zone;
 
 use std::time::Duration;
@@ -31,6 +32,7 @@ pub use ladder::{AppMode, Targets};
 pub use lease::{Asked, Lease, LeaseTable};
 pub use regulator::RegulatorName;
 pub use state::{Level, State};
+pub use witness::Doubt;
 pub use zone::{Heat, TripOverrides, Trips};
 
 /// The configured part of the policy, valid by construction of the configuration.
@@ -69,8 +71,14 @@ impl Default for Settings {
 
 /// All that the policy sees on one tick.
 #[derive(Clone, Copy, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent circumstances, from as many places"
+)]
 pub struct Observation<'a> {
     pub reading: &'a Reading,
+    /// Soon after another tick: something woke the guard out of turn.
+    pub woken: bool,
     /// What is ours on the GPU.
     pub claim: &'a Claim,
     /// The last limit written was read back as written: a different one now is somebody else's.
@@ -108,6 +116,8 @@ pub struct Decision {
     pub contested: bool,
     /// Somebody else's limit became the original on this tick.
     pub foreign_limit: bool,
+    /// Why the sensors aren't taken at their word.
+    pub doubt: Option<Doubt>,
     /// Live leases are not obeyed: they have held the GPU for `max_hold` in an hour.
     pub overheld: bool,
 }

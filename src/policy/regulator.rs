@@ -5,6 +5,7 @@ use crate::device::Facts;
 use crate::units::{Moment, Watts};
 
 use super::Settings;
+use super::claim::Claim;
 use super::governor::{Drive, Governor};
 use super::ladder::{Ladder, Rungs, Targets};
 use super::zone::Heat;
@@ -69,9 +70,25 @@ impl Regulator {
     /// The card was opened anew and may have other limits, or others are configured.
     pub fn replace(&mut self, settings: &Settings, facts: &Facts) {
         match (&mut *self, Self::new(settings, facts)) {
-            (Self::Governor(old), Self::Governor(new)) => old.replace(*new),
+            (Self::Governor(old), Self::Governor(new)) => old.replace(&new),
             (Self::Ladder(old), Self::Ladder(new)) => old.replace(new.rungs().clone()),
             (_, new) => *self = new,
+        }
+    }
+
+    /// A dead guard left `claim`: goes on from there.
+    pub fn adopt(&mut self, now: Moment, claim: &Claim) {
+        match self {
+            Self::Governor(governor) => governor.adopt(now, claim),
+            Self::Ladder(ladder) => ladder.adopt(now, claim),
+        }
+    }
+
+    /// Nothing of the regulator's holds the card back.
+    pub fn is_released(&self) -> bool {
+        match self {
+            Self::Governor(governor) => governor.is_released(),
+            Self::Ladder(ladder) => ladder.is_released(),
         }
     }
 

@@ -1,7 +1,5 @@
 //! Whether the guard can see: a GPU that stops telling its temperature is assumed to get hot.
 
-use crate::device::Missing;
-
 use super::zone::Heat;
 
 /// Ticks without a reading before the guard calls itself blind. One failed read is noise.
@@ -32,18 +30,26 @@ pub struct Sight {
 }
 
 impl Sight {
-    pub fn look(&mut self, heat: Result<Heat, Missing>) -> View {
+    /// A guard before this one has seen: from now on, nothing is blindness.
+    pub fn inherit(&mut self) {
+        self.ever = true;
+    }
+
+    /// `woken`: out of turn. Such a look is believed, but adds to no run: however often leases wake
+    /// the guard, a run takes its time.
+    pub fn look(&mut self, heat: Option<Heat>, woken: bool) -> View {
+        let counts = u32::from(!woken);
         match heat {
-            Ok(heat) => self.see(heat),
-            Err(_) if !self.ever => View::Never,
-            Err(_) => self.miss(),
+            Some(heat) => self.see(heat, counts),
+            None if !self.ever => View::Never,
+            None => self.miss(counts),
         }
     }
 
-    fn see(&mut self, heat: Heat) -> View {
+    fn see(&mut self, heat: Heat, counts: u32) -> View {
         self.ever = true;
         self.missed = 0;
-        self.good = self.good.saturating_add(1);
+        self.good = self.good.saturating_add(counts);
         if self.blind && self.good < SIGHTED_AFTER {
             return View::Blind;
         }
@@ -51,9 +57,9 @@ impl Sight {
         View::Clear(heat)
     }
 
-    fn miss(&mut self) -> View {
+    fn miss(&mut self, counts: u32) -> View {
         self.good = 0;
-        self.missed = self.missed.saturating_add(1);
+        self.missed = self.missed.saturating_add(counts);
         self.blind |= self.missed >= BLIND_AFTER;
         if self.blind { View::Blind } else { View::Blink }
     }
@@ -73,22 +79,22 @@ mod tests {
     #[test]
     fn one_failed_read_is_noise_three_are_blindness_ten_good_ones_sight() {
         let mut sight = Sight::default();
-        assert_eq!(sight.look(Ok(COOL)), View::Clear(COOL));
-        let lost = Err(Missing::Lost);
-        assert_eq!(sight.look(lost), View::Blink);
-        assert_eq!(sight.look(lost), View::Blink);
-        assert_eq!(sight.look(lost), View::Blind);
+        assert_eq!(sight.look(Some(COOL), false), View::Clear(COOL));
+        let lost = None;
+        assert_eq!(sight.look(lost, false), View::Blink);
+        assert_eq!(sight.look(lost, false), View::Blink);
+        assert_eq!(sight.look(lost, false), View::Blind);
         for _ in 0..9 {
-            assert_eq!(sight.look(Ok(COOL)), View::Blind);
+            assert_eq!(sight.look(Some(COOL), false), View::Blind);
         }
-        assert_eq!(sight.look(Ok(COOL)), View::Clear(COOL));
+        assert_eq!(sight.look(Some(COOL), false), View::Clear(COOL));
     }
 
     #[test]
     fn a_card_without_a_sensor_is_not_blind() {
         let mut sight = Sight::default();
         for _ in 0..100 {
-            assert_eq!(sight.look(Err(Missing::NotSupported)), View::Never);
+            assert_eq!(sight.look(None, false), View::Never);
         }
     }
 }

@@ -176,14 +176,23 @@ impl Machine {
         self.state
     }
 
-    /// Holds at least `level`, whatever the (missing) heat: leases while blind, and the way out of
-    /// blindness.
+    /// Holds at least `level`, whatever the (missing) heat.
     pub fn hold(&mut self, level: Level) {
         match level {
             Level::Emergency => self.enter(State::Emergency),
             Level::Gradual if self.state.level() < Level::Gradual => self.enter(State::Gradual),
             _ => self.calm_since = None,
         }
+    }
+
+    /// At `level` from here on, and calm not before it is seen again: where there is no heat to go
+    /// by, what holds a GPU is what is asked, not what was.
+    pub fn settle(&mut self, level: Level) {
+        self.enter(match level {
+            Level::None => State::Normal,
+            Level::Gradual => State::Gradual,
+            Level::Emergency => State::Emergency,
+        });
     }
 
     /// All is given back.
@@ -205,7 +214,9 @@ impl Machine {
 
     fn release_gradual(&mut self, now: Moment, situation: &Situation) {
         let skip = situation.skips_delay() && !situation.heat.is_hot();
-        if skip || self.calm_for_delay(now, situation.is_calm()) {
+        // Both clocks run; what the temperature alone holds is never released before it.
+        let calm = self.calm_for_delay(now, situation.is_calm());
+        if skip || (calm && situation.alone == Level::None) {
             self.recovering = Some(now);
             self.enter(State::Recovering);
         }

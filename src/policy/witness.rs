@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use crate::device::{ClockEvents, Missing, Reading};
+use crate::device::{ClockEvents, Facts, Missing, Reading};
 use crate::units::{Celsius, Moment, Watts};
 
 use super::zone::Heat;
@@ -25,6 +25,9 @@ const FALL_PER_SECOND: f64 = 15.0;
 /// Closer to critical than this, the card's own slowdown is no contradiction.
 const EXPLAINED: Celsius = Celsius::new(3.0);
 
+/// The driver's slowdown outlasts its cause by some seconds.
+const SLOWS_FOR: Duration = Duration::from_secs(30);
+
 /// Why a reading isn't taken as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Doubt {
@@ -39,7 +42,12 @@ pub enum Doubt {
 }
 
 impl Doubt {
-    pub const ALL: [Self; 4] = [Self::Missing, Self::Frozen, Self::Fallen, Self::Contradicted];
+    pub const ALL: [Self; 4] = [
+        Self::Missing,
+        Self::Frozen,
+        Self::Fallen,
+        Self::Contradicted,
+    ];
 
     pub const fn name(self) -> &'static str {
         match self {
@@ -57,6 +65,8 @@ pub struct Witness {
     default_limit: f64,
     /// The card's fan or clock target: slowing down at it is its job, not a sign of danger.
     target: Option<Celsius>,
+    /// Since when the driver has slowed the card down for heat.
+    slows_since: Option<Moment>,
     last: Option<(Moment, [Result<Celsius, Missing>; 3])>,
     still_since: Option<Moment>,
     draw: Option<f64>,
@@ -65,10 +75,26 @@ pub struct Witness {
 }
 
 impl Witness {
-    pub fn new(default_limit: Option<Watts>, target: Option<Celsius>) -> Self {
+    pub fn of(facts: &Facts) -> Self {
+        let default_limit = facts.power.map(|power| power.default);
+        Self::new(default_limit, facts.thresholds.acoustic_current)
+    }
+
+    /// The card was opened anew; what was seen of it stays.
+    pub fn recalibrate(&mut self, facts: &Facts) {
+        let Self {
+            default_limit,
+            target,
+            ..
+        } = Self::of(facts);
+        (self.default_limit, self.target) = (default_limit, target);
+    }
+
+    fn new(default_limit: Option<Watts>, target: Option<Celsius>) -> Self {
         Self {
             default_limit: default_limit.unwrap_or_default().as_f64(),
             target,
+            slows_since: None,
             last: None,
             still_since: None,
             draw: None,
@@ -83,14 +109,16 @@ impl Witness {
         reading: &Reading,
         heat: Result<Heat, Missing>,
     ) -> (Option<Heat>, Option<Doubt>) {
-        let Ok(heat) = heat else { return (None, Some(Doubt::Missing)) };
+        let Ok(heat) = heat else {
+            return (None, Some(Doubt::Missing));
+        };
         let sensors = [reading.core, reading.memory, reading.margin];
         let fallen = self.has_fallen(now, reading);
         let frozen = self.is_frozen(now, sensors, reading.draw.ok());
         if !fallen {
             self.last = Some((now, sensors));
         }
-        match (fallen, frozen, contradiction(self.target, reading, &heat)) {
+        match (fallen, frozen, self.contradiction(now, reading, &heat)) {
             (_, _, Some(worse)) => (Some(worse), Some(Doubt::Contradicted)),
             (true, _, None) => (None, Some(Doubt::Fallen)),
             (_, true, None) => (None, Some(Doubt::Frozen)),
@@ -113,9 +141,13 @@ impl Witness {
         sensors: [Result<Celsius, Missing>; 3],
         draw: Option<Watts>,
     ) -> bool {
-        let Some(draw) = draw.map(Watts::as_f64) else { return false };
+        let Some(draw) = draw.map(Watts::as_f64) else {
+            return false;
+        };
         let step = self.last.map_or(0.0, |(at, _)| now.since(at).as_secs_f64());
-        let average = self.draw.map_or(draw, |was| was + (draw - was) * (step / DRAW_SECONDS).min(1.0));
+        let average = self.draw.map_or(draw, |was| {
+            was + (draw - was) * (step / DRAW_SECONDS).min(1.0)
+        });
         self.draw = Some(average);
         let still = self.last.is_some_and(|(_, before)| before == sensors);
         let Some(since) = self.still_since.filter(|_| still) else {
@@ -127,22 +159,40 @@ impl Witness {
         let moved = self.range.1 - self.range.0 > FROZEN_MOVES * self.default_limit;
         moved && now.since(since) >= FROZEN_AFTER
     }
-}
 
-/// What the card's own slowdown says, if it is worse than what the sensors say: hardware slowdown
-/// is critical, the driver's own is at alert.
-fn contradiction(target: Option<Celsius>, reading: &Reading, heat: &Heat) -> Option<Heat> {
-    let events = reading.events.ok()?;
-    let zero = Celsius::new(0.0);
-    if events.contains(ClockEvents::HW_THERMAL_SLOWDOWN) && heat.to_critical > EXPLAINED {
-        return Some(Heat { to_critical: zero, to_alert: heat.to_alert.min(zero), ..*heat });
+    /// What the card's own slowdown says, if it is worse than what the sensors say: hardware
+    /// slowdown is critical, the driver's own, if it lasts, is at alert.
+    fn contradiction(&mut self, now: Moment, reading: &Reading, heat: &Heat) -> Option<Heat> {
+        let events = reading.events.ok()?;
+        let zero = Celsius::new(0.0);
+        if !events.contains(ClockEvents::SW_THERMAL_SLOWDOWN) || self.is_at_target(reading) {
+            self.slows_since = None;
+        }
+        let fine = heat.to_critical > EXPLAINED;
+        if events.contains(ClockEvents::HW_THERMAL_SLOWDOWN) && fine {
+            let to_alert = heat.to_alert.min(zero);
+            return Some(Heat {
+                to_critical: zero,
+                to_alert,
+                ..*heat
+            });
+        }
+        if !events.contains(ClockEvents::SW_THERMAL_SLOWDOWN) || self.is_at_target(reading) {
+            return None;
+        }
+        let since = *self.slows_since.get_or_insert(now);
+        let lasts = now.since(since) >= SLOWS_FOR;
+        (lasts && fine && heat.to_alert > zero).then_some(Heat {
+            to_alert: zero,
+            ..*heat
+        })
     }
-    let at_target = target.zip(reading.core.ok()).is_some_and(|(target, core)| {
-        core + Celsius::new(1.0) >= target
-    });
-    let slows = events.contains(ClockEvents::SW_THERMAL_SLOWDOWN) && !at_target;
-    (slows && heat.to_critical > EXPLAINED && heat.to_alert > zero)
-        .then_some(Heat { to_alert: zero, ..*heat })
+
+    /// A card at its own target temperature slows down to stay there: that is its job.
+    fn is_at_target(&self, reading: &Reading) -> bool {
+        let near = |(target, core): (Celsius, Celsius)| core + Celsius::new(1.0) >= target;
+        self.target.zip(reading.core.ok()).is_some_and(near)
+    }
 }
 
 #[cfg(test)]
@@ -192,7 +242,11 @@ mod tests {
 
     #[test]
     fn a_steady_card_under_steady_power_is_believed() {
-        assert!(doubts((0..3600).map(|_| (60.0, 300))).iter().all(Option::is_none));
+        assert!(
+            doubts((0..3600).map(|_| (60.0, 300)))
+                .iter()
+                .all(Option::is_none)
+        );
     }
 
     #[test]
@@ -206,8 +260,20 @@ mod tests {
 
     #[test]
     fn a_fall_is_doubted_a_rise_never() {
-        let seen = doubts([(80.0, 300), (30.0, 300), (79.0, 300), (30.0, 310), (95.0, 300)].into_iter());
-        assert_eq!(seen, [None, Some(Doubt::Fallen), None, Some(Doubt::Fallen), None]);
+        let seen = doubts(
+            [
+                (80.0, 300),
+                (30.0, 300),
+                (79.0, 300),
+                (30.0, 310),
+                (95.0, 300),
+            ]
+            .into_iter(),
+        );
+        assert_eq!(
+            seen,
+            [None, Some(Doubt::Fallen), None, Some(Doubt::Fallen), None]
+        );
     }
 
     #[test]
@@ -224,14 +290,23 @@ mod tests {
         assert!(heat.is_some_and(|heat| heat.is_critical()));
         assert_eq!(doubt, Some(Doubt::Contradicted));
         let software = reading(60.0, 300, ClockEvents::SW_THERMAL_SLOWDOWN);
-        let (heat, _) = witness().question(at(0), &software, Ok(FINE));
+        let mut witness = witness();
+        assert_eq!(
+            witness.question(at(0), &software, Ok(FINE)),
+            (Some(FINE), None)
+        );
+        let (heat, doubt) = witness.question(at(30), &software, Ok(FINE));
         assert!(heat.is_some_and(|heat| heat.is_hot() && !heat.is_critical()));
+        assert_eq!(doubt, Some(Doubt::Contradicted));
     }
 
     #[test]
     fn a_card_at_its_own_target_does_its_job() {
         let mut witness = Witness::new(Some(Watts::from_watts(350)), Some(Celsius::new(70.0)));
         let software = reading(70.0, 300, ClockEvents::SW_THERMAL_SLOWDOWN);
-        assert_eq!(witness.question(at(0), &software, Ok(FINE)), (Some(FINE), None));
+        assert_eq!(
+            witness.question(at(0), &software, Ok(FINE)),
+            (Some(FINE), None)
+        );
     }
 }

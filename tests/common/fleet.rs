@@ -174,6 +174,7 @@ pub(crate) fn bare(identity: Identity) -> Tick {
             event: None,
             infeasible: false,
             contested: false,
+            doubt: None,
             foreign_limit: false,
             overheld: false,
         },

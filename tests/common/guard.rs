@@ -301,6 +301,13 @@ impl Guard {
     /// Every GPU gets back exactly the limit that it had before the guard, and has no lock.
     #[track_caller]
     pub(crate) fn assert_given_back(&self) {
+        if self.child.is_some() {
+            // Not just between two throttles.
+            self.wait("normal again", |metrics| {
+                let normal = metrics.all("thermal_guard_state", &[("state", "normal")]);
+                normal.len() == self.originals.len() && normal.iter().all(|is| *is == 1.0)
+            });
+        }
         let began = Instant::now();
         loop {
             let machine = self.machine.show();

@@ -9,12 +9,12 @@ use thermal_guard::device::profile::Profile;
 use thermal_guard::device::sim::{Card, Conditions, Fault, Rack};
 use thermal_guard::device::{Driver, Uuid};
 use thermal_guard::guard::actuate::Hand;
-use thermal_guard::guard::journal::Journal;
+use thermal_guard::guard::journal::{Entry, Journal, boot_id};
 use thermal_guard::guard::worker::{Setup, Worker};
 use thermal_guard::guard::{Clock, Live, Shared, Tick};
 use thermal_guard::policy::chain::Expected;
 use thermal_guard::policy::lease::Holder;
-use thermal_guard::policy::{Chain, Lease, Level, Settings};
+use thermal_guard::policy::{Chain, Claim, Lease, Level, Settings};
 use thermal_guard::units::{Celsius, Moment, Watts};
 
 pub(crate) const TICK: Duration = Duration::from_secs(1);
@@ -26,6 +26,8 @@ pub(crate) struct Node {
     pub(crate) rack: Rack,
     pub(crate) shared: Shared,
     workers: Vec<Worker>,
+    /// What each worker held after its last tick.
+    claims: Vec<Claim>,
     nanos: Arc<AtomicU64>,
 }
 
@@ -60,13 +62,43 @@ impl Node {
             };
             Worker::new(setup, shared.live())
         });
-        let workers = workers.collect();
+        let workers: Vec<_> = workers.collect();
         Self {
             rack,
             shared,
+            claims: vec![Claim::default(); workers.len()],
             workers,
             nanos,
         }
+    }
+
+    /// `kill -9`, and a new guard that finds the journal.
+    pub(crate) fn restart(&mut self, card: usize) {
+        let driver: Arc<dyn Driver> = Arc::new(self.rack.clone());
+        let identity = driver.inventory().expect("simulated")[card].clone();
+        let claim = self.claims[card];
+        let left = (!claim.is_empty()).then(|| Entry {
+            uuid: identity.uuid.clone(),
+            claim,
+            boot_id: boot_id(),
+            energy_millijoules: None,
+        });
+        let setup = Setup {
+            hand: Hand::new(identity.uuid.clone(), Journal::none()),
+            identity,
+            driver,
+            left,
+            may_write: true,
+        };
+        self.workers[card] = Worker::new(setup, self.shared.live());
+    }
+
+    /// The guard lets go of the card; time passes without ticks.
+    pub(crate) fn detached(&mut self, card: usize, period: Duration) {
+        let now = self.now();
+        self.workers[card].leave(now, &self.shared);
+        let passed = u64::try_from(period.as_nanos()).expect("a period");
+        self.nanos.fetch_add(passed, Ordering::Relaxed);
     }
 
     pub(crate) fn now(&self) -> Moment {
@@ -94,13 +126,26 @@ impl Node {
 
     /// One tick of every GPU, a second later.
     pub(crate) fn step(&mut self) -> Vec<Tick> {
-        let passed = u64::try_from(TICK.as_nanos()).expect("a second");
+        self.step_by(TICK)
+    }
+
+    /// One tick of every GPU, after `period`: woken early.
+    pub(crate) fn step_by(&mut self, period: Duration) -> Vec<Tick> {
+        let passed = u64::try_from(period.as_nanos()).expect("a period");
         self.nanos.fetch_add(passed, Ordering::Relaxed);
         let now = now(&self.nanos);
-        self.workers
+        let ticks: Vec<_> = self
+            .workers
             .iter_mut()
             .map(|worker| worker.tick(now, now, &self.shared))
-            .collect()
+            .collect();
+        for (claim, tick) in self.claims.iter_mut().zip(&ticks) {
+            // Before the card is open, the journal is as the guard before left it.
+            if tick.up {
+                *claim = tick.claim;
+            }
+        }
+        ticks
     }
 
     /// Ticks for `seconds`; the last ones.

@@ -84,7 +84,10 @@ fn start(flags: &Flags, config: Config) -> anyhow::Result<()> {
         .enable_all()
         .build()
         .context("no HTTP runtime")?;
-    runtime.block_on(serve(flags, config))
+    let result = runtime.block_on(serve(flags, config));
+    // Not waited for: an app's file may be on a disk that hangs, and a stop must not hang with it.
+    runtime.shutdown_background();
+    result
 }
 
 async fn serve(flags: &Flags, config: Config) -> anyhow::Result<()> {

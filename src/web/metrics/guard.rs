@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::guard::Tick;
 use crate::guard::tick::Permission;
-use crate::policy::{Level, State, Trips};
+use crate::policy::{Doubt, Level, State, Trips};
 use crate::units::Celsius;
 use crate::web::snapshot::{GpuView, Snapshot};
 
@@ -72,6 +72,20 @@ fn states(gpus: &mut PerGpu<'_, '_, '_>) -> fmt::Result {
             Some(tick) => one_hot(State::ALL.map(State::name), tick.decision.state.name())
                 .map(|(name, value)| (name.into(), Some(value)))
                 .to_vec(),
+            None => Split::new(),
+        },
+    )?;
+    gpus.gauges(
+        "thermal_guard_sensor_doubt",
+        "1 for the reason why the sensors aren't taken at their word, if there is one",
+        "doubt",
+        |gpu| match &gpu.tick {
+            Some(tick) => {
+                let doubt = tick.decision.doubt.map_or("none", Doubt::name);
+                one_hot(Doubt::ALL.map(Doubt::name), doubt)
+                    .map(|(name, value)| (name.into(), Some(value)))
+                    .to_vec()
+            }
             None => Split::new(),
         },
     )?;

@@ -2,7 +2,7 @@
 
 use crate::device::Missing;
 use crate::guard::Tick;
-use crate::policy::{State, Trigger};
+use crate::policy::{Doubt, State, Trigger};
 use crate::units::Celsius;
 
 /// Speaks of a tick that still holds; whether it does is the caller's to say.
@@ -22,6 +22,10 @@ pub(super) fn sentence(tick: &Tick) -> String {
         (
             decision.overheld,
             "alerts have held it too long and are not obeyed",
+        ),
+        (
+            decision.doubt == Some(Doubt::Contradicted),
+            "its sensor looks fine, but the card slows itself down for heat: the card is believed",
         ),
         (tick.paused_until.is_some(), "paused by an operator"),
     ];
@@ -72,6 +76,11 @@ fn distance(margin: Celsius, trip: &str) -> String {
 }
 
 fn unseen(tick: &Tick) -> String {
+    match tick.decision.doubt {
+        Some(Doubt::Frozen) => return "the temperature doesn't follow the power".to_owned(),
+        Some(Doubt::Fallen) => return "the temperature fell faster than metal cools".to_owned(),
+        Some(Doubt::Missing | Doubt::Contradicted) | None => {}
+    }
     let reading = &tick.reading;
     let sensors = [reading.core, reading.memory, reading.margin];
     let code = sensors.iter().find_map(|sensor| match sensor {

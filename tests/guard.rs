@@ -1,0 +1,342 @@
+//! The guard's hand on a GPU whose driver refuses, stumbles or is touched by others, and the
+//! guard's life around it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
+
+use std::fs;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use thermal_guard::device::plant::Load;
+use thermal_guard::device::profile;
+use thermal_guard::device::sim::{Card, Conditions, Rack};
+use thermal_guard::device::{
+    Actuator, ActuatorError, Cadence, ClockRange, Driver, DriverError, Facts, Gpu, Identity,
+    Reading, Sensor, Uuid,
+};
+use thermal_guard::guard::actuate::Hand;
+use thermal_guard::guard::journal::{self, Entry, Journal};
+use thermal_guard::guard::tally::Tally;
+use thermal_guard::guard::worker::{Setup, Worker};
+use thermal_guard::guard::{Clock, Guard, Live, Permission, Plan, Shared};
+use thermal_guard::policy::chain::Expected;
+use thermal_guard::policy::{Chain, Claim, Settings, Targets};
+use thermal_guard::units::{Celsius, Megahertz, Moment, Watts};
+
+const W: fn(u32) -> Watts = Watts::from_watts;
+
+/// What the driver says to writes.
+#[derive(Default)]
+struct Script {
+    /// The answers to the next writes of a limit; after them, the card's own.
+    limits: Vec<ActuatorError>,
+    refuse_limit: Option<(Watts, ActuatorError)>,
+    refuse_lock: Option<(ClockRange, ActuatorError)>,
+    no_limits: bool,
+}
+
+/// A simulated card behind a driver that follows the script.
+struct Scripted {
+    gpu: Box<dyn Gpu>,
+    script: Arc<Mutex<Script>>,
+}
+
+impl Sensor for Scripted {
+    fn identity(&self) -> &Arc<Identity> {
+        self.gpu.identity()
+    }
+
+    fn facts(&self) -> &Arc<Facts> {
+        self.gpu.facts()
+    }
+
+    fn read(&mut self, now: Moment, cadence: Cadence) -> Reading {
+        self.gpu.read(now, cadence)
+    }
+}
+
+impl Actuator for Scripted {
+    fn power_limit(&mut self) -> Result<Watts, ActuatorError> {
+        self.gpu.power_limit()
+    }
+
+    fn set_power_limit(&mut self, limit: Watts) -> Result<(), ActuatorError> {
+        let mut script = self.script.lock().unwrap();
+        if script.no_limits {
+            return Err(ActuatorError::NoPermission);
+        }
+        if let Some(error) = script.limits.pop() {
+            return Err(error);
+        }
+        match script.refuse_limit {
+            Some((refused, error)) if refused == limit => Err(error),
+            _ => self.gpu.set_power_limit(limit),
+        }
+    }
+
+    fn lock_gpu_clock(&mut self, range: ClockRange) -> Result<(), ActuatorError> {
+        match self.script.lock().unwrap().refuse_lock {
+            Some((refused, error)) if refused == range => Err(error),
+            _ => self.gpu.lock_gpu_clock(range),
+        }
+    }
+
+    fn reset_gpu_clock(&mut self) -> Result<(), ActuatorError> {
+        self.gpu.reset_gpu_clock()
+    }
+
+    fn lock_memory_clock(&mut self, range: ClockRange) -> Result<(), ActuatorError> {
+        self.gpu.lock_memory_clock(range)
+    }
+
+    fn reset_memory_clock(&mut self) -> Result<(), ActuatorError> {
+        self.gpu.reset_memory_clock()
+    }
+}
+
+struct ScriptedDriver(Rack, Arc<Mutex<Script>>);
+
+impl Driver for ScriptedDriver {
+    fn inventory(&self) -> Result<Vec<Arc<Identity>>, DriverError> {
+        self.0.inventory()
+    }
+
+    fn open(&self, uuid: &Uuid) -> Result<Box<dyn Gpu>, DriverError> {
+        Ok(Box::new(Scripted {
+            gpu: self.0.open(uuid)?,
+            script: self.1.clone(),
+        }))
+    }
+}
+
+/// One idle A100 with its hand.
+struct Bench {
+    rack: Rack,
+    script: Arc<Mutex<Script>>,
+    gpu: Box<dyn Gpu>,
+    hand: Hand,
+    tally: Tally,
+    seconds: u64,
+}
+
+impl Bench {
+    fn new(journal: impl FnOnce(&Uuid) -> Journal) -> Self {
+        let rack = rack();
+        let script = Arc::<Mutex<Script>>::default();
+        let uuid = rack.card(0).uuid().clone();
+        let driver = ScriptedDriver(rack.clone(), script.clone());
+        let gpu = driver.open(&uuid).unwrap();
+        Self {
+            rack,
+            script,
+            gpu,
+            hand: Hand::new(uuid.clone(), journal(&uuid)),
+            tally: Tally::default(),
+            seconds: 0,
+        }
+    }
+
+    /// One tick's writes.
+    fn apply(&mut self, targets: &Targets) {
+        self.seconds += 1;
+        let now = Moment::from_start(Duration::from_secs(self.seconds));
+        let reading = self.gpu.read(now, Cadence::Full);
+        self.hand
+            .apply(self.gpu.as_mut(), targets, &reading, &mut self.tally);
+    }
+}
+
+fn rack() -> Rack {
+    let profile = profile::named("a100-80gb").unwrap();
+    let idle = Conditions {
+        load: Load::IDLE,
+        ..Conditions::full_load(Celsius::new(18.0))
+    };
+    Rack::new(vec![Card::new(profile, 0, Box::new(move |_| idle))], || {
+        Moment::START
+    })
+}
+
+fn limit(watts: u32) -> Targets {
+    Targets {
+        limit: Some(W(watts)),
+        ..Targets::default()
+    }
+}
+
+fn range(max: u32) -> ClockRange {
+    ClockRange {
+        min: Megahertz::new(210),
+        max: Megahertz::new(max),
+    }
+}
+
+#[test]
+fn a_claim_the_disk_refused_is_written_once_it_takes_it() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("gpus"), "in the way").unwrap();
+    let mut bench = Bench::new(|uuid| Journal::open(dir.path(), uuid));
+    let uuid = bench.rack.card(0).uuid().clone();
+    bench.apply(&limit(300));
+    assert_eq!(bench.rack.card(0).limit, W(300), "protection goes ahead");
+    fs::remove_file(dir.path().join("gpus")).unwrap();
+    bench.apply(&limit(300));
+    let entry = journal::load(dir.path(), &uuid).unwrap().expect("on disk");
+    assert_eq!(entry.claim, *bench.hand.claim());
+}
+
+#[test]
+fn a_card_that_denies_its_limit_is_still_held_by_its_clock() {
+    let mut bench = Bench::new(|_| Journal::none());
+    bench.script.lock().unwrap().no_limits = true;
+    for max in [1000, 1000, 1000, 700, 500] {
+        bench.apply(&Targets {
+            gpu_clock: Some(range(max)),
+            ..limit(300)
+        });
+        assert_eq!(bench.rack.card(0).gpu_clock, Some(range(max)));
+    }
+    assert_eq!(bench.hand.permission(), Permission::Granted);
+    bench.apply(&Targets::default());
+    assert_eq!(bench.rack.card(0).gpu_clock, None);
+}
+
+#[test]
+fn a_limit_out_of_range_bars_no_other() {
+    let mut bench = Bench::new(|_| Journal::none());
+    bench.script.lock().unwrap().refuse_limit = Some((W(300), ActuatorError::OutOfRange));
+    bench.apply(&limit(300));
+    bench.apply(&limit(250));
+    assert_eq!(bench.rack.card(0).limit, W(250));
+    bench.apply(&Targets::default());
+    assert_eq!(bench.rack.card(0).limit, W(400), "given back, too");
+}
+
+#[test]
+fn an_operators_range_that_the_card_refuses_does_not_keep_our_lock() {
+    let mut bench = Bench::new(|_| Journal::none());
+    bench.hand.set_restore_clock(Some(range(9999)));
+    bench.script.lock().unwrap().refuse_lock = Some((range(9999), ActuatorError::OutOfRange));
+    bench.apply(&Targets {
+        gpu_clock: Some(range(700)),
+        ..Targets::default()
+    });
+    bench.apply(&Targets::default());
+    assert_eq!(bench.rack.card(0).gpu_clock, None);
+    assert!(bench.hand.claim().is_empty());
+}
+
+#[test]
+fn a_lock_that_could_not_be_loosened_in_time_is_not_when_hot() {
+    let mut bench = Bench::new(|_| Journal::none());
+    let lock = |max| Targets {
+        gpu_clock: Some(range(max)),
+        ..Targets::default()
+    };
+    bench.apply(&lock(700));
+    bench.script.lock().unwrap().refuse_lock = Some((range(1000), ActuatorError::NoPermission));
+    bench.apply(&lock(1000));
+    bench.script.lock().unwrap().refuse_lock = None;
+    bench.hand.set_may_loosen(false);
+    bench.seconds += 120;
+    bench.apply(&lock(1000));
+    bench.apply(&Targets::default());
+    assert_eq!(bench.rack.card(0).gpu_clock, Some(range(700)));
+    bench.hand.set_may_loosen(true);
+    bench.apply(&Targets::default());
+    assert_eq!(bench.rack.card(0).gpu_clock, None);
+}
+
+/// A worker over the scripted driver that holds 300 W.
+fn holding(bench: &mut Bench) -> (Worker, Shared) {
+    let driver = ScriptedDriver(bench.rack.clone(), bench.script.clone());
+    let identity = driver.inventory().unwrap().remove(0);
+    let mut claim = Claim::default();
+    claim.writing(W(400), W(300));
+    bench.rack.card(0).limit = W(300);
+    let left = Entry {
+        uuid: identity.uuid.clone(),
+        claim,
+        boot_id: journal::boot_id(),
+        energy_millijoules: None,
+    };
+    let shared = shared(Live::default(), 1.0);
+    let setup = Setup {
+        hand: Hand::new(identity.uuid.clone(), Journal::none()),
+        identity,
+        driver: Arc::new(driver),
+        left: Some(left),
+        may_write: true,
+    };
+    let mut worker = Worker::new(setup, shared.live());
+    worker.tick(Moment::START, Moment::START, &shared);
+    (worker, shared)
+}
+
+fn shared(live: Live, scale: f64) -> Shared {
+    let chain = Chain::new(Expected::Auto, None, Moment::START);
+    Shared::new(Clock::start(scale), chain, live, Box::new(|_, _| {}))
+}
+
+#[test]
+fn a_stumble_of_the_driver_on_leaving_does_not_keep_the_limit() {
+    let mut bench = Bench::new(|_| Journal::none());
+    let (mut worker, shared) = holding(&mut bench);
+    bench.script.lock().unwrap().limits = vec![ActuatorError::Transient(999)];
+    worker.leave(Moment::START, &shared);
+    assert_eq!(bench.rack.card(0).limit, W(400));
+}
+
+#[test]
+fn a_limit_somebody_else_set_just_before_we_leave_stands() {
+    let mut bench = Bench::new(|_| Journal::none());
+    let (mut worker, shared) = holding(&mut bench);
+    bench.rack.card(0).limit = W(150);
+    worker.leave(Moment::START, &shared);
+    assert_eq!(bench.rack.card(0).limit, W(150));
+}
+
+#[test]
+fn what_a_dead_guard_left_on_a_gpu_no_longer_configured_is_given_back() {
+    let (state, locks) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let rack = rack();
+    let uuid = rack.card(0).uuid().clone();
+    let mut claim = Claim::default();
+    claim.writing(W(400), W(300));
+    rack.card(0).limit = W(300);
+    let left = Entry {
+        uuid: uuid.clone(),
+        claim,
+        boot_id: journal::boot_id(),
+        energy_millijoules: None,
+    };
+    Journal::open(state.path(), &uuid).record(left).unwrap();
+    let live = Live {
+        settings: Settings {
+            recovery_delay: Duration::ZERO,
+            ..Settings::default()
+        },
+        selects: Box::new(|_| false),
+        ..Live::default()
+    };
+    let shared = Arc::new(shared(live, 50.0));
+    let plan = Plan {
+        driver: Arc::new(rack.clone()),
+        state_dir: Some(state.path().to_owned()),
+        lock_dir: Some(locks.path().to_owned()),
+    };
+    let guard = Guard::start(plan, shared.clone()).unwrap();
+    let deadline = shared.clock.wall() + Duration::from_secs(5);
+    let given_back = || rack.card(0).limit == W(400) && shared.stations().is_empty();
+    while !given_back() && shared.clock.wall() < deadline {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(rack.card(0).limit, W(400));
+    assert!(shared.stations().is_empty(), "and then let go of");
+    assert!(guard.stop());
+}
