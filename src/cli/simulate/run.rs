@@ -86,7 +86,6 @@ pub(super) struct Run {
 pub(super) struct Point {
     pub(super) hours: f64,
     pub(super) over_alert: f64,
-    pub(super) celsius: f64,
     pub(super) limit: f64,
     pub(super) level: Level,
 }
@@ -138,7 +137,6 @@ pub(super) fn play(story: Story, policy: Policy, traced: bool) -> Played {
             trace.push(Point {
                 hours: second as f64 / 3600.0,
                 over_alert: passed[0].truth.over_alert,
-                celsius: passed[0].truth.celsius,
                 limit: node.limit(0).as_f64(),
                 level: passed[0].level,
             });

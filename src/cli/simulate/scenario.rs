@@ -94,12 +94,6 @@ impl Scenario {
         }
     }
 
-    pub(super) fn named(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|scenario| scenario.name() == name)
-    }
-
     /// One line for the table.
     pub(super) const fn about(self) -> &'static str {
         match self {

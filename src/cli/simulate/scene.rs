@@ -39,10 +39,9 @@ pub(super) enum Batch {
 /// Batch 8 to 1 kept 36–43 % on a V100 (llama.cpp).
 pub(super) const BATCH_ONE_KEEPS: f64 = 0.37;
 
-/// Chosen, not measured: one request at a time waits for memory, so that it draws less and hardly
-/// minds the clock. In favour of whoever reduces the batch.
+/// Chosen, not measured: one request at a time leaves most of the chip waiting. In favour of whoever
+/// reduces the batch.
 const BATCH_ONE_DRAWS: f64 = 0.7;
-const BATCH_ONE_COMPUTE_BOUND: f64 = 0.3;
 
 impl Batch {
     fn load(self, load: Load) -> Load {
@@ -50,7 +49,7 @@ impl Batch {
             Self::Normal => load,
             Self::One => Load {
                 power: load.power * BATCH_ONE_DRAWS,
-                compute_bound: load.compute_bound.min(BATCH_ONE_COMPUTE_BOUND),
+                ..load
             },
         }
     }

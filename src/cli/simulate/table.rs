@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::physics::ALERT_BELOW_CRITICAL;
-use super::run::Run;
+use super::run::{Policy, Run};
 use super::work::Result;
 
 const LEGEND: &str = "\
@@ -14,7 +14,7 @@ fixed-step is the article's script: at its own 78 °C, whatever the card's alert
 minimum) and batch 1 (keeps 37 % of the work, draws 70 %); back after 30 s at or below 72 °C.
 ";
 
-const COLUMNS: [&str; 11] = [
+const COLUMNS: [&str; 10] = [
     "POLICY",
     "WORK %",
     "OF BOUND %",
@@ -25,7 +25,6 @@ const COLUMNS: [&str; 11] = [
     "> CRIT. %",
     "WRITES/H",
     "BACK",
-    "LATENCY",
 ];
 
 pub(super) fn table(results: &[Result]) -> String {
@@ -35,10 +34,10 @@ pub(super) fn table(results: &[Result]) -> String {
         if scenario != Some(result.story.scenario) {
             scenario = Some(result.story.scenario);
             let (name, about) = (result.story.scenario.name(), result.story.scenario.about());
-            let _ = writeln!(text, "{name}: {about}");
+            let _ = writeln!(text, "{name}: {about}\n");
         }
-        let _ = writeln!(text, "\n  {}", heading(result));
-        text.push_str(&rows(&result.runs));
+        let _ = writeln!(text, "  {}", heading(result));
+        text.push_str(&rows(result));
         text.push('\n');
     }
     text + LEGEND
@@ -58,27 +57,44 @@ fn heading(result: &Result) -> String {
     } else {
         "; infeasible: over alert even at the minimum limit"
     };
-    let bound = result.bound.throughput * 100.0;
     let degree = 100.0 * (1.0 - result.bound_a_degree_under.throughput / result.bound.throughput);
     let hours = result.story.hours();
     format!(
-        "{}, {hours} h: alert {alert} °C{memory}, bound {bound:.1} %, a degree under alert costs {degree:.1} % of it{feasible}",
+        "{}, {hours} h: alert {alert} °C{memory}; a degree under alert costs {degree:.1} % of the bound{feasible}",
         profile.key
     )
 }
 
-fn rows(runs: &[Run]) -> String {
-    let mut cells = vec![COLUMNS.map(str::to_owned)];
-    cells.extend(runs.iter().map(row));
+fn rows(result: &Result) -> String {
+    let mut cells = vec![COLUMNS.map(str::to_owned).to_vec()];
+    cells.push(oracle(result));
+    let runs = result.played.iter().zip(&result.runs);
+    cells.extend(runs.map(|(played, run)| row(label(played.policy), run)));
+    aligned(&cells)
+}
+
+/// What the policies are measured by.
+fn oracle(result: &Result) -> Vec<String> {
+    let mut cells = vec![String::new(); COLUMNS.len()];
+    cells[0] = "(oracle)".to_owned();
+    cells[1] = format!("{:.1}", result.bound.throughput * 100.0);
+    cells[2] = "100.0".to_owned();
+    cells[3] = format!("{:.2}", result.bound.overshoot.max(0.0));
+    cells
+}
+
+/// The first column to the left, the others to the right.
+pub(super) fn aligned(cells: &[Vec<String>]) -> String {
+    let columns = cells.first().map_or(0, Vec::len);
     let width = |column: usize| {
         let widths = cells.iter().map(|row| row[column].chars().count());
         widths.max().unwrap_or_default()
     };
-    let widths: [usize; COLUMNS.len()] = std::array::from_fn(width);
+    let widths: Vec<usize> = (0..columns).map(width).collect();
     let mut text = String::new();
-    for row in &cells {
+    for row in cells {
         let mut line = format!("    {:<1$}", row[0], widths[0]);
-        for (cell, width) in row.iter().zip(widths).skip(1) {
+        for (cell, width) in row.iter().zip(&widths).skip(1) {
             let _ = write!(line, "  {cell:>width$}");
         }
         text.push_str(line.trim_end());
@@ -87,14 +103,18 @@ fn rows(runs: &[Run]) -> String {
     text
 }
 
-fn row(run: &Run) -> [String; COLUMNS.len()] {
+/// A policy in a table.
+pub(super) fn label(policy: Policy) -> String {
+    match policy.latency_seconds() {
+        0 => policy.name().to_owned(),
+        late => format!("{}, {late} s late", policy.name()),
+    }
+}
+
+fn row(label: String, run: &Run) -> Vec<String> {
     let percent = |ratio: f64| format!("{:.1}", ratio * 100.0);
-    let latency = match (run.policy, run.alert_latency_seconds) {
-        ("fixed-step", seconds) => format!("{seconds} s"),
-        _ => String::new(),
-    };
-    [
-        run.policy.to_owned(),
+    vec![
+        label,
         percent(run.throughput),
         percent(run.throughput_of_bound),
         format!("{:.2}", run.overshoot_celsius),
@@ -104,6 +124,5 @@ fn row(run: &Run) -> [String; COLUMNS.len()] {
         percent(run.above_critical_ratio),
         format!("{:.1}", run.limit_writes_per_hour),
         if run.restored { "yes" } else { "NO" }.to_owned(),
-        latency,
     ]
 }
