@@ -26,7 +26,7 @@ use clap::Args;
 use clap::builder::PossibleValuesParser;
 use serde::Serialize;
 
-use crate::device::profile;
+use crate::device::profile::{self, Profile};
 
 use super::say;
 use run::{Policy, Run};
@@ -138,22 +138,19 @@ impl Options {
             false => self.profiles.iter().map(String::as_str).collect(),
         };
         let profiles = keys.into_iter().filter_map(profile::named);
-        let (fit, unfit): (Vec<_>, Vec<_>) = profiles.partition(|profile| scenario.fits(profile));
-        for profile in unfit {
-            eprintln!(
-                "{} can't be told of {}: left out",
-                scenario.name(),
-                profile.key
-            );
-        }
-        let seconds = (self.hours.unwrap_or(scenario.hours()) * 3600.0).round();
-        fit.into_iter()
-            .map(|profile| Story {
+        let seconds = whole((self.hours.unwrap_or(scenario.hours()) * 3600.0).round());
+        let story = |profile: &'static Profile| match scenario.misfit(profile) {
+            Some(why) => {
+                eprintln!("{} on {}: left out, {why}", scenario.name(), profile.key);
+                None
+            }
+            None => Some(Story {
                 scenario,
                 profile,
-                seconds: whole(seconds),
-            })
-            .collect()
+                seconds,
+            }),
+        };
+        profiles.filter_map(story).collect()
     }
 
     fn policies(&self) -> Vec<Policy> {

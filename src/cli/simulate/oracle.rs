@@ -121,3 +121,57 @@ fn inputs(profile: &Profile, around: &Conditions, effort: f64) -> Inputs {
         gpu_clock_lock: (effort < 0.5).then(lock),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::simulate::scenario::Scenario;
+    use crate::device::profile;
+
+    fn story(scenario: Scenario, profile: &'static Profile) -> Story {
+        Story {
+            scenario,
+            profile,
+            seconds: 900,
+        }
+    }
+
+    #[test]
+    fn it_never_exceeds_alert_and_wastes_nothing_under_it() {
+        use Scenario::{AirflowLoss, Bursty, FloorTooHigh, HbmLimited, HotInlet, SharedAir};
+        for scenario in [
+            AirflowLoss,
+            Bursty,
+            FloorTooHigh,
+            HbmLimited,
+            HotInlet,
+            SharedAir,
+        ] {
+            for profile in profile::ALL {
+                if scenario.misfit(profile).is_none() {
+                    let bound = bound(story(scenario, profile), Celsius::new(0.0));
+                    let over = bound.overshoot;
+                    let what = format!("{} {}: {over}", scenario.name(), profile.key);
+                    assert!((-0.05..0.1).contains(&over), "{what}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn without_heat_it_is_the_whole_load() {
+        let story = story(Scenario::CoolRoom, &profile::H100);
+        let bound = bound(story, Celsius::new(0.0));
+        assert!((bound.throughput - 1.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_hot_room_takes_what_it_is_defined_by() {
+        let mut story = story(Scenario::HotInlet, &profile::A100_80GB);
+        story.seconds = 1800;
+        let long = bound(story, Celsius::new(0.0)).throughput;
+        // 73 % of the limit, of a draw that leakage raises by 4 %, on the curve.
+        let steady = story.profile.curve.throughput(0.73 / 1.043);
+        assert!((steady..steady + 0.01).contains(&long), "{steady} {long}");
+    }
+}

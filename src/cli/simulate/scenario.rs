@@ -136,12 +136,12 @@ impl Scenario {
         }
     }
 
-    /// False where the card lacks what the story is about.
-    pub(super) fn fits(self, profile: &Profile) -> bool {
+    /// Why it can't be told of a card.
+    pub(super) fn misfit(self, profile: &Profile) -> Option<&'static str> {
         match self {
-            HbmLimited => profile.hbm.is_some(),
-            Clinic => profile.key == CLINIC_PROFILE,
-            _ => true,
+            HbmLimited if profile.hbm.is_none() => Some("the card has no memory sensor"),
+            Clinic if profile.key != CLINIC_PROFILE => Some("the article's cards are A100 40GB"),
+            _ => None,
         }
     }
 

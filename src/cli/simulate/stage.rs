@@ -78,20 +78,18 @@ impl Guard {
     /// Whether something is taken from this card's load.
     fn level(&self, card: usize) -> Level {
         match self {
-            Self::Nobody => Level::None,
             Self::Scripts(scripts) if scripts[card].is_throttled() => Level::Gradual,
-            Self::Scripts(_) => Level::None,
             Self::Workers(said) => said[card].0,
+            Self::Nobody | Self::Scripts(_) => Level::None,
         }
     }
 
     /// The application does as it is told.
     fn batch(&self, card: usize) -> Batch {
         match self {
-            Self::Nobody => Batch::Normal,
             Self::Scripts(scripts) => scripts[card].batch(),
             Self::Workers(said) if said[card].1 >= AppMode::GradualBatch => Batch::One,
-            Self::Workers(_) => Batch::Normal,
+            Self::Nobody | Self::Workers(_) => Batch::Normal,
         }
     }
 
