@@ -134,9 +134,9 @@ fn a_cool_room_costs_nothing() {
     ]);
     assert_eq!(runs.len(), 4);
     for run in runs {
-        assert_eq!(number(&run, "limit_writes_per_hour"), 0.0, "{run}");
-        assert_eq!(number(&run, "throughput"), 1.0, "{run}");
-        assert_eq!(number(&run, "throughput_of_bound"), 1.0, "{run}");
+        assert_eq!(run["limit_writes_per_hour"], 0.0, "{run}");
+        assert_eq!(run["throughput"], 1.0, "{run}");
+        assert_eq!(run["throughput_of_bound"], 1.0, "{run}");
     }
 }
 

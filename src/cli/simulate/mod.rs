@@ -1,14 +1,16 @@
 //! `thermal-guard simulate`: policies against the thermal model, in virtual time, through the very
 //! worker and policy that run on a node. The same command gives the same numbers.
 //!
-//! Reading order: [`scenario`] (the stories) and [`scene`] (one telling), [`stage`] (a policy at
-//! work in it), [`oracle`] (what physics allows), [`run`] (the record), then the views.
+//! Reading order: [`scenario`] and [`room`] (the stories), [`scene`] (one telling), [`stage`] (a
+//! policy at work in it), [`oracle`] (what physics allows), [`run`] (the record), then the views.
 
 mod clinic;
+mod days;
 mod fixed_step;
 mod oracle;
 mod physics;
 mod plot;
+mod room;
 mod run;
 mod scenario;
 mod scene;

@@ -7,7 +7,8 @@ use crate::device::sim::{Conditions, Fault};
 use crate::policy::Level;
 
 use super::physics::Truth;
-use super::scenario::{AIR_SECONDS, Scenario};
+use super::room::AIR_SECONDS;
+use super::scenario::Scenario;
 use super::ward::Ward;
 
 /// A scenario on a card, for so long.
