@@ -124,6 +124,39 @@ fn the_bound_is_the_plants_not_the_runs() {
     }
 }
 
+/// What the oracle knows (model, parameters, room), no policy may: it decides on readings alone.
+#[test]
+fn no_policy_can_see_the_plant() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/policy");
+    let files = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|file| file.unwrap().path());
+    let mut seen = 0;
+    for file in files.filter(|file| file.extension().is_some_and(|kind| kind == "rs")) {
+        let text = std::fs::read_to_string(&file).unwrap();
+        for name in [
+            "device::plant",
+            "device::profile",
+            "device::sim",
+            "virtual_node",
+            "simulate::",
+        ] {
+            assert!(!text.contains(name), "{} names {name}", file.display());
+        }
+        // Nor by a group of imports.
+        for line in text
+            .lines()
+            .filter(|line| line.trim_start().starts_with("use crate::device::{"))
+        {
+            for name in ["plant", "profile", "sim::"] {
+                assert!(!line.contains(name), "{}: {line}", file.display());
+            }
+        }
+        seen += 1;
+    }
+    assert!(seen > 5, "the policy has moved");
+}
+
 #[test]
 fn a_cool_room_costs_nothing() {
     let runs = runs(&[

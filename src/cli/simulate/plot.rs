@@ -34,7 +34,7 @@ pub(super) fn draw(results: &[Result]) -> String {
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" font-family=\"sans-serif\" font-size=\"11\">\n\
          <rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n\
-         <text x=\"{}\" y=\"20\">true temperature of the sensor nearest to its limit (red), power limit (blue), level (shaded: gradual, emergency), alert, critical and safe (dashed)</text>\n",
+         <text x=\"{}\" y=\"20\">true temperature of the sensor nearest to its limit (red), power limit (blue), level (shaded: gradual, emergency), safe, alert and critical (dashed; on the core's scale, the memory by the distance to its own)</text>\n",
         AROUND.0,
     );
     for (index, result) in results.iter().enumerate() {
