@@ -19,7 +19,7 @@ use thermal_guard::guard::{Clock, Tick};
 use thermal_guard::policy::{Level, Settings, State, TripOverrides};
 use thermal_guard::units::{Celsius, Watts};
 
-use virtual_node::{COOL, Node, room};
+use virtual_node::{COOL, Node, RunUntil, room};
 
 /// An inlet that takes every card over alert at full load, and that every card can be held in.
 const HOT: Celsius = Celsius::new(42.0);

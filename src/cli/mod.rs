@@ -8,6 +8,7 @@ mod log;
 mod restore;
 mod serve;
 mod showcase;
+mod simulate;
 mod status;
 
 use std::io::Write;
@@ -54,6 +55,8 @@ enum Command {
     Attach,
     /// Give back what a dead guard left behind.
     Restore(restore::Options),
+    /// Policies against the thermal model, in virtual time: what each keeps of the work, how hot it gets.
+    Simulate(simulate::Options),
 }
 
 #[derive(Clone, Debug, Args)]
@@ -244,6 +247,7 @@ pub fn run(cli: &Cli) -> ExitCode {
         Command::Detach => exit(lease::detach(flags)),
         Command::Attach => exit(lease::attach(flags)),
         Command::Restore(options) => restore::run(flags, options),
+        Command::Simulate(options) => simulate::run(options),
     }
 }
 

@@ -13,6 +13,7 @@ pub mod shared;
 pub mod supervisor;
 pub mod tally;
 pub mod tick;
+pub mod virtual_node;
 pub mod worker;
 
 pub use apps::Apps;

@@ -1,0 +1,130 @@
+//! The comparison, for people.
+
+use std::fmt::Write;
+
+use super::physics::ALERT_BELOW_CRITICAL;
+use super::run::{Policy, Run};
+use super::work::Result;
+
+const LEGEND: &str = "\
+work: of the same load never limited; of bound: of what an oracle gets that runs at full power until
+alert and then holds exactly that; over: true °C over alert; > alert, > crit.: share of the time;
+temperatures are true ones, of the sensor nearest to its limit; back: all given back after a cool-down.
+fixed-step is the article's script: at its own 78 °C, whatever the card's alert, 120 W (or the card's
+minimum) and batch 1 (keeps 37 % of the work, draws 70 %); back after 30 s at or below 72 °C.
+";
+
+const COLUMNS: [&str; 10] = [
+    "POLICY",
+    "WORK %",
+    "OF BOUND %",
+    "OVER °C",
+    "HOTTEST °C",
+    "MEAN °C",
+    "> ALERT %",
+    "> CRIT. %",
+    "WRITES/H",
+    "BACK",
+];
+
+pub(super) fn table(results: &[Result]) -> String {
+    let mut text = String::new();
+    let mut scenario = None;
+    for result in results {
+        if scenario != Some(result.story.scenario) {
+            scenario = Some(result.story.scenario);
+            let (name, about) = (result.story.scenario.name(), result.story.scenario.about());
+            let _ = writeln!(text, "{name}: {about}\n");
+        }
+        let _ = writeln!(text, "  {}", heading(result));
+        text.push_str(&rows(result));
+        text.push('\n');
+    }
+    text + LEGEND
+}
+
+/// What physics says of this card in this story.
+fn heading(result: &Result) -> String {
+    let profile = result.story.profile;
+    let alert = profile.max_operating.degrees() - ALERT_BELOW_CRITICAL;
+    let memory = profile.hbm.map_or(String::new(), |hbm| {
+        format!(" (memory {})", hbm.max.degrees() - ALERT_BELOW_CRITICAL)
+    });
+    let feasible = if result.feasible {
+        ""
+    } else if result.story.scenario.lies() {
+        "; a sensor lies"
+    } else {
+        "; infeasible: over alert even at the minimum limit"
+    };
+    let degree = 100.0 * (1.0 - result.bound_a_degree_under.throughput / result.bound.throughput);
+    let hours = result.story.hours();
+    format!(
+        "{}, {hours} h: alert {alert} °C{memory}; a degree under alert costs {degree:.1} % of the bound{feasible}",
+        profile.key
+    )
+}
+
+fn rows(result: &Result) -> String {
+    let mut cells = vec![COLUMNS.map(str::to_owned).to_vec()];
+    cells.push(oracle(result));
+    let runs = result.played.iter().zip(&result.runs);
+    cells.extend(runs.map(|(played, run)| row(label(played.policy), run)));
+    aligned(&cells)
+}
+
+/// What the policies are measured by.
+fn oracle(result: &Result) -> Vec<String> {
+    let mut cells = vec![
+        "(oracle)".to_owned(),
+        format!("{:.1}", result.bound.throughput * 100.0),
+        "100.0".to_owned(),
+        format!("{:.2}", result.bound.overshoot.max(0.0)),
+    ];
+    cells.resize(COLUMNS.len(), String::new());
+    cells
+}
+
+/// The first column to the left, the others to the right.
+pub(super) fn aligned(cells: &[Vec<String>]) -> String {
+    let columns = cells.first().map_or(0, Vec::len);
+    let width = |column: usize| {
+        let widths = cells.iter().map(|row| row[column].chars().count());
+        widths.max().unwrap_or_default()
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let mut text = String::new();
+    for row in cells {
+        let mut line = format!("    {:<1$}", row[0], widths[0]);
+        for (cell, width) in row.iter().zip(&widths).skip(1) {
+            let _ = write!(line, "  {cell:>width$}");
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// A policy in a table.
+pub(super) fn label(policy: Policy) -> String {
+    match policy.latency_seconds() {
+        0 => policy.name().to_owned(),
+        late => format!("{}, {late} s late", policy.name()),
+    }
+}
+
+fn row(label: String, run: &Run) -> Vec<String> {
+    let percent = |ratio: f64| format!("{:.1}", ratio * 100.0);
+    vec![
+        label,
+        percent(run.throughput),
+        percent(run.throughput_of_bound),
+        format!("{:.2}", run.overshoot_celsius),
+        format!("{:.1}", run.hottest_celsius),
+        format!("{:.1}", run.mean_celsius),
+        percent(run.above_alert_ratio),
+        percent(run.above_critical_ratio),
+        format!("{:.1}", run.limit_writes_per_hour),
+        if run.restored { "yes" } else { "NO" }.to_owned(),
+    ]
+}

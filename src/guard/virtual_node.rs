@@ -1,0 +1,205 @@
+//! A node in virtual time: the real workers and the real policy over simulated GPUs. `simulate` and
+//! the tests stand on it; a day passes in a second, and two runs of the same story are the same.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::device::plant::Load;
+use crate::device::profile::Profile;
+use crate::device::sim::{Card, Conditions, Fault, Rack};
+use crate::device::{Driver, Gpu, Identity, Uuid};
+use crate::policy::chain::Expected;
+use crate::policy::lease::Holder;
+use crate::policy::{Chain, Claim, Lease, Level, Settings};
+use crate::units::{Celsius, Moment, Watts};
+
+use super::actuate::Hand;
+use super::clock::Clock;
+use super::journal::{Entry, Journal, boot_id};
+use super::shared::{Live, Shared};
+use super::tick::Tick;
+use super::worker::{Setup, Worker};
+
+/// Between two ticks.
+pub const TICK: Duration = Duration::from_secs(1);
+
+/// A room in which every card runs free at full load.
+pub const COOL: Celsius = Celsius::new(18.0);
+
+/// A card that rests in a cool room: how every one begins.
+pub const AT_REST: Conditions = Conditions {
+    load: Load::IDLE,
+    ..Conditions::full_load(COOL)
+};
+
+/// Simulated cards, and a worker for each.
+pub struct Node {
+    pub rack: Rack,
+    pub shared: Shared,
+    driver: Arc<dyn Driver>,
+    workers: Vec<Worker>,
+    /// What the journal would say of each.
+    claims: Vec<Claim>,
+    nanos: Arc<AtomicU64>,
+}
+
+impl Node {
+    /// One card per profile, all at rest until told otherwise.
+    pub fn new(profiles: &[&'static Profile], settings: &Settings) -> Self {
+        let nanos = Arc::new(AtomicU64::new(0));
+        let clock = nanos.clone();
+        let cards = (0..)
+            .zip(profiles)
+            .map(|(index, profile)| Card::new(profile, index, Box::new(|_| AT_REST)));
+        let rack = Rack::new(cards.collect(), move || now(&clock));
+        let driver: Arc<dyn Driver> = Arc::new(rack.clone());
+        let live = Live {
+            settings: settings.clone(),
+            ..Live::default()
+        };
+        let chain = Chain::new(Expected::Auto, None, Moment::START);
+        let shared = Shared::new(Clock::start(1.0), chain, live, Box::new(|_, _| {}));
+        // A rack always tells its cards.
+        let inventory = driver.inventory().unwrap_or_default();
+        let workers = inventory
+            .into_iter()
+            .map(|identity| worker(&driver, &shared, identity, None));
+        let workers: Vec<_> = workers.collect();
+        Self {
+            rack,
+            shared,
+            driver,
+            claims: vec![Claim::default(); workers.len()],
+            workers,
+            nanos,
+        }
+    }
+
+    pub fn now(&self) -> Moment {
+        now(&self.nanos)
+    }
+
+    /// From now on, `conditions` around the card.
+    pub fn set(&self, card: usize, conditions: Conditions) {
+        self.rack
+            .card(card)
+            .replace_world(Box::new(move |_| conditions));
+    }
+
+    pub fn fault(&self, card: usize, fault: Fault) {
+        self.rack.card(card).fault = fault;
+    }
+
+    pub fn limit(&self, card: usize) -> Watts {
+        self.rack.card(card).limit
+    }
+
+    pub fn uuid(&self, card: usize) -> Uuid {
+        self.rack.card(card).uuid().clone()
+    }
+
+    /// A handle of one's own on a card, beside its worker's. `None` while the card is lost.
+    pub fn open(&self, card: usize) -> Option<Box<dyn Gpu>> {
+        self.driver.open(&self.uuid(card)).ok()
+    }
+
+    /// A tick of every GPU, [`TICK`] later.
+    pub fn step(&mut self) -> Vec<Tick> {
+        self.step_by(TICK)
+    }
+
+    /// A tick of every GPU, after `period`: sooner than [`TICK`], it was woken.
+    pub fn step_by(&mut self, period: Duration) -> Vec<Tick> {
+        let now = self.let_pass(period);
+        let workers = self.workers.iter_mut();
+        let ticks: Vec<_> = workers
+            .map(|worker| worker.tick(now, now, &self.shared))
+            .collect();
+        for (claim, tick) in self.claims.iter_mut().zip(&ticks) {
+            // Before the card is open, the journal is as the guard before left it.
+            if tick.up {
+                *claim = tick.claim;
+            }
+        }
+        ticks
+    }
+
+    /// Lets [`TICK`] pass without a guard.
+    pub fn step_unguarded(&mut self) -> Moment {
+        let now = self.let_pass(TICK);
+        for card in 0..self.workers.len() {
+            self.rack.card(card).catch_up(now);
+        }
+        now
+    }
+
+    /// `kill -9`, and a new guard that finds the journal.
+    pub fn restart(&mut self, card: usize) {
+        let claim = self.claims[card];
+        let left = (!claim.is_empty()).then(|| Entry {
+            uuid: self.uuid(card),
+            claim,
+            boot_id: boot_id(),
+            energy_millijoules: None,
+        });
+        let inventory = self.driver.inventory().unwrap_or_default();
+        self.workers[card] = worker(&self.driver, &self.shared, inventory[card].clone(), left);
+    }
+
+    /// The guard lets go of the card; time passes without ticks.
+    pub fn detached(&mut self, card: usize, period: Duration) {
+        let now = self.now();
+        self.workers[card].leave(now, &self.shared);
+        self.let_pass(period);
+    }
+
+    /// Ticks for `seconds`; the last ones.
+    pub fn run(&mut self, seconds: u64) -> Vec<Tick> {
+        let mut last = self.step();
+        for _ in 1..seconds {
+            last = self.step();
+        }
+        last
+    }
+
+    /// A firing alert, or its renewal.
+    pub fn fire(&self, card: usize, fingerprint: u64, level: Level, ttl: Duration) {
+        let now = self.now();
+        let lease = Lease {
+            level,
+            since: now,
+            expires: now + ttl,
+            starts_at: Duration::ZERO,
+        };
+        self.shared
+            .leases()
+            .grant(now, &self.uuid(card), Holder::Alert(fingerprint), lease);
+    }
+
+    fn let_pass(&self, period: Duration) -> Moment {
+        let nanos = u64::try_from(period.as_nanos()).unwrap_or(u64::MAX);
+        self.nanos.fetch_add(nanos, Ordering::Relaxed);
+        self.now()
+    }
+}
+
+fn worker(
+    driver: &Arc<dyn Driver>,
+    shared: &Shared,
+    identity: Arc<Identity>,
+    left: Option<Entry>,
+) -> Worker {
+    let setup = Setup {
+        hand: Hand::new(identity.uuid.clone(), Journal::none()),
+        identity,
+        driver: driver.clone(),
+        left,
+        may_write: true,
+    };
+    Worker::new(setup, shared.live())
+}
+
+fn now(nanos: &AtomicU64) -> Moment {
+    Moment::from_start(Duration::from_nanos(nanos.load(Ordering::Relaxed)))
+}
