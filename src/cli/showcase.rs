@@ -10,8 +10,9 @@ use crate::guard::Clock;
 use crate::units::{Celsius, Moment};
 
 /// One round: heat, throttle, relief, recovery. Short enough for a first look, long enough that
-/// the recovery is complete: 25 s of heating, 30 s of hold, 30 s of delay, the steps back.
-const ROUND_SECONDS: u64 = 150;
+/// the recovery is complete (25 s of heating, 30 s of hold, 30 s of delay, the steps back) and the
+/// next heat, five minutes later, isn't taken for the old one.
+const ROUND_SECONDS: u64 = 420;
 const HOT_SECONDS: u64 = 60;
 
 /// Two cards: an A100 in failing air whose load comes and goes, and an L40S that is fine.

@@ -8,7 +8,7 @@
 use crate::units::{Celsius, Megahertz, Watts};
 
 /// A card.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Profile {
     /// As named on the command line.
     pub key: &'static str,
@@ -55,36 +55,50 @@ impl Profile {
     }
 }
 
-/// Thermal constants, all from the power the cooler is built for.
+/// Thermal constants.
 #[derive(Clone, Copy, Debug)]
 pub struct Thermal {
-    design_watts: f64,
+    /// The power the cooler is built for.
+    pub design_watts: f64,
+    /// Rise of the die over the inlet at that power.
+    pub rise: Celsius,
+    /// Die-to-sink share of the whole resistance.
+    pub die_share: f64,
+    /// Time constants of the die over the sink, and of the sink over the air.
+    pub die_seconds: f64,
+    pub sink_seconds: f64,
 }
 
 impl Thermal {
-    /// Rise of the die over the inlet at design power. See the module's doc.
-    const RISE: f64 = 52.0;
-    /// Die-to-sink share of the whole resistance: 0.07 of 0.22 °C/W on a V100-like card.
-    const DIE_SHARE: f64 = 0.32;
-    const DIE_SECONDS: f64 = 5.0;
-    const SINK_SECONDS: f64 = 50.0;
     /// 0.6 W/°C on a 250 W card.
     const LEAKAGE_SHARE: f64 = 0.0024;
 
+    /// The constants of all the profiles here; see the module's doc. The die's share is that of
+    /// 0.07 in 0.22 °C/W, of a V100-like card.
+    const fn of(design_watts: f64) -> Self {
+        Self {
+            design_watts,
+            rise: Celsius::new(52.0),
+            die_share: 0.32,
+            die_seconds: 5.0,
+            sink_seconds: 50.0,
+        }
+    }
+
     pub fn die_resistance(&self) -> f64 {
-        Self::RISE * Self::DIE_SHARE / self.design_watts
+        self.rise.degrees() * self.die_share / self.design_watts
     }
 
     pub fn sink_resistance(&self) -> f64 {
-        Self::RISE * (1.0 - Self::DIE_SHARE) / self.design_watts
+        self.rise.degrees() * (1.0 - self.die_share) / self.design_watts
     }
 
     pub fn die_capacity(&self) -> f64 {
-        Self::DIE_SECONDS / self.die_resistance()
+        self.die_seconds / self.die_resistance()
     }
 
     pub fn sink_capacity(&self) -> f64 {
-        Self::SINK_SECONDS / self.sink_resistance()
+        self.sink_seconds / self.sink_resistance()
     }
 
     pub fn leakage_watts_per_degree(&self) -> f64 {
@@ -209,9 +223,7 @@ pub static A100_40GB: Profile = Profile {
     memory_bytes: 40 * GIB,
     fans: 0,
     ecc: true,
-    thermal: Thermal {
-        design_watts: 250.0,
-    },
+    thermal: Thermal::of(250.0),
     curve: &V100_CURVE,
 };
 
@@ -225,9 +237,7 @@ pub static A100_80GB: Profile = Profile {
     idle_power: watts(60),
     memory_clocks: &[mhz(1593)],
     memory_bytes: 80 * GIB,
-    thermal: Thermal {
-        design_watts: 400.0,
-    },
+    thermal: Thermal::of(400.0),
     ..A100_40GB
 };
 
@@ -275,9 +285,7 @@ pub static RTX_6000_ADA: Profile = Profile {
     memory_bytes: 48 * GIB,
     fans: 1,
     ecc: true,
-    thermal: Thermal {
-        design_watts: 300.0,
-    },
+    thermal: Thermal::of(300.0),
     curve: &A40_CURVE,
 };
 
@@ -307,9 +315,7 @@ pub static H100: Profile = Profile {
     memory_bytes: 80 * GIB,
     fans: 0,
     ecc: true,
-    thermal: Thermal {
-        design_watts: 700.0,
-    },
+    thermal: Thermal::of(700.0),
     curve: &V100_CURVE,
 };
 
@@ -342,9 +348,7 @@ pub static L40S: Profile = Profile {
     gpu_clock_max: mhz(2520),
     memory_clocks: &[mhz(9_001), mhz(8_251), mhz(5_001), mhz(810), mhz(405)],
     fans: 0,
-    thermal: Thermal {
-        design_watts: 350.0,
-    },
+    thermal: Thermal::of(350.0),
     ..RTX_6000_ADA
 };
 
@@ -366,9 +370,7 @@ pub static RTX_4090: Profile = Profile {
     memory_bytes: 24 * GIB,
     fans: 2,
     ecc: false,
-    thermal: Thermal {
-        design_watts: 450.0,
-    },
+    thermal: Thermal::of(450.0),
     ..RTX_6000_ADA
 };
 

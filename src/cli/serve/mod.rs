@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::config::{Config, LoadError, Mode, OnExit, PolicyName};
+use crate::config::{Config, LoadError, Mode, OnExit};
 use crate::device::Driver;
 use crate::device::dry_run::Observing;
 use crate::device::nvml::NvmlDriver;
@@ -133,12 +133,16 @@ async fn serve(flags: &Flags, config: Config) -> anyhow::Result<()> {
 }
 
 fn announce(flags: &Flags, config: &Config) {
+    let policy = config.policy.name.name();
     let mode = config.mode.name();
     let version = env!("CARGO_PKG_VERSION");
-    tracing::info!(version, mode, simulated = flags.simulate, "starting");
-    if config.policy.name == PolicyName::Governor {
-        tracing::info!("policy governor: not in this version, the ladder does its work");
-    }
+    tracing::info!(
+        version,
+        mode,
+        policy,
+        simulated = flags.simulate,
+        "starting"
+    );
 }
 
 fn chain(config: &Config, clock: Clock) -> Chain {
