@@ -36,6 +36,10 @@ const AHEAD: Duration = Duration::from_secs(10);
 /// Down when the temperature will be over the set point by this much: three times the estimate's
 /// noise.
 const OVERSHOOTS: f64 = 0.3;
+/// A resting GPU that is over by no more than this gets what brings its *resting* temperature back,
+/// a third of what would do so within seconds and then be too much.
+const MILD: f64 = 1.0;
+const MILD_DWELL: Duration = Duration::from_secs(30);
 /// The least worth a write, as a share of the default limit.
 const STEP_DOWN: f64 = 0.01;
 /// Between two corrections down, unless a large one is due.
@@ -229,11 +233,15 @@ impl Governor {
         let dwelt = now.since(self.moved);
 
         let set_point = self.set_point();
-        if observer.predict(power, AHEAD) > set_point + OVERSHOOTS {
+        let excess = observer.predict(power, AHEAD) - set_point;
+        if excess > OVERSHOOTS {
+            if excess < MILD && binds && observer.is_steady() {
+                return (dwelt >= MILD_DWELL).then_some(limit - Observer::power_per(excess));
+            }
             let wanted = observer.power_for(set_point, AHEAD);
             let urgent = power - wanted > 4.0 * STEP_DOWN;
-            return (power - wanted >= STEP_DOWN && (urgent || dwelt >= DOWN_DWELL))
-                .then_some(wanted);
+            let due = urgent || dwelt >= DOWN_DWELL;
+            return (power - wanted >= STEP_DOWN && due).then_some(wanted);
         }
         if self.limit.is_none() || !binds {
             return None;
@@ -277,13 +285,14 @@ impl Governor {
     /// To the rungs under the floor, when the limit at its floor, or no limit that bites, is not
     /// enough.
     fn escalate(&mut self, now: Moment, heat: &Heat, drive: Drive) {
-        let floored = self.limit == Some(self.floor) && heat.at_set_point();
-        if !floored {
+        let floor = self.share(self.floor);
+        let foreseen = self.observer.predict(floor, ROOM_AHEAD);
+        if self.limit != Some(self.floor) || foreseen <= SET_POINT + OVERSHOOTS {
             self.floored_since = None;
             return;
         }
         let since = *self.floored_since.get_or_insert(now);
-        if heat.is_hot() || now.since(since) >= FLOOR_DWELL {
+        if now.since(since) >= FLOOR_DWELL {
             self.ladder.regulate(now, heat, drive.draw);
         }
     }
