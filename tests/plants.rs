@@ -2,7 +2,12 @@
 //! drawn over the whole range that real cards are reported to have, under every state of the alert
 //! chain, with and without leases.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
 
 #[path = "common/virtual_node.rs"]
 mod virtual_node;
@@ -85,12 +90,12 @@ fn alert(node: &Node, how: Alerts, second: u64) {
     let now = node.now();
     let ts = now.since_start().as_secs_f64();
     match how {
-        Alerts::Lease if second % 20 == 0 && (second / 400) % 2 == 0 => {
+        Alerts::Lease if second.is_multiple_of(20) && (second / 400).is_multiple_of(2) => {
             node.fire(0, 7, Level::Gradual, Duration::from_secs(30));
         }
         Alerts::ChainDown if second == 0 => node.shared.chain().heartbeat(now, Some(1.0)),
-        Alerts::ChainStale if second % 5 == 0 => node.shared.chain().heartbeat(now, Some(1.0)),
-        Alerts::ChainOk if second % 5 == 0 => node.shared.chain().heartbeat(now, Some(ts)),
+        Alerts::ChainStale if second.is_multiple_of(5) => node.shared.chain().heartbeat(now, Some(1.0)),
+        Alerts::ChainOk if second.is_multiple_of(5) => node.shared.chain().heartbeat(now, Some(ts)),
         _ => {}
     }
 }

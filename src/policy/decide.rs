@@ -170,6 +170,7 @@ impl Policy {
         self.regulator.observe(now, &heat, draw);
         let drive = Drive {
             draw,
+            clock: seen.reading.gpu_clock.ok(),
             original: self.original(seen),
         };
         match self.held.step(now, &situation) {

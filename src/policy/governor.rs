@@ -12,7 +12,8 @@
 
 use std::time::Duration;
 
-use crate::units::{Moment, Ratio, Watts};
+use crate::device::PowerConstraints;
+use crate::units::{Megahertz, Moment, Ratio, Watts};
 
 use super::claim::Claim;
 use super::ladder::{Ladder, Rungs, Targets};
@@ -40,6 +41,12 @@ const OVERSHOOTS: f64 = 0.3;
 /// a third of what would do so within seconds and then be too much.
 const MILD: f64 = 1.0;
 const MILD_DWELL: Duration = Duration::from_secs(30);
+/// To and fro is noise, or a plant that answers unlike the picture: trims wait longer then.
+const TURNS_MAX: u32 = 4;
+
+/// Corrections in one direction are a trend, as of a room that warms: each goes further than the
+/// one before, up to so many times.
+const TREND_MAX: i32 = 3;
 /// The least worth a write, as a share of the default limit.
 const STEP_DOWN: f64 = 0.01;
 /// Between two corrections down, unless a large one is due.
@@ -74,6 +81,7 @@ const RECOVERY_STEP: Duration = Duration::from_secs(5);
 #[derive(Clone, Copy, Debug)]
 pub struct Drive {
     pub draw: Option<Watts>,
+    pub clock: Option<Megahertz>,
     /// The highest limit we may set.
     pub original: Watts,
 }
@@ -86,11 +94,16 @@ pub struct Governor {
     ladder: Ladder,
     default_limit: Watts,
     floor: Watts,
+    minimum: Watts,
     /// `None`: the original limit.
     limit: Option<Watts>,
     moved: Moment,
     raised: Option<Moment>,
     up_dwell: Duration,
+    /// How many steps in a row went up (or, negative, down).
+    trend: i32,
+    /// How often in a row the direction turned.
+    turns: u32,
     /// How far over the set point it lately went.
     swing: f64,
     /// The estimate's average, for the trim.
@@ -100,16 +113,20 @@ pub struct Governor {
 }
 
 impl Governor {
-    pub fn new(default_limit: Watts, floor: Watts, rungs: Rungs) -> Self {
+    pub fn new(power: PowerConstraints, floor: Watts, rungs: Rungs) -> Self {
+        let default_limit = power.default;
         Self {
             observer: Observer::new(default_limit),
             ladder: Ladder::new(rungs),
             default_limit,
             floor,
+            minimum: power.min,
             limit: None,
             moved: Moment::START,
             raised: None,
             up_dwell: UP_DWELL,
+            trend: 0,
+            turns: 0,
             swing: 0.0,
             average: SET_POINT,
             floored_since: None,
@@ -121,14 +138,11 @@ impl Governor {
         &self.ladder
     }
 
-    pub fn ladder_mut(&mut self) -> &mut Ladder {
-        &mut self.ladder
-    }
-
     /// The card's limits or the configuration changed; the estimate and what is held stay.
     pub fn replace(&mut self, new: &Self) {
         self.default_limit = new.default_limit;
         self.floor = new.floor;
+        self.minimum = new.minimum;
         self.ladder.replace(new.ladder.rungs().clone());
     }
 
@@ -148,11 +162,9 @@ impl Governor {
 
     pub fn targets(&self) -> Targets {
         let rung = self.ladder.targets();
-        if self.ladder.is_released() {
-            Targets {
-                limit: self.limit,
-                ..rung
-            }
+        if self.ladder.is_released() || self.ladder.is_exhausted() {
+            let limit = self.limit;
+            Targets { limit, ..rung }
         } else {
             rung
         }
@@ -160,9 +172,9 @@ impl Governor {
 
     /// One tick of regulation inside gradual.
     pub fn regulate(&mut self, now: Moment, heat: &Heat, drive: Drive) {
-        if !self.ladder.is_released() {
-            self.ladder.regulate(now, heat, drive.draw);
-            if self.ladder.is_released() {
+        if !self.ladder.is_released() && !self.ladder.is_exhausted() {
+            self.ladder.regulate(now, heat, drive);
+            if self.ladder.is_released() || self.ladder.is_exhausted() {
                 self.move_to(now, Some(self.floor));
             }
             return;
@@ -174,7 +186,11 @@ impl Governor {
             );
             self.set(now, wanted, drive.original);
         }
-        self.escalate(now, heat, drive);
+        if self.ladder.is_exhausted() {
+            self.ease(now, heat);
+        } else {
+            self.escalate(now, heat, drive);
+        }
     }
 
     /// One tick of giving back: half of the way, then half of the rest. True when all is back.
@@ -202,11 +218,12 @@ impl Governor {
 
     /// Holds at or under `limit`: a blind guard's cap, or what a dead guard left.
     pub fn descend_to(&mut self, now: Moment, limit: Option<Watts>) {
-        if self.ladder.is_released() {
-            let lower = [self.limit, limit].into_iter().flatten().min();
-            self.move_to(now, lower);
-        } else {
+        if !self.ladder.is_released() {
             self.ladder.descend_to(now, limit);
+        }
+        let lower = [self.limit, limit].into_iter().flatten().min();
+        if lower != self.limit {
+            self.move_to(now, lower);
         }
     }
 
@@ -216,7 +233,18 @@ impl Governor {
         if claim.gpu_clock || claim.memory_clock || limit.is_some_and(|limit| limit < self.floor) {
             self.ladder.adopt(now, claim);
         }
-        self.move_to(now, limit.map(|limit| limit.max(self.floor)));
+        self.move_to(now, limit.map(|limit| limit.max(self.least())));
+    }
+
+    /// To the coldest there is: where an emergency hands over.
+    pub fn bottom(&mut self, now: Moment) {
+        self.ladder.bottom(now);
+        self.move_to(now, Some(self.minimum));
+    }
+
+    /// Nothing colder is left.
+    pub fn is_exhausted(&self) -> bool {
+        self.ladder.is_exhausted() && self.limit.is_some_and(|limit| limit <= self.minimum)
     }
 
     /// Nothing of the governor's holds the card back.
@@ -236,7 +264,7 @@ impl Governor {
         let excess = observer.predict(power, AHEAD) - set_point;
         if excess > OVERSHOOTS {
             if excess < MILD && binds && observer.is_steady() {
-                return (dwelt >= MILD_DWELL).then_some(limit - Observer::power_per(excess));
+                return (dwelt >= MILD_DWELL).then_some(self.trimmed(limit, excess));
             }
             let wanted = observer.power_for(set_point, AHEAD);
             let urgent = power - wanted > 4.0 * STEP_DOWN;
@@ -251,8 +279,18 @@ impl Governor {
             return (room >= STEP_UP).then_some(limit + room.min(STEP_UP_MAX));
         }
         let off = self.average - set_point;
-        let rests = dwelt >= TRIM_DWELL && observer.is_steady();
-        (rests && off.abs() > TRIM).then_some(limit - Observer::power_per(off))
+        let rests = dwelt >= TRIM_DWELL * (1 + self.turns) && observer.is_steady();
+        (rests && off.abs() > TRIM).then_some(self.trimmed(limit, off))
+    }
+
+    /// The limit that takes the resting temperature back by `off`, and further along a trend.
+    fn trimmed(&self, limit: f64, off: f64) -> f64 {
+        let along = if (off > 0.0) == (self.trend < 0) {
+            self.trend.abs()
+        } else {
+            0
+        };
+        limit - Observer::power_per(off) * (1.0 + f64::from(along.min(TREND_MAX)) * 0.5)
     }
 
     fn set_point(&self) -> f64 {
@@ -261,6 +299,14 @@ impl Governor {
 
     /// A step up that had to be taken back wasn't worth it: the next one waits longer.
     fn learn(&mut self, now: Moment, up: bool) {
+        let step = if up { 1 } else { -1 };
+        let turned = self.trend.signum() != step;
+        self.trend = if turned { step } else { self.trend + step };
+        self.turns = if turned {
+            (self.turns + 1).min(TURNS_MAX)
+        } else {
+            0
+        };
         if up {
             if self.raised.is_some_and(|at| now.since(at) > REGRET * 2) {
                 self.up_dwell = UP_DWELL;
@@ -275,10 +321,28 @@ impl Governor {
         let limit = self
             .default_limit
             .scaled(Ratio::new(share.clamp(0.0, 2.0)))
-            .max(self.floor);
+            .max(self.least());
         let limit = (limit < original).then_some(limit);
         if limit != self.limit {
             self.move_to(now, limit);
+        }
+    }
+
+    /// The floor, and once all other rungs are taken the device's minimum.
+    fn least(&self) -> Watts {
+        if self.ladder.is_exhausted() {
+            self.minimum
+        } else {
+            self.floor
+        }
+    }
+
+    /// Back up the rungs, when the floor would do again.
+    fn ease(&mut self, now: Moment, heat: &Heat) {
+        let foreseen = self.observer.predict(self.share(self.floor), ROOM_AHEAD);
+        let full = self.limit.is_none_or(|limit| limit >= self.floor);
+        if full && foreseen < SET_POINT - ROOM && now.since(self.moved) >= self.up_dwell {
+            self.ladder.rise(now, heat);
         }
     }
 
@@ -293,7 +357,7 @@ impl Governor {
         }
         let since = *self.floored_since.get_or_insert(now);
         if now.since(since) >= FLOOR_DWELL {
-            self.ladder.regulate(now, heat, drive.draw);
+            self.ladder.regulate(now, heat, drive);
         }
     }
 

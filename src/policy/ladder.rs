@@ -11,6 +11,7 @@ use crate::units::{Celsius, Megahertz, Moment, Ratio, Watts};
 
 use super::Settings;
 use super::claim::Claim;
+use super::governor::Drive;
 use super::zone::Heat;
 
 /// Power rungs from the default limit to the floor. Seven kept 88–94 % of the throughput in
@@ -254,7 +255,7 @@ impl Ladder {
     }
 
     /// One tick of regulation inside gradual.
-    pub fn regulate(&mut self, now: Moment, heat: &Heat, draw: Option<Watts>) {
+    pub fn regulate(&mut self, now: Moment, heat: &Heat, drive: Drive) {
         self.track(now, heat);
         if self.wants_down(now, heat) {
             if self
@@ -263,12 +264,17 @@ impl Ladder {
             {
                 self.up_hold = (self.up_hold * 2).min(UP_HOLD_MAX);
             }
-            let next = self.next_biting(draw);
+            let next = self.next_biting(drive);
             self.step_to(now, next, heat);
         } else if self.wants_up(now) {
             self.raised = Some(now);
             self.step_to(now, self.rung.saturating_sub(1), heat);
         }
+    }
+
+    /// One rung up, for a governor that finds room.
+    pub fn rise(&mut self, now: Moment, heat: &Heat) {
+        self.step_to(now, self.rung.saturating_sub(1), heat);
     }
 
     /// One tick of giving back: half of the rungs, then half of the rest. True when all is back.
@@ -359,16 +365,16 @@ impl Ladder {
                 || held(self.under_since, self.up_hold * PATIENCE))
     }
 
-    /// The next rung down that changes anything: a limit over the draw does not.
-    fn next_biting(&self, draw: Option<Watts>) -> usize {
+    /// The next rung down that changes anything: a limit over the draw or a lock over the clock
+    /// does not.
+    fn next_biting(&self, drive: Drive) -> usize {
         let here = self.targets();
+        let limits = |limit: Watts| drive.draw.is_none_or(|draw| limit < draw.scaled(BITES));
+        let slows = |lock: ClockRange| drive.clock.is_none_or(|clock| lock.max < clock);
         let bites = |rung: &Targets| {
-            let more = Targets {
-                limit: here.limit,
-                ..*rung
-            } != here;
-            more || draw
-                .is_none_or(|draw| rung.limit.is_some_and(|limit| limit < draw.scaled(BITES)))
+            (rung.app, rung.memory_clock) != (here.app, here.memory_clock)
+                || rung.gpu_clock != here.gpu_clock && rung.gpu_clock.is_some_and(slows)
+                || rung.limit != here.limit && rung.limit.is_some_and(limits)
         };
         let last = self.rungs.all.len() - 1;
         (self.rung + 1..last)

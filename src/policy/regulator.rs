@@ -32,7 +32,7 @@ impl Regulator {
             (RegulatorName::Governor, Some(power)) => {
                 let floor = power.share_of_default(settings.gradual_floor);
                 let rungs = Rungs::under_floor(settings, facts);
-                Self::Governor(Box::new(Governor::new(power.default, floor, rungs)))
+                Self::Governor(Box::new(Governor::new(power, floor, rungs)))
             }
             _ => Self::Ladder(Box::new(Ladder::new(Rungs::new(settings, facts)))),
         }
@@ -48,7 +48,7 @@ impl Regulator {
     pub fn regulate(&mut self, now: Moment, heat: &Heat, drive: Drive) {
         match self {
             Self::Governor(governor) => governor.regulate(now, heat, drive),
-            Self::Ladder(ladder) => ladder.regulate(now, heat, drive.draw),
+            Self::Ladder(ladder) => ladder.regulate(now, heat, drive),
         }
     }
 
@@ -94,7 +94,10 @@ impl Regulator {
 
     /// Nothing colder is left.
     pub fn is_exhausted(&self) -> bool {
-        self.ladder().is_exhausted()
+        match self {
+            Self::Governor(governor) => governor.is_exhausted(),
+            Self::Ladder(ladder) => ladder.is_exhausted(),
+        }
     }
 
     pub fn rungs(&self) -> &Rungs {
@@ -103,7 +106,10 @@ impl Regulator {
 
     /// To the coldest there is: where an emergency hands over.
     pub fn bottom(&mut self, now: Moment) {
-        self.ladder_mut().bottom(now);
+        match self {
+            Self::Governor(governor) => governor.bottom(now),
+            Self::Ladder(ladder) => ladder.bottom(now),
+        }
     }
 
     pub fn reset(&mut self, now: Moment) {
@@ -123,13 +129,6 @@ impl Regulator {
     fn ladder(&self) -> &Ladder {
         match self {
             Self::Governor(governor) => governor.ladder(),
-            Self::Ladder(ladder) => ladder,
-        }
-    }
-
-    fn ladder_mut(&mut self) -> &mut Ladder {
-        match self {
-            Self::Governor(governor) => governor.ladder_mut(),
             Self::Ladder(ladder) => ladder,
         }
     }

@@ -13,9 +13,14 @@ use crate::units::{Celsius, Moment, Watts};
 
 use super::zone::Heat;
 
-/// A reading that didn't change for this long, while the draw (averaged over a few seconds) moved
-/// by [`FROZEN_MOVES`] of the default limit: that moves a die by 3 °C within 5 s.
-const FROZEN_AFTER: Duration = Duration::from_secs(20);
+/// A reading that didn't change for this long (core, memory, margin), while the draw, averaged over
+/// a few seconds, moved by [`FROZEN_MOVES`] of the default limit: that moves a die by 3 °C within
+/// 5 s, and a memory stack by 2 °C within half a minute.
+const FROZEN_AFTER: [Duration; 3] = [
+    Duration::from_secs(20),
+    Duration::from_secs(60),
+    Duration::from_secs(20),
+];
 const FROZEN_MOVES: f64 = 0.2;
 const DRAW_SECONDS: f64 = 5.0;
 
@@ -26,7 +31,7 @@ const FALL_PER_SECOND: f64 = 15.0;
 const EXPLAINED: Celsius = Celsius::new(3.0);
 
 /// The driver's slowdown outlasts its cause by some seconds.
-const SLOWS_FOR: Duration = Duration::from_secs(30);
+const SLOWS_FOR: Duration = Duration::from_secs(5);
 
 /// Why a reading isn't taken as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,9 +73,15 @@ pub struct Witness {
     /// Since when the driver has slowed the card down for heat.
     slows_since: Option<Moment>,
     last: Option<(Moment, [Result<Celsius, Missing>; 3])>,
-    still_since: Option<Moment>,
+    still: [Still; 3],
     draw: Option<f64>,
-    /// Lowest and highest averaged draw while the reading stood still.
+}
+
+/// A sensor's reading standing still.
+#[derive(Clone, Copy, Debug, Default)]
+struct Still {
+    since: Option<Moment>,
+    /// Lowest and highest averaged draw meanwhile.
     range: (f64, f64),
 }
 
@@ -96,9 +107,8 @@ impl Witness {
             target,
             slows_since: None,
             last: None,
-            still_since: None,
+            still: [Still::default(); 3],
             draw: None,
-            range: (0.0, 0.0),
         }
     }
 
@@ -149,15 +159,15 @@ impl Witness {
             was + (draw - was) * (step / DRAW_SECONDS).min(1.0)
         });
         self.draw = Some(average);
-        let still = self.last.is_some_and(|(_, before)| before == sensors);
-        let Some(since) = self.still_since.filter(|_| still) else {
-            self.still_since = Some(now);
-            self.range = (average, average);
-            return false;
-        };
-        self.range = (self.range.0.min(average), self.range.1.max(average));
-        let moved = self.range.1 - self.range.0 > FROZEN_MOVES * self.default_limit;
-        moved && now.since(since) >= FROZEN_AFTER
+        let before = self.last.map(|(_, before)| before);
+        let moves = FROZEN_MOVES * self.default_limit;
+        let mut frozen = false;
+        for (index, still) in self.still.iter_mut().enumerate() {
+            let same =
+                sensors[index].is_ok() && before.is_some_and(|it| it[index] == sensors[index]);
+            frozen |= still.lasts(now, same, average, FROZEN_AFTER[index], moves);
+        }
+        frozen
     }
 
     /// What the card's own slowdown says, if it is worse than what the sensors say: hardware
@@ -192,6 +202,21 @@ impl Witness {
     fn is_at_target(&self, reading: &Reading) -> bool {
         let near = |(target, core): (Celsius, Celsius)| core + Celsius::new(1.0) >= target;
         self.target.zip(reading.core.ok()).is_some_and(near)
+    }
+}
+
+impl Still {
+    /// Whether it has stood still for `long`, while the draw moved by `moves`.
+    fn lasts(&mut self, now: Moment, same: bool, draw: f64, long: Duration, moves: f64) -> bool {
+        let Some(since) = self.since.filter(|_| same) else {
+            *self = Self {
+                since: Some(now),
+                range: (draw, draw),
+            };
+            return false;
+        };
+        self.range = (self.range.0.min(draw), self.range.1.max(draw));
+        self.range.1 - self.range.0 > moves && now.since(since) >= long
     }
 }
 
@@ -295,7 +320,7 @@ mod tests {
             witness.question(at(0), &software, Ok(FINE)),
             (Some(FINE), None)
         );
-        let (heat, doubt) = witness.question(at(30), &software, Ok(FINE));
+        let (heat, doubt) = witness.question(at(5), &software, Ok(FINE));
         assert!(heat.is_some_and(|heat| heat.is_hot() && !heat.is_critical()));
         assert_eq!(doubt, Some(Doubt::Contradicted));
     }

@@ -37,6 +37,12 @@ const DECODE: Load = Load {
     compute_bound: 0.3,
 };
 
+/// Between two bursts of requests.
+const LULL: Load = Load {
+    power: 0.4,
+    compute_bound: 1.0,
+};
+
 /// A neighbour at its default limit warms a card's inlet by this much, in this time.
 const NEIGHBOUR: f64 = 8.0;
 pub(super) const AIR_SECONDS: f64 = 30.0;
@@ -70,11 +76,12 @@ impl Scenario {
             },
             HotInlet | Clinic => hot,
             InletRamp => Conditions::full_load(ramp(&heat, past)),
-            AirflowLoss | FrozenSensor if past < LOSS_AT => loss,
-            AirflowLoss | FrozenSensor => Conditions {
+            AirflowLoss if past < LOSS_AT => loss,
+            AirflowLoss => Conditions {
                 airflow_resistance: FAILED_AIRFLOW,
                 ..loss
             },
+            FrozenSensor => frozen(loss, past, second),
             Bursty if second % (BURST[0] + BURST[1]) < BURST[0] => hot,
             Bursty => Conditions {
                 load: Load::IDLE,
@@ -90,6 +97,17 @@ impl Scenario {
                 Conditions::full_load(hot.inlet + Celsius::new(warmed))
             }
         }
+    }
+}
+
+/// Under a perfectly steady draw a frozen sensor looks like a steady card's to anybody; so the work
+/// comes and goes, as requests do.
+fn frozen(loss: Conditions, past: f64, second: u64) -> Conditions {
+    let busy = second % (BURST[0] + BURST[1]) < BURST[0];
+    Conditions {
+        load: if busy { Load::FULL } else { LULL },
+        airflow_resistance: if past < LOSS_AT { 1.0 } else { FAILED_AIRFLOW },
+        ..loss
     }
 }
 

@@ -82,7 +82,7 @@ impl Scenario {
                 "full load, blocked sink: the minimum limit leaves the card 3 °C over alert"
             }
             FrozenSensor => {
-                "airflow-loss, the core sensor frozen a minute before (margin and memory still tell)"
+                "airflow-loss under work that comes and goes, the core sensor frozen a minute before"
             }
             LostResolve => {
                 "hot-inlet's room for a twelfth of the time, then cool; the alert fires and is renewed for ever"
