@@ -94,7 +94,9 @@ fn alert(node: &Node, how: Alerts, second: u64) {
             node.fire(0, 7, Level::Gradual, Duration::from_secs(30));
         }
         Alerts::ChainDown if second == 0 => node.shared.chain().heartbeat(now, Some(1.0)),
-        Alerts::ChainStale if second.is_multiple_of(5) => node.shared.chain().heartbeat(now, Some(1.0)),
+        Alerts::ChainStale if second.is_multiple_of(5) => {
+            node.shared.chain().heartbeat(now, Some(1.0))
+        }
         Alerts::ChainOk if second.is_multiple_of(5) => node.shared.chain().heartbeat(now, Some(ts)),
         _ => {}
     }

@@ -194,6 +194,19 @@ fn a_blind_guard_caps_and_never_raises() {
 }
 
 #[test]
+fn a_handle_that_only_fails_is_given_up_for_a_new_one() {
+    let mut node = a100();
+    node.set(0, room(Celsius::new(24.0)));
+    node.run(60);
+    node.fault(0, Fault::NoTemperature);
+    assert_eq!(node.run(29)[0].tally.reopened, 0);
+    assert_eq!(node.run(5)[0].tally.reopened, 1);
+    let cap = node.limit(0);
+    node.run(120);
+    assert!(node.limit(0) <= cap, "blind, and never raised by it");
+}
+
+#[test]
 fn a_gpu_without_any_temperature_is_exported_and_left_alone() {
     let mut node = a100();
     node.fault(0, Fault::NoTemperature);

@@ -27,6 +27,9 @@ const REOPEN_EVERY: Duration = Duration::from_secs(2);
 const LEAVE_TRIES: u32 = 4;
 const LEAVE_TRY_EVERY: Duration = Duration::from_millis(100);
 
+/// A core sensor that fails for this long: the handle may be stale.
+const STALE_AFTER: Duration = Duration::from_secs(30);
+
 /// What a worker needs to begin with.
 pub struct Setup {
     pub identity: Arc<Identity>,
@@ -52,6 +55,7 @@ pub struct Worker {
     tried: Option<Moment>,
     policy: Option<Policy>,
     full_at: Option<Moment>,
+    failing_since: Option<Moment>,
     energy: Option<u64>,
     /// The last tick in turn.
     beat: Option<Moment>,
@@ -76,6 +80,7 @@ impl Worker {
             tried: None,
             policy: None,
             full_at: None,
+            failing_since: None,
             energy: None,
             beat: None,
             last: None,
@@ -235,10 +240,24 @@ impl Worker {
         }
         if reading.core.is_err() {
             self.tally.read_failures += 1;
+            self.give_up_stale(now, reading.core == Err(Missing::NotSupported));
         } else {
+            self.failing_since = None;
             self.last_success = Some(Clock::unix());
         }
         reading
+    }
+
+    /// A handle whose core sensor only fails may be one of a driver that is gone without saying
+    /// so: it is opened anew. A card without such a sensor isn't one.
+    fn give_up_stale(&mut self, now: Moment, unsupported: bool) {
+        let since = *self.failing_since.get_or_insert(now);
+        if !unsupported && now.since(since) >= STALE_AFTER {
+            tracing::warn!(gpu = %self.identity.uuid, "no reading for long: opening the GPU anew");
+            self.failing_since = None;
+            self.gpu = None;
+            self.tried = None;
+        }
     }
 
     /// Settings that were reloaded are in force from this tick on.
