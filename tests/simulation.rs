@@ -507,7 +507,7 @@ fn a_lease_does_not_make_the_local_loop_hold_on() {
 }
 
 #[test]
-fn a_simulated_day_takes_under_a_second() {
+fn a_simulated_day_takes_under_a_second_when_optimised() {
     let day = || {
         let mut node = a100();
         let wall = Clock::start(1.0);
@@ -518,10 +518,13 @@ fn a_simulated_day_takes_under_a_second() {
         }
         wall.wall().since_start()
     };
-    // An unoptimised build is some four times slower, and the other tests run beside it.
-    let allowed = Duration::from_secs(if cfg!(debug_assertions) { 4 } else { 1 });
     let best = (0..3).map(|_| day()).min().unwrap();
-    assert!(best < allowed, "{best:?}");
+    println!("measured: a simulated day in {best:?}");
+    // Absolute times mean little in an unoptimised build beside other tests.
+    assert!(
+        cfg!(debug_assertions) || best < Duration::from_secs(1),
+        "{best:?}"
+    );
 }
 
 #[test]
