@@ -95,7 +95,7 @@ fn alert(node: &Node, how: Alerts, second: u64) {
         }
         Alerts::ChainDown if second == 0 => node.shared.chain().heartbeat(now, Some(1.0)),
         Alerts::ChainStale if second.is_multiple_of(5) => {
-            node.shared.chain().heartbeat(now, Some(1.0))
+            node.shared.chain().heartbeat(now, Some(1.0));
         }
         Alerts::ChainOk if second.is_multiple_of(5) => node.shared.chain().heartbeat(now, Some(ts)),
         _ => {}
