@@ -6,6 +6,7 @@ use crate::device::{ActuatorError, ClockRange, Gpu, Reading, Uuid};
 use crate::policy::{Claim, LimitClaim, Targets};
 use crate::units::{Moment, Watts};
 
+use super::domain::Domain;
 use super::journal::{Entry, Journal, boot_id};
 use super::tally::{Action, ActionResult, Tally};
 use super::tick::Permission;
@@ -42,63 +43,6 @@ pub struct Hand {
 
 /// Between two tries without permission: somebody may grant it.
 const ASK_AGAIN: Duration = Duration::from_secs(60);
-
-/// The two clocks that can be locked.
-#[derive(Clone, Copy)]
-enum Domain {
-    Gpu,
-    Memory,
-}
-
-impl Domain {
-    fn set(self, gpu: &mut dyn Gpu, range: ClockRange) -> Result<(), ActuatorError> {
-        match self {
-            Self::Gpu => gpu.lock_gpu_clock(range),
-            Self::Memory => gpu.lock_memory_clock(range),
-        }
-    }
-
-    fn reset(self, gpu: &mut dyn Gpu) -> Result<(), ActuatorError> {
-        match self {
-            Self::Gpu => gpu.reset_gpu_clock(),
-            Self::Memory => gpu.reset_memory_clock(),
-        }
-    }
-
-    const fn lock(self) -> Action {
-        match self {
-            Self::Gpu => Action::GpuClockLock,
-            Self::Memory => Action::MemoryClockLock,
-        }
-    }
-
-    const fn reset_action(self) -> Action {
-        match self {
-            Self::Gpu => Action::GpuClockReset,
-            Self::Memory => Action::MemoryClockReset,
-        }
-    }
-
-    const fn is_claimed(self, claim: &Claim) -> bool {
-        match self {
-            Self::Gpu => claim.gpu_clock,
-            Self::Memory => claim.memory_clock,
-        }
-    }
-
-    const fn claimed(self, claim: Claim, is: bool) -> Claim {
-        match self {
-            Self::Gpu => Claim {
-                gpu_clock: is,
-                ..claim
-            },
-            Self::Memory => Claim {
-                memory_clock: is,
-                ..claim
-            },
-        }
-    }
-}
 
 /// What the journal holds against a write.
 enum Direction {

@@ -4,6 +4,7 @@
 pub mod actuate;
 pub mod apps;
 pub mod clock;
+mod domain;
 pub mod envfile;
 pub mod inherit;
 pub mod journal;

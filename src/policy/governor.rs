@@ -16,8 +16,9 @@ use crate::device::PowerConstraints;
 use crate::units::{Megahertz, Moment, Ratio, Watts};
 
 use super::claim::Claim;
-use super::ladder::{Ladder, Rungs, Targets};
+use super::ladder::Ladder;
 use super::observer::Observer;
+use super::rungs::{Rungs, Targets};
 use super::zone::Heat;
 
 /// Where the temperature is held, under alert: half a degree, as whole degrees round; and down to

@@ -7,7 +7,8 @@ use crate::units::{Moment, Watts};
 use super::Settings;
 use super::claim::Claim;
 use super::governor::{Drive, Governor};
-use super::ladder::{Ladder, Rungs, Targets};
+use super::ladder::Ladder;
+use super::rungs::{Rungs, Targets};
 use super::zone::Heat;
 
 /// Which policy is configured.
