@@ -129,7 +129,7 @@ impl Client {
     fn token(&self) -> anyhow::Result<String> {
         let path = self.token_file.display();
         let text = std::fs::read_to_string(&self.token_file).with_context(|| {
-            format!("no token in {path}; run this as the guard's user, or name a readable file with --token-file")
+            format!("no token in {path}; run this as the guard's user, or name a readable file with --token-file (a guard started with --simulate: give --simulate here, too)")
         })?;
         // During a rotation there may be two, a line each: either is good.
         let token = text.split_whitespace().next();

@@ -245,6 +245,10 @@ impl Hand {
                 error.into()
             }
         };
+        if result == ActionResult::Ok {
+            let (watts, was) = (to.as_f64(), from.as_f64());
+            tracing::info!(gpu = %self.uuid, watts, was, "power limit set");
+        }
         self.done(Action::PowerLimit, result, tally);
     }
 
@@ -343,6 +347,8 @@ impl Hand {
         self.permission = permission;
         let (name, gpu) = (action.name(), &self.uuid);
         match result {
+            // The limit's line has its numbers.
+            ActionResult::Ok if action == Action::PowerLimit => {}
             ActionResult::Ok => tracing::info!(%gpu, action = name, "action taken"),
             ActionResult::NoPermission if newly_denied => {
                 tracing::error!(%gpu, action = name, "no permission to actuate: this guard can't protect the GPU; run it as root or with CAP_SYS_ADMIN");

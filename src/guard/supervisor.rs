@@ -141,7 +141,12 @@ impl Supervisor {
                         self.hire(identity, selected);
                     }
                 }
-                self.shared.driver_status().ready = true;
+                let first = !std::mem::replace(&mut self.shared.driver_status().ready, true);
+                if first && self.shared.stations().is_empty() {
+                    tracing::error!(
+                        "no GPU of this node is guarded: none matches `gpus`, or there is none"
+                    );
+                }
                 true
             }
         }

@@ -23,6 +23,8 @@ const FROZEN_AFTER: [Duration; 3] = [
 ];
 const FROZEN_MOVES: f64 = 0.2;
 const DRAW_SECONDS: f64 = 5.0;
+/// Ticks until a movement of the draw is two thirds forgotten.
+const FORGETS_TICKS: f64 = 60.0;
 
 /// A die loses at most its whole rise over the sink, 20 °C, with a time constant of seconds.
 const FALL_PER_SECOND: f64 = 15.0;
@@ -83,6 +85,7 @@ struct Still {
     since: Option<Moment>,
     /// Lowest and highest averaged draw meanwhile.
     range: (f64, f64),
+    frozen: bool,
 }
 
 impl Witness {
@@ -124,7 +127,12 @@ impl Witness {
         };
         let sensors = [reading.core, reading.memory, reading.margin];
         let fallen = self.has_fallen(now, reading);
-        let frozen = self.is_frozen(now, sensors, reading.draw.ok());
+        // A card that holds its own temperature by its clock stands still by its own doing.
+        let own_doing = reading.events.is_ok_and(|events| {
+            events.contains(ClockEvents::SW_THERMAL_SLOWDOWN)
+                || events.contains(ClockEvents::HW_THERMAL_SLOWDOWN)
+        });
+        let frozen = self.is_frozen(now, sensors, reading.draw.ok().filter(|_| !own_doing));
         if !fallen {
             self.last = Some((now, sensors));
         }
@@ -152,6 +160,7 @@ impl Witness {
         draw: Option<Watts>,
     ) -> bool {
         let Some(draw) = draw.map(Watts::as_f64) else {
+            self.still = [Still::default(); 3];
             return false;
         };
         let step = self.last.map_or(0.0, |(at, _)| now.since(at).as_secs_f64());
@@ -212,11 +221,17 @@ impl Still {
             *self = Self {
                 since: Some(now),
                 range: (draw, draw),
+                frozen: false,
             };
             return false;
         };
-        self.range = (self.range.0.min(draw), self.range.1.max(draw));
-        self.range.1 - self.range.0 > moves && now.since(since) >= long
+        // What moved long ago says nothing: a governor moves the draw by as much over minutes,
+        // just to keep the reading where it is.
+        let fades = |end: f64| end + (draw - end) / FORGETS_TICKS;
+        self.range = (fades(self.range.0).min(draw), fades(self.range.1).max(draw));
+        // Once found out, it is until it moves again.
+        self.frozen |= self.range.1 - self.range.0 > moves && now.since(since) >= long;
+        self.frozen
     }
 }
 
@@ -262,7 +277,32 @@ mod tests {
         let seen = doubts((0..60).map(|second| (60.0, if second < 10 { 400 } else { 150 })));
         assert_eq!(seen[15], None, "not before twenty seconds");
         assert_eq!(seen[25], Some(Doubt::Frozen));
-        assert_eq!(seen[59], Some(Doubt::Frozen));
+        assert_eq!(
+            seen[59],
+            Some(Doubt::Frozen),
+            "and stays so, the power being steady again"
+        );
+    }
+
+    #[test]
+    fn a_card_held_still_by_a_governor_or_by_itself_is_believed() {
+        // 150 W over half an hour, the reading always the same.
+        let governed = (0..1800_u32).map(|second| (77.0, 350 - second / 12));
+        assert!(doubts(governed).iter().all(Option::is_none));
+        let mut witness = witness();
+        for second in 0..120 {
+            let draw = if second % 30 < 15 { 380 } else { 200 };
+            let own = Heat {
+                to_critical: Celsius::new(0.0),
+                ..FINE
+            };
+            let slowed = reading(85.0, draw, ClockEvents::SW_THERMAL_SLOWDOWN);
+            assert_eq!(
+                witness.question(at(second), &slowed, Ok(own)).1,
+                None,
+                "{second}"
+            );
+        }
     }
 
     #[test]

@@ -35,6 +35,11 @@ fn unready(shared: &Shared) -> Option<String> {
     if shared.is_stopping() {
         return Some("shutting down".to_owned());
     }
+    if shared.is_detached() {
+        return Some(
+            "detached: every GPU is let go of; POST /-/attach takes them again".to_owned(),
+        );
+    }
     let status = shared.driver_status().clone();
     if !status.ready {
         let error = status.error.map(|error| format!(": {error}"));

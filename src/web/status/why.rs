@@ -1,7 +1,7 @@
 //! Why a GPU is in its state, in a sentence for people.
 
 use crate::device::Missing;
-use crate::guard::Tick;
+use crate::guard::{Permission, Tick};
 use crate::policy::{Doubt, State, Trigger};
 use crate::units::Celsius;
 
@@ -47,6 +47,11 @@ fn rest(tick: &Tick) -> String {
 }
 
 fn held(tick: &Tick, how: &str) -> String {
+    let how = match tick.permission {
+        Permission::Observe => &format!("observed only, would be {how}"),
+        Permission::Denied => &format!("NO PERMISSION, should be {how}"),
+        Permission::Unproven | Permission::Granted => how,
+    };
     let who = match tick.decision.trigger {
         Some(Trigger::Alert) => "an alert asked",
         Some(Trigger::Local) => "the local loop acted",
