@@ -104,10 +104,10 @@ fn alert(node: &Node, how: Alerts, second: u64) {
 }
 
 proptest! {
-    // The same plants each time: a rare one that is held worse is a finding, not a flake.
+    // New plants on a developer's machine; in continuous integration the same each time.
     #![proptest_config(ProptestConfig {
         cases: 60,
-        rng_seed: RngSeed::Fixed(20_261_123),
+        rng_seed: if std::env::var_os("CI").is_some() { RngSeed::Fixed(20_261_123) } else { RngSeed::Random },
         ..ProptestConfig::default()
     })]
 
@@ -154,7 +154,7 @@ proptest! {
     }
 
     #[test]
-    fn a_plant_that_can_be_held_is_held_near_alert(profile in card(), need in 0.62..0.9_f64) {
+    fn a_plant_that_can_be_held_is_held_near_alert(profile in card(), need in 0.55..0.9_f64) {
         // The inlet at which holding alert takes `need` of the default limit, and somewhat more
         // than the minimum.
         let least = profile.min_limit.scaled(Ratio::new(1.08));

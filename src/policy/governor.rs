@@ -56,6 +56,8 @@ const DOWN_DWELL: Duration = Duration::from_secs(4);
 /// Up when the temperature stays under the set point by this much for the next half minute.
 const ROOM: f64 = 1.0;
 const ROOM_AHEAD: Duration = Duration::from_secs(30);
+/// By then the sink has come to rest, too.
+const REST_AHEAD: Duration = Duration::from_secs(180);
 const STEP_UP: f64 = 0.02;
 const STEP_UP_MAX: f64 = 0.08;
 const UP_DWELL: Duration = Duration::from_secs(20);
@@ -175,6 +177,7 @@ impl Governor {
     pub fn regulate(&mut self, now: Moment, heat: &Heat, drive: Drive) {
         if !self.ladder.is_released() && !self.ladder.is_exhausted() {
             self.ladder.regulate(now, heat, drive);
+            self.leave_rungs(now, heat);
             if self.ladder.is_released() || self.ladder.is_exhausted() {
                 self.move_to(now, Some(self.floor));
             }
@@ -335,6 +338,17 @@ impl Governor {
             self.minimum
         } else {
             self.floor
+        }
+    }
+
+    /// From a rung back to the limit alone, when the floor would do: the ladder itself rises only
+    /// when the card is far too cool.
+    fn leave_rungs(&mut self, now: Moment, heat: &Heat) {
+        let foreseen = self.observer.predict(self.share(self.floor), REST_AHEAD);
+        let dwelt = now.since(self.ladder.moved()) >= self.up_dwell;
+        if foreseen < SET_POINT && dwelt && self.observer.is_steady() && !heat.at_set_point() {
+            self.learn(now, true);
+            self.ladder.reset(now);
         }
     }
 

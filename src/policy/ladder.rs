@@ -63,6 +63,11 @@ impl Ladder {
         }
     }
 
+    /// When the rung was taken.
+    pub const fn moved(&self) -> Moment {
+        self.moved
+    }
+
     pub const fn rungs(&self) -> &Rungs {
         &self.rungs
     }
