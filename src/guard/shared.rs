@@ -16,8 +16,9 @@ use crate::units::Moment;
 use super::clock::Clock;
 use super::tick::Tick;
 
-/// Tells the applications on a GPU; must not block.
-pub type TellApps = Box<dyn Fn(&Arc<Identity>, AppMode) + Send + Sync>;
+/// Tells the applications on a GPU, and says whether they are well: those with a health URL have
+/// answered it since they were last told something. Must not block.
+pub type TellApps = Box<dyn Fn(&Arc<Identity>, AppMode) -> bool + Send + Sync>;
 
 /// The state of one guard.
 pub struct Shared {
@@ -187,8 +188,8 @@ impl Shared {
         }
     }
 
-    pub fn tell_apps(&self, identity: &Arc<Identity>, mode: AppMode) {
-        (self.tell_apps)(identity, mode);
+    pub fn tell_apps(&self, identity: &Arc<Identity>, mode: AppMode) -> bool {
+        (self.tell_apps)(identity, mode)
     }
 
     /// Leases and gradual are ignored on `uuid` until `until`, on the wall's clock.

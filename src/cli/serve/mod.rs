@@ -99,7 +99,11 @@ async fn serve(flags: &Flags, config: Config) -> anyhow::Result<()> {
 
     let reloader = Reloader::new(flags, &config);
     let apps = reloader.apps();
-    let tell_apps = Box::new(move |gpu: &_, mode| apps().wish(gpu, mode));
+    let tell_apps = Box::new(move |gpu: &_, mode| {
+        let apps = apps();
+        apps.wish(gpu, mode);
+        apps.are_well(gpu)
+    });
     let shared = Arc::new(Shared::new(
         clock,
         chain(&config, clock),
