@@ -28,6 +28,10 @@ test: install-deps fmt-check lint ## everything that continuous integration chec
 demo: install-deps build ## the real chain on this machine: guard, Prometheus, Alertmanager, a GPU that heats up
 	deploy/demo/demo.sh
 
+.PHONY: bench-micro
+bench-micro: ## what a decision costs, and the other small parts (Criterion; a few minutes)
+	cargo bench --locked --bench '*'
+
 .PHONY: lint
 lint: ## clippy, warnings are errors
 	cargo clippy --workspace --all-targets --locked -- -D warnings
