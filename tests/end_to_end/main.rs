@@ -19,6 +19,7 @@ mod common;
 mod access;
 mod apps;
 mod chain;
+mod governed;
 mod hardware;
 mod lifecycle;
 
