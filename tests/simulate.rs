@@ -234,6 +234,7 @@ fn the_table_is_for_people_and_the_plot_has_a_panel_for_each_run() {
         "hot-inlet: ",
         "a100-80gb, 0.5 h",
         "OF BOUND %",
+        "x SCRIPT",
         "(oracle)",
         "none",
         "ladder",
