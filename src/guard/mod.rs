@@ -9,6 +9,7 @@ pub mod envfile;
 pub mod inherit;
 pub mod journal;
 pub mod lock;
+pub mod pulse;
 pub(crate) mod replace;
 pub mod shared;
 pub mod supervisor;

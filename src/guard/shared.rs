@@ -14,6 +14,7 @@ use crate::policy::{AppMode, Asked, Chain, ChainState, LeaseTable, Settings};
 use crate::units::Moment;
 
 use super::clock::Clock;
+use super::pulse::Pulse;
 use super::tick::Tick;
 
 /// Tells the applications on a GPU, and says whether they are well: those with a health URL have
@@ -72,6 +73,8 @@ impl Drop for Holding {
 /// Where one GPU's worker publishes and can be woken.
 pub struct Station {
     pub identity: Arc<Identity>,
+    /// The worker's.
+    pub pulse: Arc<Pulse>,
     latest: watch::Sender<Option<Arc<Tick>>>,
     thread: Mutex<Option<Thread>>,
 }
@@ -179,6 +182,14 @@ impl Shared {
         ticks
     }
 
+    /// The GPUs whose loops are later than `patience`, and not because of the driver.
+    pub fn stuck(&self, patience: Duration) -> Vec<Arc<Station>> {
+        let now = self.clock.wall();
+        let mut stations = self.stations();
+        stations.retain(|station| !station.pulse.goes_on(now, patience));
+        stations
+    }
+
     pub fn inputs(&self, uuid: &Uuid, wall: Moment) -> Inputs {
         Inputs {
             asked: self.leases().asked(wall, uuid),
@@ -277,6 +288,7 @@ impl Station {
     pub fn new(identity: Arc<Identity>) -> Self {
         Self {
             identity,
+            pulse: Arc::default(),
             latest: watch::Sender::new(None),
             thread: Mutex::default(),
         }
