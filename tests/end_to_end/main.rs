@@ -21,6 +21,7 @@ mod apps;
 mod chain;
 mod hardware;
 mod lifecycle;
+mod systemd;
 
 use std::io::Write;
 use std::time::{Duration, Instant, SystemTime};
