@@ -112,7 +112,7 @@ async fn guard(trouble: Trouble) {
     let apps = Arc::new(Mutex::new(()));
     let answer = apps.clone();
     let chain = Chain::new(Expected::Auto, None, Moment::START);
-    let tell_apps = Box::new(move |_: &_, _| drop(answer.lock()));
+    let tell_apps = Box::new(move |_: &_, _| answer.lock().is_ok());
     let shared = Arc::new(Shared::new(clock, chain, Live::default(), tell_apps));
     let plan = Plan {
         driver: Arc::new(rack.clone()),
