@@ -14,6 +14,8 @@ use crate::policy::{AppMode, Asked, Chain, ChainState, LeaseTable, Settings};
 use crate::units::Moment;
 
 use super::clock::Clock;
+use super::events::Events;
+use super::pulse::Pulse;
 use super::tick::Tick;
 
 /// Tells the applications on a GPU, and says whether they are well: those with a health URL have
@@ -23,6 +25,7 @@ pub type TellApps = Box<dyn Fn(&Arc<Identity>, AppMode) -> bool + Send + Sync>;
 /// The state of one guard.
 pub struct Shared {
     pub clock: Clock,
+    pub events: Events,
     leases: Mutex<LeaseTable>,
     chain: Mutex<Chain>,
     pauses: Mutex<BTreeMap<Uuid, Moment>>,
@@ -72,6 +75,8 @@ impl Drop for Holding {
 /// Where one GPU's worker publishes and can be woken.
 pub struct Station {
     pub identity: Arc<Identity>,
+    /// The worker's.
+    pub pulse: Arc<Pulse>,
     latest: watch::Sender<Option<Arc<Tick>>>,
     thread: Mutex<Option<Thread>>,
 }
@@ -99,6 +104,7 @@ impl Shared {
     pub fn new(clock: Clock, chain: Chain, live: Live, tell_apps: TellApps) -> Self {
         Self {
             clock,
+            events: Events::default(),
             leases: Mutex::default(),
             chain: Mutex::new(chain),
             pauses: Mutex::default(),
@@ -177,6 +183,14 @@ impl Shared {
             .collect();
         ticks.sort_by_key(|tick| tick.identity.index);
         ticks
+    }
+
+    /// The GPUs whose loops are later than `patience`, and not because of the driver.
+    pub fn stuck(&self, patience: Duration) -> Vec<Arc<Station>> {
+        let now = self.clock.wall();
+        let mut stations = self.stations();
+        stations.retain(|station| !station.pulse.goes_on(now, patience));
+        stations
     }
 
     pub fn inputs(&self, uuid: &Uuid, wall: Moment) -> Inputs {
@@ -277,6 +291,7 @@ impl Station {
     pub fn new(identity: Arc<Identity>) -> Self {
         Self {
             identity,
+            pulse: Arc::default(),
             latest: watch::Sender::new(None),
             thread: Mutex::default(),
         }

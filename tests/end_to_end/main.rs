@@ -22,6 +22,7 @@ mod chain;
 mod governed;
 mod hardware;
 mod lifecycle;
+mod systemd;
 
 use std::io::Write;
 use std::time::{Duration, Instant, SystemTime};

@@ -3,6 +3,7 @@
 
 mod reload;
 mod site;
+mod systemd;
 
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
@@ -23,6 +24,7 @@ use super::{EXIT_CONFIG, Flags, ModeFlag, log, showcase};
 
 use reload::Reloader;
 use site::{About, Doors, Security, Site};
+use systemd::Service;
 
 /// HTTP threads. The GPUs have their own.
 const WEB_THREADS: usize = 2;
@@ -122,9 +124,11 @@ async fn serve(flags: &Flags, config: Config) -> anyhow::Result<()> {
     reloader.serve(&web, &about);
     let exposition = site::exposition(&web, reloader.apps(), about);
 
-    let guard = Guard::start(plan(flags, &config, clock), shared)?;
+    let guard = Guard::start(plan(flags, &config, clock), shared.clone())?;
     let site = Site::start(doors, &security, &web, &exposition, &flags.telemetry_path);
+    let mut service = Service::start(&guard, &shared);
     let stop = until_stopped(&guard, &reloader).await;
+    service.stopping();
     // The web goes on while the guard ends: probes and scrapes see it stop.
     if !tokio::task::spawn_blocking(|| guard.stop()).await? {
         tracing::warn!("a GPU's worker hangs inside NVML and is left behind");

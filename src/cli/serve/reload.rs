@@ -12,6 +12,7 @@ use crate::web::snapshot::ReloadStatus;
 use crate::web::{Reload, Settings, Web};
 
 use super::site::{About, Apparatus};
+use super::systemd;
 
 /// Holds what a reload replaces.
 #[derive(Clone)]
@@ -64,7 +65,9 @@ impl Reloader {
         let Some((web, about)) = self.0.served.get() else {
             return Err("starting".to_owned());
         };
+        systemd::reloading();
         let result = self.0.take_over(web);
+        systemd::reloaded();
         let mut status = about.reload.lock().unwrap_or_else(PoisonError::into_inner);
         match &result {
             Ok(()) => {
