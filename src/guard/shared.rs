@@ -217,7 +217,8 @@ impl Shared {
         paused
     }
 
-    fn paused_until(&self, uuid: &Uuid, wall: Moment) -> Option<Moment> {
+    /// Until when an operator's pause holds.
+    pub fn paused_until(&self, uuid: &Uuid, wall: Moment) -> Option<Moment> {
         let mut pauses = lock(&self.pauses);
         pauses.retain(|_, until| wall < *until);
         pauses.get(uuid).copied()

@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 use std::time::{Duration, UNIX_EPOCH};
 
+use crate::cli::paint::{BAD, BOLD, DIM, GOOD, WARN, plain};
 use crate::guard::events::{Weight, span, trouble};
 
-use super::super::paint::{BAD, BOLD, DIM, GOOD, WARN};
 use super::incident::Incident;
 use super::record::{Gpu, Record, Spells};
 
@@ -207,9 +207,4 @@ fn often(count: u32) -> String {
 fn date(at: Duration) -> String {
     let text = humantime::format_rfc3339_seconds(UNIX_EPOCH + at).to_string();
     text.replace('T', " ").trim_end_matches('Z').to_owned()
-}
-
-/// A log that somebody tampered with moves no cursor.
-fn plain(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).collect()
 }
