@@ -158,6 +158,11 @@ impl Shared {
         stations.get(uuid).cloned()
     }
 
+    /// A GPU's index, for the log.
+    pub fn index(&self, uuid: &Uuid) -> Option<u32> {
+        self.station(uuid).map(|station| station.identity.index)
+    }
+
     pub fn delist(&self, uuid: &Uuid) {
         self.stations
             .write()

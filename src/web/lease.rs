@@ -102,7 +102,7 @@ pub(super) async fn grant(
             ));
         }
         web.shared.wake(&gpu.uuid);
-        tracing::info!(gpu = %gpu.uuid, level = level.name(), period = ?period, "manual lease");
+        tracing::info!(gpu = gpu.index, uuid = %gpu.uuid, level = level.name(), period = ?period, "manual lease");
         held.push(Held {
             level: Some(level.name()),
             notes: obstacles(&web.shared, gpu),
@@ -121,7 +121,7 @@ pub(super) async fn release(
         let ended = leases.resolve(&gpu.uuid, Holder::Manual, Duration::MAX);
         drop(leases);
         web.shared.wake(&gpu.uuid);
-        tracing::info!(gpu = %gpu.uuid, "manual lease released");
+        tracing::info!(gpu = gpu.index, uuid = %gpu.uuid, "manual lease released");
         ended == Ended::Released
     })
 }
@@ -136,7 +136,7 @@ pub(super) async fn pause(
     let until = web.shared.clock.wall() + period;
     for gpu in &gpus {
         web.shared.pause(&gpu.uuid, until);
-        tracing::warn!(gpu = %gpu.uuid, period = ?period, "paused: only critical acts");
+        tracing::warn!(gpu = gpu.index, uuid = %gpu.uuid, period = ?period, "paused: only critical acts");
     }
     let gpus = gpus.iter().map(|gpu| Held {
         notes: ignored(&web.shared, gpu).into_iter().collect(),
