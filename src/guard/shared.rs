@@ -10,11 +10,12 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::device::{ClockRange, DriverError, Identity, Uuid, Xid};
-use crate::policy::{AppMode, Asked, Chain, ChainState, LeaseTable, Settings};
+use crate::policy::lease::{Holder, Turn};
+use crate::policy::{AppMode, Asked, Chain, ChainState, LeaseTable, Level, Settings};
 use crate::units::Moment;
 
 use super::clock::Clock;
-use super::events::Events;
+use super::events::{Events, What};
 use super::pulse::Pulse;
 use super::tick::Tick;
 
@@ -98,6 +99,8 @@ pub struct Inputs {
     pub paused_until: Option<Moment>,
     pub fallback: bool,
     pub xids: Vec<u64>,
+    /// What became of leases since the last tick.
+    pub turns: Vec<(Holder, Level, Turn)>,
 }
 
 impl Shared {
@@ -159,6 +162,11 @@ impl Shared {
         stations.get(uuid).cloned()
     }
 
+    /// A GPU's index, for the log.
+    pub fn index(&self, uuid: &Uuid) -> Option<u32> {
+        self.station(uuid).map(|station| station.identity.index)
+    }
+
     pub fn delist(&self, uuid: &Uuid) {
         self.stations
             .write()
@@ -194,10 +202,17 @@ impl Shared {
     }
 
     pub fn inputs(&self, uuid: &Uuid, wall: Moment) -> Inputs {
+        let chain = self.chain().state(wall);
+        self.events.note_chain(chain);
+        let (asked, turns) = {
+            let mut leases = self.leases();
+            (leases.asked(wall, uuid), leases.take_turns(uuid))
+        };
         Inputs {
-            asked: self.leases().asked(wall, uuid),
+            asked,
+            turns,
             paused_until: self.paused_until(uuid, wall),
-            fallback: self.chain().state(wall).is_fallback(),
+            fallback: chain.is_fallback(),
             xids: lock(&self.xids).remove(uuid).unwrap_or_default(),
         }
     }
@@ -219,7 +234,8 @@ impl Shared {
         paused
     }
 
-    fn paused_until(&self, uuid: &Uuid, wall: Moment) -> Option<Moment> {
+    /// Until when an operator's pause holds.
+    pub fn paused_until(&self, uuid: &Uuid, wall: Moment) -> Option<Moment> {
         let mut pauses = lock(&self.pauses);
         pauses.retain(|_, until| wall < *until);
         pauses.get(uuid).copied()
@@ -248,7 +264,15 @@ impl Shared {
 
     /// Workers let go of their handles, or take them again.
     pub fn set_detached(&self, detached: bool) {
-        self.detached.store(detached, Ordering::SeqCst);
+        let before = self.detached.swap(detached, Ordering::SeqCst);
+        if before != detached {
+            let what = if detached {
+                What::Detached
+            } else {
+                What::Attached
+            };
+            self.events.note(None, what);
+        }
         self.wake_all();
     }
 

@@ -11,6 +11,7 @@ use crate::units::{Celsius, Moment};
 
 use super::actuate::Hand;
 use super::clock::Clock;
+use super::events::{GpuName, LeaseTurn, Watch, What};
 use super::inherit::{Inherited, inherit};
 use super::journal::Entry;
 use super::shared::{Inputs, Live, Shared};
@@ -66,6 +67,7 @@ pub struct Worker {
     changed: Duration,
     tally: Tally,
     hour: Hour,
+    watch: Watch,
 }
 
 impl Worker {
@@ -91,6 +93,7 @@ impl Worker {
             changed: Clock::unix(),
             tally: Tally::default(),
             hour: Hour::default(),
+            watch: Watch::default(),
         }
     }
 
@@ -118,7 +121,18 @@ impl Worker {
         self.apps_well = shared.tell_apps(&self.identity, decision.targets.app);
         self.account(now, &reading, &decision);
         let up = self.gpu.is_some();
-        self.publish(reading, decision, wall, up, inputs.paused_until)
+        let tick = self.publish(reading, decision, wall, up, inputs.paused_until);
+        for (holder, level, turn) in inputs.turns {
+            self.note(shared, LeaseTurn::of(holder, level, turn));
+        }
+        for what in self.watch.see(&tick) {
+            self.note(shared, what);
+        }
+        tick
+    }
+
+    fn note(&self, shared: &Shared, what: What) {
+        shared.events.note(Some(GpuName::of(&self.identity)), what);
     }
 
     /// The configuration no longer names this GPU, and nothing of ours is on it.
@@ -138,10 +152,11 @@ impl Worker {
         };
         self.tried = None;
         let held = !self.hand.claim().is_empty();
-        let uuid = &self.identity.uuid;
+        let uuid = self.identity.uuid.clone();
         if self.live.keep_on_exit {
             if held {
-                tracing::info!(gpu = %uuid, "kept throttled, as configured");
+                self.note_left(shared, true);
+                tracing::info!(gpu = self.identity.index, %uuid, "kept throttled, as configured");
             }
             return;
         }
@@ -165,7 +180,8 @@ impl Worker {
             }
         }
         if held {
-            tracing::warn!(gpu = %uuid, "left capped: still above safe, or it takes no write; `thermal-guard restore` gives it back");
+            self.note_left(shared, true);
+            tracing::warn!(gpu = self.identity.index, %uuid, "left capped: still above safe, or it takes no write; `thermal-guard restore` gives it back");
         }
     }
 
@@ -176,8 +192,14 @@ impl Worker {
         }
         self.last = None;
         if held {
-            tracing::info!(gpu = %self.identity.uuid, "given back on leaving");
+            self.note_left(shared, false);
+            tracing::info!(gpu = self.identity.index, uuid = %self.identity.uuid, "given back on leaving");
         }
+    }
+
+    fn note_left(&mut self, shared: &Shared, capped: bool) {
+        let what = self.watch.left(capped);
+        self.note(shared, what);
     }
 
     /// What is shown while the card is let go of.
@@ -185,6 +207,11 @@ impl Worker {
         let decision = self
             .last
             .map_or_else(Decision::unseen, |(_, decision)| decision);
+        // That was the last tick's transition, not this one's.
+        let decision = Decision {
+            event: None,
+            ..decision
+        };
         self.publish(
             Reading::missing(now, Missing::Lost),
             decision,
@@ -203,7 +230,7 @@ impl Worker {
         match self.driver.open(&self.identity.uuid) {
             Ok(gpu) => self.opened(gpu),
             Err(error) if first => {
-                tracing::warn!(gpu = %self.identity.uuid, %error, "GPU can't be opened");
+                tracing::warn!(gpu = self.identity.index, uuid = %self.identity.uuid, %error, "GPU can't be opened");
             }
             Err(_) => {}
         }
@@ -217,9 +244,9 @@ impl Worker {
         }
         if self.policy.is_some() {
             self.tally.reopened += 1;
-            tracing::info!(gpu = %self.identity.uuid, "GPU is back");
+            tracing::info!(gpu = self.identity.index, uuid = %self.identity.uuid, "GPU is back");
         }
-        self.hand.reopened();
+        self.hand.reopened(&self.identity);
         self.gpu = Some(gpu);
         self.full_at = None;
     }
@@ -232,7 +259,7 @@ impl Worker {
         let cadence = if fast { Cadence::Fast } else { Cadence::Full };
         let reading = gpu.read(now, cadence);
         if reading.is_lost() {
-            tracing::error!(gpu = %self.identity.uuid, "GPU lost");
+            tracing::error!(gpu = self.identity.index, uuid = %self.identity.uuid, "GPU lost");
             self.gpu = None;
             self.tried = Some(now);
             return reading;
@@ -256,7 +283,7 @@ impl Worker {
     fn give_up_stale(&mut self, now: Moment, unsupported: bool) {
         let since = *self.failing_since.get_or_insert(now);
         if !unsupported && now.since(since) >= STALE_AFTER {
-            tracing::warn!(gpu = %self.identity.uuid, "no reading for long: opening the GPU anew");
+            tracing::warn!(gpu = self.identity.index, uuid = %self.identity.uuid, "no reading for long: opening the GPU anew");
             self.failing_since = None;
             self.gpu = None;
             self.tried = None;
@@ -285,7 +312,7 @@ impl Worker {
             .is_some_and(|(before, now)| now < before);
         self.energy = energy.or(self.energy);
         if reloaded && !self.hand.claim().is_empty() && !self.limit_is_ours(reading) {
-            tracing::warn!(gpu = %self.identity.uuid, "the driver was reloaded: limits are its defaults now");
+            tracing::warn!(gpu = self.identity.index, uuid = %self.identity.uuid, "the driver was reloaded: limits are its defaults now");
             self.hand.forget(&mut self.tally);
         }
         if let Some(policy) = &mut self.policy {
@@ -406,19 +433,19 @@ fn adopt(
     reading: &Reading,
     tally: &mut Tally,
 ) {
-    let gpu = &left.uuid;
+    let (gpu, uuid) = (hand.index(), &left.uuid);
     match inherit(hand, left, reading, tally) {
         Inherited::Nothing(reason) => {
-            tracing::info!(%gpu, reason, "a dead guard's journal is void");
+            tracing::info!(gpu, %uuid, reason, "a dead guard's journal is void");
         }
         Inherited::Ours => {}
         Inherited::AllButTheLimit => {
-            tracing::warn!(%gpu, "somebody else changed the limit since a dead guard wrote it: theirs stands");
+            tracing::warn!(gpu, %uuid, "somebody else changed the limit since a dead guard wrote it: theirs stands");
         }
     }
     let claim = *hand.claim();
     if !claim.is_empty() {
-        tracing::info!(%gpu, "going on with what a dead guard left throttled");
+        tracing::info!(gpu, %uuid, "going on with what a dead guard left throttled");
         policy.adopt(now, &claim);
     }
 }
