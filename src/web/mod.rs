@@ -18,6 +18,7 @@
 //! A credential is a bearer token or an allowed client certificate, see [`auth`]. What needs one
 //! actuates; it all stands in [`actuating`], and only there, behind one gate.
 
+pub mod alert;
 pub mod auth;
 pub mod basic_auth;
 mod body;
