@@ -11,9 +11,10 @@ use crate::policy::lease::{Ended, Granted, Holder};
 use crate::policy::{Lease, Level};
 
 use super::gpus::Gpus;
+use super::node::Whose;
 use super::{Settings, Web};
 
-pub(super) use fields::Alert;
+pub(super) use fields::{Alert, since_epoch};
 pub use outcome::{Action, Outcome, Status};
 pub(super) use target::action;
 
@@ -89,10 +90,14 @@ fn resolve(web: &Web, alert: &Alert, gpu: &Uuid) -> Outcome {
     }
 }
 
-/// One that names no node speaks for the chain to all of them.
+/// Whether a heartbeat speaks to us: one that names no node speaks for the chain to all of them.
+pub(super) fn is_not_anothers(settings: &Settings, alert: &Alert) -> bool {
+    settings.node.judge(&alert.labels) != Whose::AnotherNodes
+}
+
 fn heartbeat(web: &Web, settings: &Settings, status: Status, alert: &Alert) -> Outcome {
-    if let Err(outcome) = target::not_anothers(settings.node.judge(&alert.labels)) {
-        return outcome;
+    if !is_not_anothers(settings, alert) {
+        return Outcome::WrongNode;
     }
     let now = web.shared.clock.wall();
     let mut chain = web.shared.chain();

@@ -164,6 +164,7 @@ pub(super) fn exposition(web: &Arc<Web>, apps: Apparatus, about: Arc<About>) -> 
         simulated: about.simulated,
         poll_interval: web.shared.live().poll_interval,
         hook: hook(web.hook_counters.snapshot()),
+        pull: web.pull_counters.snapshot(),
         apps: apps().snapshot().into_iter().map(app).collect(),
         reload: *about.reload.lock().unwrap_or_else(PoisonError::into_inner),
     });

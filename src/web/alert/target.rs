@@ -58,7 +58,7 @@ pub(super) fn gpus(labels: &Labels, gpus: Gpus, node: &Node) -> Result<Vec<Uuid>
     Ok(found.iter().map(|gpu| gpu.uuid.clone()).collect())
 }
 
-pub(super) fn not_anothers(whose: Whose) -> Result<(), Outcome> {
+fn not_anothers(whose: Whose) -> Result<(), Outcome> {
     match whose {
         Whose::Ours | Whose::Unsaid => Ok(()),
         Whose::AnotherNodes => Err(Outcome::WrongNode),
