@@ -23,6 +23,7 @@ mod governed;
 mod hardware;
 mod lifecycle;
 mod systemd;
+mod pull;
 
 use std::io::Write;
 use std::time::{Duration, Instant, SystemTime};
