@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use thermal_guard::config::{PullConfig, PullCredential};
+use thermal_guard::device::Uuid;
 use thermal_guard::policy::lease::Holder;
 use thermal_guard::policy::{ChainState, Lease, Level};
 use thermal_guard::units::Moment;
@@ -146,7 +147,7 @@ fn manual(bench: &Bench) {
         starts_at: Duration::ZERO,
     };
     let mut leases = bench.web.shared.leases();
-    leases.grant(Moment::START, &GPU_0.into(), Holder::Manual, lease);
+    leases.grant(Moment::START, &Uuid::new(GPU_0), Holder::Manual, lease);
 }
 
 /// Each with one reason not to believe it. That one without is believed is the test above.
@@ -224,7 +225,7 @@ async fn what_is_renewed_meanwhile_goes_on() {
         let now = web.shared.clock.wall();
         let mut leases = web.shared.leases();
         let holder = Holder::Alert(u64::from_str_radix(ALERT, 16).unwrap());
-        let gpu = GPU_0.into();
+        let gpu = Uuid::new(GPU_0);
         let held = *leases.of(&gpu).find(|(by, _)| *by == holder).unwrap().1;
         let renewed = Lease {
             expires: now + Duration::from_secs(30),

@@ -1,6 +1,7 @@
 //! An Alertmanager that is none, or that means ill: nothing is taken, nothing ended, and it is
 //! counted by what was wrong.
 
+use std::cell::RefCell;
 use std::io::Write;
 use std::net::TcpListener;
 use std::thread;
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use thermal_guard::policy::lease::CAPACITY;
+use thermal_guard::policy::lease::{CAPACITY, Holder};
 
 use super::fake::{Alertmanager, answer_with};
 use super::{after_one_pull, counted, manual, only, puller, recorded};
@@ -146,7 +147,7 @@ fn a_garbled_answer_harms_nothing() {
     let bench = Bench::new();
     manual(&bench);
     let alertmanager = Alertmanager::listing(&recorded("active"));
-    let mut puller = puller(&bench, &[&alertmanager]);
+    let puller = RefCell::new(puller(&bench, &[&alertmanager]));
     let text = recorded("active").to_string().into_bytes();
     let length = text.len();
     let change = (
@@ -160,7 +161,6 @@ fn a_garbled_answer_harms_nothing() {
         failure_persistence: None,
         ..Config::with_cases(300)
     };
-    let mut readable = 0;
     let run = TestRunner::new_with_rng(config, rng).run(&changes, |changes| {
         let mut body = text.clone();
         for (at, new, lost) in changes {
@@ -169,19 +169,14 @@ fn a_garbled_answer_harms_nothing() {
             body.splice(at..end, new);
         }
         alertmanager.answer_alerts(answer_with(&body));
-        runtime.block_on(puller.round());
+        runtime.block_on(puller.borrow_mut().round());
         let leases = bench.leases();
         prop_assert!(leases.len() <= CAPACITY);
-        prop_assert!(
-            leases
-                .iter()
-                .any(|(_, holder, _)| *holder == thermal_guard::policy::lease::Holder::Manual)
-        );
+        prop_assert!(leases.iter().any(|(_, by, _)| *by == Holder::Manual));
         Ok(())
     });
     run.unwrap();
     let counts = counted(&bench).members[0].requests.clone();
-    readable += counts["ok"];
-    assert!(readable > 0 && counts["malformed"] > 0, "{counts:?}");
+    assert!(counts["ok"] > 0 && counts["malformed"] > 0, "{counts:?}");
     assert_eq!(counts.values().sum::<u64>(), 300, "{counts:?}");
 }
