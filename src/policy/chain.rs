@@ -1,4 +1,4 @@
-//! The state of the alert chain: Prometheus → Alertmanager → hook.
+//! The state of the alert chain: Prometheus → Alertmanager → hook or pull.
 //!
 //! A heartbeat alert proves it end to end. Its arrival alone proves only Alertmanager: that goes on
 //! repeating the last one for minutes after Prometheus died. So its `eval_ts` annotation, the time

@@ -35,6 +35,7 @@ use super::Web;
 
 use client::{Client, PullError, SetupError};
 use listing::Listing;
+use verdict::Held;
 
 pub use counters::{PullCounters, PullSnapshot};
 
@@ -100,7 +101,7 @@ pub struct Puller {
     interval: Option<Duration>,
     /// The operator asks for some alerts only: one that was never listed proves nothing.
     filtered: bool,
-    /// Of the alerts with leases, those that a pull has listed.
+    /// Alerts that a pull has listed, as long as they are there or have a lease.
     listed: BTreeSet<u64>,
 }
 
@@ -134,13 +135,7 @@ impl Puller {
         let listings = self.account(answers);
         let heard: Vec<&Listing> = listings.iter().flatten().collect();
         let present = verdict::take(&self.web, &heard);
-        self.listed.extend(&present);
-        self.listed
-            .retain(|alert| held.iter().any(|h| h.alert == *alert) || present.contains(alert));
-        let mut gone = held;
-        gone.retain(|held| {
-            !present.contains(&held.alert) && (!self.filtered || self.listed.contains(&held.alert))
-        });
+        let gone = self.gone(held, &present);
         let all_heard = heard.len() == self.members.len();
         if !gone.is_empty()
             && all_heard
@@ -149,6 +144,19 @@ impl Puller {
         {
             verdict::end(&self.web, &gone);
         }
+    }
+
+    /// Leases whose alert could have been listed, and isn't.
+    fn gone(&mut self, mut held: Vec<Held>, present: &BTreeSet<u64>) -> Vec<Held> {
+        self.listed.extend(present);
+        self.listed.retain(|alert| {
+            present.contains(alert) || held.iter().any(|held| held.alert == *alert)
+        });
+        held.retain(|held| {
+            let would_show = !self.filtered || self.listed.contains(&held.alert);
+            would_show && !present.contains(&held.alert)
+        });
+        held
     }
 
     /// Every Alertmanager has run for the time of a lease. One that just started hasn't heard of

@@ -57,11 +57,7 @@ fn bad(url: &str, error: &PullError) -> Finding {
         PullError::Status(500..) => {
             Finding::warn(CHECK, detail, "see Alertmanager's log, or the proxy's")
         }
-        _ => Finding::fail(
-            CHECK,
-            detail,
-            "correct it: alerts can't be pulled like this",
-        ),
+        _ => Finding::fail(CHECK, detail, "until then no alert is pulled"),
     }
 }
 
