@@ -132,6 +132,15 @@ fn a_password_and_an_authority_of_its_own_open_alertmanager() {
     guard.wait_state(0, "emergency");
     let metrics = guard.wait("chain ok", |metrics| metrics.chain() == Some("ok"));
     assert_eq!(metrics.throttles(0, "alert"), 1.0);
+    let scrape = guard.path("metrics.txt");
+    fs::write(&scrape, guard.get("/metrics").unwrap()).unwrap();
+    let promtool = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(File::open(&scrape).unwrap())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&promtool.stderr);
+    assert!(promtool.status.success() && said.is_empty(), "{said}");
     // Changed while it runs, back and forth.
     fs::write(guard.path("password"), "open barley\n").unwrap();
     guard.wait("refused", |metrics| {
