@@ -22,8 +22,8 @@ mod chain;
 mod governed;
 mod hardware;
 mod lifecycle;
-mod systemd;
 mod pull;
+mod systemd;
 
 use std::io::Write;
 use std::time::{Duration, Instant, SystemTime};
