@@ -6,6 +6,7 @@ pub mod apps;
 pub mod clock;
 mod domain;
 pub mod envfile;
+pub mod events;
 pub mod inherit;
 pub mod journal;
 pub mod lock;
@@ -19,6 +20,7 @@ pub mod worker;
 
 pub use apps::Apps;
 pub use clock::Clock;
+pub use events::Events;
 pub use shared::{Live, Shared, Station};
 pub use supervisor::{Guard, Plan};
 pub use tick::{Permission, Tick};

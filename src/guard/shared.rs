@@ -14,6 +14,7 @@ use crate::policy::{AppMode, Asked, Chain, ChainState, LeaseTable, Settings};
 use crate::units::Moment;
 
 use super::clock::Clock;
+use super::events::Events;
 use super::tick::Tick;
 
 /// Tells the applications on a GPU; must not block.
@@ -22,6 +23,7 @@ pub type TellApps = Box<dyn Fn(&Arc<Identity>, AppMode) + Send + Sync>;
 /// The state of one guard.
 pub struct Shared {
     pub clock: Clock,
+    pub events: Events,
     leases: Mutex<LeaseTable>,
     chain: Mutex<Chain>,
     pauses: Mutex<BTreeMap<Uuid, Moment>>,
@@ -98,6 +100,7 @@ impl Shared {
     pub fn new(clock: Clock, chain: Chain, live: Live, tell_apps: TellApps) -> Self {
         Self {
             clock,
+            events: Events::default(),
             leases: Mutex::default(),
             chain: Mutex::new(chain),
             pauses: Mutex::default(),

@@ -54,6 +54,7 @@ impl Exposition {
             chain: self.chain(now),
             leases,
             endings,
+            events: self.shared.events.recent(),
             last_scrape: match self.last_scrape.load(Ordering::Relaxed) {
                 0 => None,
                 millis => Some(Duration::from_millis(millis)),

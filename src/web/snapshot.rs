@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::device::{Identity, Uuid};
 use crate::guard::Tick;
+use crate::guard::events::Event;
 use crate::guard::shared::DriverStatus;
 use crate::policy::lease::{Endings, Holder};
 use crate::policy::{ChainState, Lease};
@@ -35,6 +36,8 @@ pub struct Snapshot {
     pub chain: ChainView,
     pub leases: Vec<LeaseView>,
     pub endings: Endings,
+    /// The last events, oldest first.
+    pub events: Vec<Arc<Event>>,
     /// Since the Unix epoch, of the scrape before this one.
     pub last_scrape: Option<Duration>,
     pub extra: Extra,

@@ -90,6 +90,7 @@ pub(crate) fn snapshot() -> Snapshot {
             resolved: 5,
             evicted: 0,
         },
+        events: Vec::new(),
         last_scrape: Some(unix_ago(15)),
         extra: extra(),
     }
