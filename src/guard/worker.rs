@@ -14,7 +14,7 @@ use super::clock::Clock;
 use super::inherit::{Inherited, inherit};
 use super::journal::Entry;
 use super::shared::{Inputs, Live, Shared};
-use super::tally::{Hour, Tally};
+use super::tally::Tally;
 use super::tick::{Permission, Tick};
 
 /// Slow readings (fans, energy, ECC) cost milliseconds and change slowly.
@@ -63,7 +63,6 @@ pub struct Worker {
     last_success: Option<Duration>,
     changed: Duration,
     tally: Tally,
-    hour: Hour,
 }
 
 impl Worker {
@@ -87,7 +86,6 @@ impl Worker {
             last_success: None,
             changed: Clock::unix(),
             tally: Tally::default(),
-            hour: Hour::default(),
         }
     }
 
@@ -345,9 +343,6 @@ impl Worker {
     fn account(&mut self, now: Moment, reading: &Reading, decision: &Decision) {
         let step = self.last.map_or(Duration::ZERO, |(at, _)| now.since(at));
         self.tally.decided(decision, step);
-        if let Ok(core) = reading.core {
-            self.hour.record(now, core);
-        }
         if self
             .last
             .is_none_or(|(_, last)| last.state != decision.state)
@@ -368,7 +363,6 @@ impl Worker {
         up: bool,
         paused_until: Option<Moment>,
     ) -> Tick {
-        let hour: Option<(Celsius, Celsius)> = self.hour.max_and_mean(reading.at);
         let trips = self
             .policy
             .as_ref()
@@ -386,7 +380,6 @@ impl Worker {
             claim: *self.hand.claim(),
             permission: self.hand.permission(),
             paused_until,
-            hour,
             changed: self.changed,
             tally: self.tally.clone(),
         }

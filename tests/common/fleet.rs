@@ -48,8 +48,14 @@ fn unix_ago(seconds: u64) -> Duration {
 
 pub(crate) fn snapshot() -> Snapshot {
     let gpus = vec![
-        view(held_a100()),
-        view(easy_4090()),
+        GpuView {
+            hour: Some((C(78.0), C(74.25))),
+            ..view(held_a100())
+        },
+        GpuView {
+            hour: Some((C(55.0), C(43.5))),
+            ..view(easy_4090())
+        },
         view(lost_a100()),
         hung_h100(),
     ];
@@ -64,6 +70,7 @@ pub(crate) fn snapshot() -> Snapshot {
         leases: vec![LeaseView {
             uuid: gpus[0].identity.uuid.clone(),
             holder: Holder::Alert(0xfeed),
+            alert: Some("GpuHot".into()),
             lease: Lease {
                 level: Level::Gradual,
                 since: ago(95.0),
@@ -104,6 +111,7 @@ fn extra() -> Extra {
         count,
     };
     Extra {
+        node: "n1.example".to_owned(),
         mode: "enforce",
         simulated: false,
         poll_interval: POLL,
@@ -183,7 +191,6 @@ pub(crate) fn bare(identity: Identity) -> Tick {
         claim: Claim::default(),
         permission: Permission::Unproven,
         paused_until: None,
-        hour: None,
         changed: unix_ago(7200),
         tally: Tally::default(),
     }
@@ -303,7 +310,6 @@ fn held_a100() -> Tick {
             memory_clock: false,
         },
         permission: Permission::Granted,
-        hour: Some((C(78.0), C(74.25))),
         changed: unix_ago(95),
         reading: a100_reading(),
         tally: a100_tally(),
@@ -372,7 +378,6 @@ fn easy_4090() -> Tick {
         }),
         permission: Permission::Denied,
         paused_until: Some(Moment::from_start(NOW + Duration::from_secs(600))),
-        hour: Some((C(55.0), C(43.5))),
         reading,
         ..bare(identity(1, "NVIDIA GeForce RTX 4090"))
     }

@@ -116,8 +116,9 @@ impl Site {
         let separate = !doors.actuating.is_empty();
         let shows = metrics::router(exposition.clone(), telemetry_path)
             .merge(page::router(exposition.clone(), telemetry_path))
-            .layer(CompressionLayer::new())
-            .merge(status::router(exposition.clone(), site.closing.subscribe()));
+            .merge(status::router(exposition.clone(), site.closing.subscribe()))
+            // All but event streams, which its default leaves alone.
+            .layer(CompressionLayer::new());
         let router = if separate {
             web::reading_router
         } else {
@@ -159,6 +160,7 @@ pub(super) fn exposition(web: &Arc<Web>, apps: Apparatus, about: Arc<About>) -> 
     let shared = web.shared.clone();
     let web = web.clone();
     let rest = Box::new(move || Extra {
+        node: web.settings().node.name().to_owned(),
         mode: about.mode.name(),
         simulated: about.simulated,
         poll_interval: web.shared.live().poll_interval,

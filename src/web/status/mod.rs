@@ -1,9 +1,10 @@
-//! `GET /api/v1/status`, the status board as JSON, and `GET /api/v1/events`, the same again as it
-//! changes. Read-only.
+//! `GET /api/v1/status`, the status board as JSON, `GET /api/v1/events`, the same again as it
+//! changes, and `GET /api/v1/history`, the last hour for charts. Read-only.
 
 mod document;
 mod events;
 mod fill;
+mod history;
 mod why;
 
 use std::sync::Arc;
@@ -30,6 +31,7 @@ pub fn router(exposition: Arc<Exposition>, closing: watch::Receiver<bool>) -> Ro
         .with_state(streams);
     Router::new()
         .route("/api/v1/status", get(status))
+        .route("/api/v1/history", get(history::history))
         .with_state(exposition)
         .merge(events)
 }
