@@ -19,7 +19,7 @@ use thermal_guard::policy::{Chain, State};
 use thermal_guard::units::{Celsius, Moment, Watts};
 use thermal_guard::web::exposition::Exposition;
 use thermal_guard::web::snapshot::{Build, Extra};
-use thermal_guard::web::status;
+use thermal_guard::web::status::{self, Streams};
 use tokio::sync::watch;
 use tower::ServiceExt as _;
 
@@ -107,7 +107,8 @@ async fn get(shared: &Arc<Shared>, path: &str) -> (StatusCode, Value) {
     let rest = Box::new(Extra::default);
     let exposition = Arc::new(Exposition::new(shared.clone(), Build::current(), rest));
     let (_closing, closed) = watch::channel(false);
-    let router = status::router(exposition, closed);
+    let streams = Streams::new(exposition.clone(), closed);
+    let router = status::router(exposition, streams);
     let request = Request::get(path).body(Body::empty()).unwrap();
     let response = router.oneshot(request).await.unwrap();
     let code = response.status();

@@ -21,7 +21,7 @@ use thermal_guard::units::Moment;
 use thermal_guard::web::exposition::Exposition;
 use thermal_guard::web::page;
 use thermal_guard::web::snapshot::{Build, Extra, GpuView};
-use thermal_guard::web::status::{self, STREAMS, Status};
+use thermal_guard::web::status::{self, STREAMS, Status, Streams};
 use tokio::sync::watch;
 use tower::ServiceExt as _;
 
@@ -130,8 +130,9 @@ fn service(name: &str) -> Service {
     let rest = Box::new(Extra::default);
     let exposition = Arc::new(Exposition::new(shared, Build::current(), rest));
     let (closing, closed) = watch::channel(false);
-    let router =
-        status::router(exposition.clone(), closed).merge(page::router(exposition, "/metrics"));
+    let streams = Streams::new(exposition.clone(), closed);
+    let router = status::router(exposition.clone(), streams.clone())
+        .merge(page::router(exposition, streams, "/metrics"));
     let service = Service {
         router,
         station,

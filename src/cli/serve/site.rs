@@ -21,6 +21,7 @@ use crate::web::node::Node;
 use crate::web::snapshot::{
     AlertCount, AppSnapshot, Build, DurationHistogram, Extra, HookSnapshot, ReloadStatus,
 };
+use crate::web::status::Streams;
 use crate::web::tls::TlsServer;
 use crate::web::webconfig::WebConfig;
 use crate::web::{self, Reload, Settings, Web, hook, listen, metrics, page, status};
@@ -114,9 +115,14 @@ impl Site {
             closing: watch::Sender::new(false),
         };
         let separate = !doors.actuating.is_empty();
+        let streams = Streams::new(exposition.clone(), site.closing.subscribe());
         let shows = metrics::router(exposition.clone(), telemetry_path)
-            .merge(page::router(exposition.clone(), telemetry_path))
-            .merge(status::router(exposition.clone(), site.closing.subscribe()))
+            .merge(page::router(
+                exposition.clone(),
+                streams.clone(),
+                telemetry_path,
+            ))
+            .merge(status::router(exposition.clone(), streams))
             // All but event streams, which its default leaves alone.
             .layer(CompressionLayer::new());
         let router = if separate {

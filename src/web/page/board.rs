@@ -1,0 +1,156 @@
+//! The status board in words.
+
+use crate::web::status::{App, Chain, Driver, Gpu, Status};
+
+use super::gpu;
+use super::part::{Part, Tone};
+use super::tell;
+
+/// The whole board.
+pub(super) fn board(status: &Status) -> Part {
+    let gpus = status.gpus.iter().map(gpu::card).collect();
+    let apps = status.apps.iter().map(app).collect();
+    let events = status.events.iter().rev().map(tell::line).collect();
+    let lights = vec![mode(status), driver(&status.driver), chain(&status.chain)];
+    Part::new("board", "")
+        .text("node", &status.node)
+        .text("title", title(status))
+        .text("summary", summary(&status.gpus))
+        .text("version", &status.version)
+        .list("lights", lights)
+        .list("notices", notices(status))
+        .list("gpus", gpus)
+        .list("apps", apps)
+        .list("events", events)
+}
+
+fn light(label: &'static str, tone: Tone, text: impl Into<String>) -> Part {
+    Part::new(label, tone.name())
+        .text("label", label)
+        .text("value", text)
+}
+
+fn mode(status: &Status) -> Part {
+    let real = status.mode == "enforce" && !status.simulated;
+    let tone = if real { Tone::Good } else { Tone::Notice };
+    let simulated = if status.simulated { ", simulated" } else { "" };
+    light("Mode", tone, format!("{}{simulated}", status.mode))
+}
+
+fn driver(driver: &Driver) -> Part {
+    match (driver.detached, driver.up) {
+        (true, _) => light("Driver", Tone::Notice, "detached"),
+        (false, true) => light("Driver", Tone::Good, "up"),
+        (false, false) => light("Driver", Tone::Bad, "not there"),
+    }
+}
+
+fn chain(chain: &Chain) -> Part {
+    let tone = match (chain.expected, chain.fallback) {
+        (_, true) => Tone::Bad,
+        (true, false) => Tone::Good,
+        (false, false) => Tone::Plain,
+    };
+    let state = &chain.state;
+    let text = match chain.heartbeat_age_seconds {
+        Some(age) => format!("{state}, heartbeat {age:.0} s ago"),
+        None if chain.expected => format!("{state}, no heartbeat yet"),
+        None => state.clone(),
+    };
+    light("Alert chain", tone, text)
+}
+
+/// What must not be overlooked, in sentences.
+fn notices(status: &Status) -> Vec<Part> {
+    let driver = &status.driver;
+    let denied = status.gpus.iter().filter(|gpu| gpu.permission == "denied");
+    let denied: Vec<_> = denied.map(|gpu| gpu.index.to_string()).collect();
+    let chain = &status.chain.state;
+    let all = [
+        driver.detached.then(|| {
+            let text = "Detached by an operator: no GPU is read or guarded until `thermal-guard attach`.";
+            ("detached", Tone::Notice, text.to_owned())
+        }),
+        (!driver.up && !driver.detached).then(|| {
+            let error = driver.error.as_deref().unwrap_or("not found yet");
+            ("driver", Tone::Bad, format!("No NVIDIA driver ({error}): nothing is guarded, and it is looked for again and again."))
+        }),
+        (status.mode == "observe").then(|| {
+            let text = "Observe: every decision is computed and shown, and nothing is written to a GPU.";
+            ("observe", Tone::Notice, text.to_owned())
+        }),
+        status.simulated.then(|| {
+            let text = "Simulated: these GPUs exist in this process only.";
+            ("simulated", Tone::Notice, text.to_owned())
+        }),
+        (!denied.is_empty()).then(|| {
+            let gpus = denied.join(", ");
+            ("denied", Tone::Bad, format!("Cannot actuate: no permission to write to GPU {gpus}. Shown, not protected."))
+        }),
+        status.chain.fallback.then(|| {
+            ("fallback", Tone::Bad, format!("Fallback: the alert chain is {chain}. The local loop protects without it."))
+        }),
+    ];
+    let said = all.into_iter().flatten();
+    said.map(|(key, tone, text)| Part::new(key, tone.name()).text("value", text))
+        .collect()
+}
+
+fn is_calm(gpu: &Gpu) -> bool {
+    gpu::state(gpu) == "normal"
+}
+
+/// For the browser's tab: who, and whether to look.
+fn title(status: &Status) -> String {
+    let troubled = status.gpus.iter().filter(|gpu| !is_calm(gpu)).count();
+    let alarm = if troubled > 0 {
+        format!("({troubled}) ")
+    } else {
+        String::new()
+    };
+    let at = if status.node.is_empty() { "" } else { " · " };
+    format!("{alarm}{}{at}thermal-guard", status.node)
+}
+
+fn summary(gpus: &[Gpu]) -> String {
+    let mut words = match gpus.len() {
+        0 => return "No GPU yet.".to_owned(),
+        1 => "1 GPU".to_owned(),
+        many => format!("{many} GPUs"),
+    };
+    for state in ["emergency", "blind", "down", "gradual", "recovering"] {
+        let count = gpus.iter().filter(|gpu| gpu::state(gpu) == state).count();
+        if count > 0 {
+            words.push_str(&format!(", {count} {state}"));
+        }
+    }
+    if gpus.iter().all(is_calm) {
+        words.push_str(", all normal");
+    }
+    let margins = gpus
+        .iter()
+        .filter_map(|gpu| gpu.now.margin_to_alert_celsius);
+    match margins.reduce(f64::min) {
+        Some(margin) if margin < 0.0 => format!("{words}; one is {:.1} °C over alert", -margin),
+        Some(margin) => format!("{words}; the nearest is {margin:.1} °C under alert"),
+        None => words,
+    }
+}
+
+fn app(app: &App) -> Part {
+    let tone = if app.mode == "normal" {
+        Tone::Plain
+    } else {
+        Tone::Notice
+    };
+    let failed = match app.failed {
+        0 => String::new(),
+        failed => format!(", {failed} not"),
+    };
+    Part::new(&app.name, tone.name())
+        .text("name", &app.name)
+        .text(
+            "value",
+            format!("{}; heard {} times{failed}", app.mode, app.ok),
+        )
+}
