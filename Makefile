@@ -25,6 +25,16 @@ test: install-deps fmt-check lint ## everything that continuous integration chec
 	if [ -x $(NVML_PROOFS) ]; then $(NVML_PROOFS); else echo "no $(NVML_PROOFS) yet"; fi
 	tests/browser/run.sh
 
+.PHONY: assets
+assets: ## completions for bash, zsh and fish, and man pages, under target/assets
+	rm -rf target/assets
+	mkdir -p target/assets/completions
+	cargo build --locked
+	target/debug/thermal-guard completions bash > target/assets/completions/thermal-guard.bash
+	target/debug/thermal-guard completions zsh > target/assets/completions/_thermal-guard
+	target/debug/thermal-guard completions fish > target/assets/completions/thermal-guard.fish
+	target/debug/thermal-guard man target/assets/man
+
 .PHONY: demo
 demo: install-deps build ## the real chain on this machine: guard, Prometheus, Alertmanager, a GPU that heats up
 	deploy/demo/demo.sh

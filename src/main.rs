@@ -2,10 +2,8 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
-use thermal_guard::cli::{self, Cli};
+use thermal_guard::cli;
 
 fn main() -> ExitCode {
-    cli::run(&Cli::parse())
+    cli::run(&cli::parse())
 }

@@ -1,8 +1,10 @@
 //! The command line. One file per command; flags in the manner of the Prometheus family, accepted
 //! after any subcommand. Exit codes are part of the interface: see each command.
 
+mod assets;
 mod check;
 mod client;
+mod help;
 mod lease;
 mod log;
 mod restore;
@@ -15,7 +17,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::web::auth::token_file::FILE_NAME;
 
@@ -57,10 +59,21 @@ enum Command {
     Restore(restore::Options),
     /// Policies against the thermal model, in virtual time: what each keeps of the work, how hot it gets.
     Simulate(simulate::Options),
+    /// A completion script for a shell, on standard output.
+    #[command(hide = true)]
+    Completions(assets::Completions),
+    /// The man pages, into a directory.
+    #[command(hide = true)]
+    Man(assets::Man),
 }
 
+/// Headings of the flags in the help.
+const WEB: &str = "Serving";
+const LOG: &str = "Log";
+const CLIENT: &str = "Where the running guard is";
+
 #[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Options")]
+#[command(next_help_heading = "Configuration and state")]
 struct Flags {
     /// Configuration file (YAML). Without one, every setting is at its default.
     #[arg(long = "config.file", global = true, value_name = "PATH")]
@@ -70,6 +83,7 @@ struct Flags {
     #[arg(
         long = "web.listen-address",
         global = true,
+        help_heading = WEB,
         value_name = "ADDRESS",
         default_value = ":10835"
     )]
@@ -79,18 +93,20 @@ struct Flags {
     #[arg(
         long = "web.actuate.listen-address",
         global = true,
+        help_heading = WEB,
         value_name = "ADDRESS"
     )]
     actuate_listen_address: Vec<String>,
 
     /// TLS, client certificates and basic auth, in exporter-toolkit's format.
-    #[arg(long = "web.config.file", global = true, value_name = "PATH")]
+    #[arg(long = "web.config.file", global = true, help_heading = WEB, value_name = "PATH")]
     web_config_file: Option<PathBuf>,
 
     /// Path of the metrics.
     #[arg(
         long = "web.telemetry-path",
         global = true,
+        help_heading = WEB,
         value_name = "PATH",
         default_value = "/metrics",
         value_parser = telemetry_path
@@ -98,13 +114,14 @@ struct Flags {
     telemetry_path: String,
 
     /// Least severity that is logged.
-    #[arg(long = "log.level", global = true, value_enum, default_value = "info")]
+    #[arg(long = "log.level", global = true, help_heading = LOG, value_enum, default_value = "info")]
     log_level: LogLevel,
 
     /// Form of the log lines.
     #[arg(
         long = "log.format",
         global = true,
+        help_heading = LOG,
         value_enum,
         default_value = "logfmt"
     )]
@@ -149,17 +166,18 @@ struct Flags {
     #[arg(
         long = "url",
         global = true,
+        help_heading = CLIENT,
         value_name = "URL",
         default_value = "http://127.0.0.1:10835"
     )]
     url: String,
 
     /// Token for the commands that actuate [default: the configured one, or <state.dir>/hook-token].
-    #[arg(long = "token-file", global = true, value_name = "PATH")]
+    #[arg(long = "token-file", global = true, help_heading = CLIENT, value_name = "PATH")]
     token_file: Option<PathBuf>,
 
     /// Certificate authority of the running guard's certificate.
-    #[arg(long = "ca-file", global = true, value_name = "PATH")]
+    #[arg(long = "ca-file", global = true, help_heading = CLIENT, value_name = "PATH")]
     ca_file: Option<PathBuf>,
 
     /// Sampling and policy durations run this many times faster than the wall clock.
@@ -233,6 +251,13 @@ fn time_scale(text: &str) -> Result<f64, String> {
     }
 }
 
+/// The command line of this process. Usage errors end it with 2.
+pub fn parse() -> Cli {
+    let mut matches = help::command().get_matches();
+    // What the derived command line has matched, the derived type takes.
+    Cli::from_arg_matches_mut(&mut matches).unwrap_or_else(|error| error.exit())
+}
+
 /// Runs one command and tells the shell how it went.
 pub fn run(cli: &Cli) -> ExitCode {
     let flags = &cli.flags;
@@ -248,6 +273,8 @@ pub fn run(cli: &Cli) -> ExitCode {
         Command::Attach => exit(lease::attach(flags)),
         Command::Restore(options) => restore::run(flags, options),
         Command::Simulate(options) => simulate::run(options),
+        Command::Completions(wanted) => exit(assets::completions(wanted)),
+        Command::Man(wanted) => exit(assets::man(wanted)),
     }
 }
 

@@ -10,11 +10,12 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::device::{ClockRange, DriverError, Identity, Uuid, Xid};
-use crate::policy::{AppMode, Asked, Chain, ChainState, LeaseTable, Settings, lease};
+use crate::policy::lease::{Holder, Turn};
+use crate::policy::{AppMode, Asked, Chain, ChainState, LeaseTable, Level, Settings, lease};
 use crate::units::Moment;
 
 use super::clock::Clock;
-use super::events::Events;
+use super::events::{Events, What};
 use super::history::History;
 use super::tick::Tick;
 
@@ -97,6 +98,8 @@ pub struct Inputs {
     pub paused_until: Option<Moment>,
     pub fallback: bool,
     pub xids: Vec<u64>,
+    /// What became of leases since the last tick.
+    pub turns: Vec<(Holder, Level, Turn)>,
 }
 
 impl Shared {
@@ -204,10 +207,17 @@ impl Shared {
     }
 
     pub fn inputs(&self, uuid: &Uuid, wall: Moment) -> Inputs {
+        let chain = self.chain().state(wall);
+        self.events.note_chain(chain);
+        let (asked, turns) = {
+            let mut leases = self.leases();
+            (leases.asked(wall, uuid), leases.take_turns(uuid))
+        };
         Inputs {
-            asked: self.leases().asked(wall, uuid),
+            asked,
+            turns,
             paused_until: self.paused_until(uuid, wall),
-            fallback: self.chain().state(wall).is_fallback(),
+            fallback: chain.is_fallback(),
             xids: lock(&self.xids).remove(uuid).unwrap_or_default(),
         }
     }
@@ -258,7 +268,15 @@ impl Shared {
 
     /// Workers let go of their handles, or take them again.
     pub fn set_detached(&self, detached: bool) {
-        self.detached.store(detached, Ordering::SeqCst);
+        let before = self.detached.swap(detached, Ordering::SeqCst);
+        if before != detached {
+            let what = if detached {
+                What::Detached
+            } else {
+                What::Attached
+            };
+            self.events.note(None, what);
+        }
         self.wake_all();
     }
 

@@ -117,6 +117,11 @@ impl Supervisor {
     /// Every GPU of the node has a worker. False: there is no driver.
     fn roll_call(&mut self) -> bool {
         let inventory = self.plan.driver.inventory();
+        let shared = &self.shared;
+        shared.events.note_chain(shared.chain_state());
+        shared
+            .events
+            .note_driver(shared.clock.wall(), inventory.is_ok());
         let mut status = self.shared.driver_status();
         let was_up = status.up;
         match inventory {

@@ -11,6 +11,7 @@ use crate::units::{Celsius, Moment};
 
 use super::actuate::Hand;
 use super::clock::Clock;
+use super::events::{GpuName, LeaseTurn, Watch, What};
 use super::inherit::{Inherited, inherit};
 use super::journal::Entry;
 use super::shared::{Inputs, Live, Shared};
@@ -63,6 +64,7 @@ pub struct Worker {
     last_success: Option<Duration>,
     changed: Duration,
     tally: Tally,
+    watch: Watch,
 }
 
 impl Worker {
@@ -86,6 +88,7 @@ impl Worker {
             last_success: None,
             changed: Clock::unix(),
             tally: Tally::default(),
+            watch: Watch::default(),
         }
     }
 
@@ -113,7 +116,18 @@ impl Worker {
         shared.tell_apps(&self.identity, decision.targets.app);
         self.account(now, &reading, &decision);
         let up = self.gpu.is_some();
-        self.publish(reading, decision, wall, up, inputs.paused_until)
+        let tick = self.publish(reading, decision, wall, up, inputs.paused_until);
+        for (holder, level, turn) in inputs.turns {
+            self.note(shared, LeaseTurn::of(holder, level, turn));
+        }
+        for what in self.watch.see(&tick) {
+            self.note(shared, what);
+        }
+        tick
+    }
+
+    fn note(&self, shared: &Shared, what: What) {
+        shared.events.note(Some(GpuName::of(&self.identity)), what);
     }
 
     /// The configuration no longer names this GPU, and nothing of ours is on it.
@@ -133,9 +147,10 @@ impl Worker {
         };
         self.tried = None;
         let held = !self.hand.claim().is_empty();
-        let uuid = &self.identity.uuid;
+        let uuid = self.identity.uuid.clone();
         if self.live.keep_on_exit {
             if held {
+                self.note_left(shared, true);
                 tracing::info!(gpu = %uuid, "kept throttled, as configured");
             }
             return;
@@ -160,6 +175,7 @@ impl Worker {
             }
         }
         if held {
+            self.note_left(shared, true);
             tracing::warn!(gpu = %uuid, "left capped: still above safe, or it takes no write; `thermal-guard restore` gives it back");
         }
     }
@@ -171,8 +187,14 @@ impl Worker {
         }
         self.last = None;
         if held {
+            self.note_left(shared, false);
             tracing::info!(gpu = %self.identity.uuid, "given back on leaving");
         }
+    }
+
+    fn note_left(&mut self, shared: &Shared, capped: bool) {
+        let what = self.watch.left(capped);
+        self.note(shared, what);
     }
 
     /// What is shown while the card is let go of.
@@ -180,6 +202,11 @@ impl Worker {
         let decision = self
             .last
             .map_or_else(Decision::unseen, |(_, decision)| decision);
+        // That was the last tick's transition, not this one's.
+        let decision = Decision {
+            event: None,
+            ..decision
+        };
         self.publish(
             Reading::missing(now, Missing::Lost),
             decision,

@@ -4,7 +4,7 @@
 //! be lost, and a sender can die. Keyed by GPU and alert fingerprint, so that the same alert twice
 //! is one lease. Leases only ever ask for more; what is done is the policy's business.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use crate::device::Uuid;
@@ -74,11 +74,37 @@ pub struct Endings {
     pub evicted: u64,
 }
 
+/// What became of a lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    Began,
+    /// Renewed at another level.
+    Changed,
+    Expired,
+    /// Resolved, or released by an operator.
+    Resolved,
+    Evicted,
+}
+
+impl Turn {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Began => "began",
+            Self::Changed => "changed",
+            Self::Expired => "expired",
+            Self::Resolved => "ended",
+            Self::Evicted => "evicted",
+        }
+    }
+}
+
 /// The leases of all GPUs.
 #[derive(Clone, Debug, Default)]
 pub struct LeaseTable {
     leases: BTreeMap<(Uuid, Holder), Lease>,
     endings: Endings,
+    /// Since they were last taken; of too many, the oldest are forgotten.
+    turns: VecDeque<(Uuid, Holder, Level, Turn)>,
 }
 
 impl LeaseTable {
@@ -87,17 +113,22 @@ impl LeaseTable {
         self.expire(now);
         let key = (gpu.clone(), holder);
         if let Some(held) = self.leases.get_mut(&key) {
+            let changed = held.level != lease.level;
             *held = Lease {
                 since: held.since,
                 starts_at: held.starts_at.max(lease.starts_at),
                 ..lease
             };
+            if changed {
+                self.turn(key, lease.level, Turn::Changed);
+            }
             return Granted::Renewed;
         }
         if self.leases.len() >= CAPACITY && !self.evict_below(lease.level) {
             return Granted::Refused;
         }
-        self.leases.insert(key, lease);
+        self.leases.insert(key.clone(), lease);
+        self.turn(key, lease.level, Turn::Began);
         Granted::New
     }
 
@@ -107,9 +138,11 @@ impl LeaseTable {
         match self.leases.get(&key) {
             None => Ended::Unknown,
             Some(lease) if starts_at < lease.starts_at => Ended::Stale,
-            Some(_) => {
+            Some(lease) => {
+                let level = lease.level;
                 self.leases.remove(&key);
                 self.endings.resolved += 1;
+                self.turn(key, level, Turn::Resolved);
                 Ended::Released
             }
         }
@@ -148,9 +181,29 @@ impl LeaseTable {
     }
 
     pub fn expire(&mut self, now: Moment) {
-        let before = self.leases.len();
-        self.leases.retain(|_, lease| now < lease.expires);
-        self.endings.expired += (before - self.leases.len()) as u64;
+        let expired = self.leases.extract_if(.., |_, lease| now >= lease.expires);
+        for (key, lease) in expired.collect::<Vec<_>>() {
+            self.endings.expired += 1;
+            self.turn(key, lease.level, Turn::Expired);
+        }
+    }
+
+    /// What became of the leases on `gpu` since this was last asked.
+    pub fn take_turns(&mut self, gpu: &Uuid) -> Vec<(Holder, Level, Turn)> {
+        let all = std::mem::take(&mut self.turns);
+        let (taken, left) = all.into_iter().partition::<Vec<_>, _>(|(of, ..)| of == gpu);
+        self.turns = left.into();
+        let taken = taken.into_iter();
+        taken
+            .map(|(_, holder, level, turn)| (holder, level, turn))
+            .collect()
+    }
+
+    fn turn(&mut self, (gpu, holder): (Uuid, Holder), level: Level, turn: Turn) {
+        if self.turns.len() >= CAPACITY {
+            self.turns.pop_front();
+        }
+        self.turns.push_back((gpu, holder, level, turn));
     }
 
     fn evict_below(&mut self, level: Level) -> bool {
@@ -166,6 +219,7 @@ impl LeaseTable {
         }
         self.leases.remove(&key);
         self.endings.evicted += 1;
+        self.turn(key, lease.level, Turn::Evicted);
         true
     }
 }

@@ -55,6 +55,7 @@ impl Exposition {
             leases,
             endings,
             events: self.shared.events.recent(),
+            event_log: self.shared.events.log_counts().unwrap_or_default(),
             last_scrape: match self.last_scrape.load(Ordering::Relaxed) {
                 0 => None,
                 millis => Some(Duration::from_millis(millis)),

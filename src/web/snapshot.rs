@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::device::{Identity, Uuid};
 use crate::guard::Tick;
-use crate::guard::events::Event;
+use crate::guard::events::{Event, LogCounts};
 use crate::guard::shared::DriverStatus;
 use crate::policy::lease::{Endings, Holder};
 use crate::policy::{ChainState, Lease};
@@ -38,6 +38,7 @@ pub struct Snapshot {
     pub endings: Endings,
     /// The last events, oldest first.
     pub events: Vec<Arc<Event>>,
+    pub event_log: LogCounts,
     /// Since the Unix epoch, of the scrape before this one.
     pub last_scrape: Option<Duration>,
     pub extra: Extra,

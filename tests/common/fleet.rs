@@ -11,6 +11,7 @@ use thermal_guard::device::{
     ClockEvents, ClockRange, Facts, Identity, Missing, PowerConstraints, Reading, Slow, Thresholds,
     Uuid,
 };
+use thermal_guard::guard::events::LogCounts;
 use thermal_guard::guard::shared::DriverStatus;
 use thermal_guard::guard::tally::{Action, ActionResult, Tally, XidCount};
 use thermal_guard::guard::{Permission, Tick};
@@ -98,6 +99,10 @@ pub(crate) fn snapshot() -> Snapshot {
             evicted: 0,
         },
         events: Vec::new(),
+        event_log: LogCounts {
+            written: 12,
+            dropped: 1,
+        },
         last_scrape: Some(unix_ago(15)),
         extra: extra(),
     }

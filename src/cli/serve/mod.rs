@@ -4,7 +4,7 @@
 mod reload;
 mod site;
 
-use std::process::ExitCode;
+use std::process::{self, ExitCode};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -15,7 +15,8 @@ use crate::config::{Config, LoadError, Mode, OnExit};
 use crate::device::Driver;
 use crate::device::dry_run::Observing;
 use crate::device::nvml::NvmlDriver;
-use crate::guard::{Apps, Clock, Guard, Live, Plan, Shared};
+use crate::guard::events::What;
+use crate::guard::{Apps, Clock, Events, Guard, Live, Plan, Shared};
 use crate::policy::Chain;
 use crate::web::snapshot::ReloadStatus;
 
@@ -106,6 +107,7 @@ async fn serve(flags: &Flags, config: Config) -> anyhow::Result<()> {
         live(&config),
         tell_apps,
     ));
+    remember(flags, &config, &shared.events);
     let about = Arc::new(About {
         mode: config.mode,
         simulated: flags.simulate,
@@ -118,7 +120,7 @@ async fn serve(flags: &Flags, config: Config) -> anyhow::Result<()> {
     reloader.serve(&web, &about);
     let exposition = site::exposition(&web, reloader.apps(), about);
 
-    let guard = Guard::start(plan(flags, &config, clock), shared)?;
+    let guard = Guard::start(plan(flags, &config, clock), shared.clone())?;
     let site = Site::start(doors, &security, &web, &exposition, &flags.telemetry_path);
     let stop = until_stopped(&guard, &reloader).await;
     // The web goes on while the guard ends: probes and scrapes see it stop.
@@ -129,7 +131,25 @@ async fn serve(flags: &Flags, config: Config) -> anyhow::Result<()> {
         tracing::warn!("not every app heard that it is back to normal; the next start tells them");
     }
     site.close().await;
+    shared
+        .events
+        .note(None, What::Stopped { pid: process::id() });
+    tokio::task::spawn_blocking(move || shared.events.close()).await?;
     stop
+}
+
+/// What happens from here on is written down; also in `observe` and simulated, each in its place.
+fn remember(flags: &Flags, config: &Config, events: &Events) {
+    events.write_to(&flags.state_dir());
+    events.note(
+        None,
+        What::Started {
+            version: env!("CARGO_PKG_VERSION").into(),
+            mode: config.mode.name().into(),
+            simulated: flags.simulate,
+            pid: process::id(),
+        },
+    );
 }
 
 fn announce(flags: &Flags, config: &Config) {

@@ -7,6 +7,7 @@ use tokio::runtime::Handle;
 
 use crate::cli::Flags;
 use crate::config::Config;
+use crate::guard::events::What;
 use crate::guard::{Apps, Clock};
 use crate::web::snapshot::ReloadStatus;
 use crate::web::{Reload, Settings, Web};
@@ -65,6 +66,8 @@ impl Reloader {
             return Err("starting".to_owned());
         };
         let result = self.0.take_over(web);
+        let ok = result.is_ok();
+        web.shared.events.note(None, What::Reloaded { ok });
         let mut status = about.reload.lock().unwrap_or_else(PoisonError::into_inner);
         match &result {
             Ok(()) => {

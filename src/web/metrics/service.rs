@@ -69,6 +69,17 @@ pub(super) fn encode(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::R
     )?;
     hook(families, &snapshot.extra.hook)?;
     apps(families, snapshot)?;
+    families.counter(
+        "thermal_guard_event_log_events_total",
+        "Events of the log on disk, by what became of them: written, or dropped as it took none",
+        labelled(
+            "result",
+            [
+                ("written", snapshot.event_log.written as f64),
+                ("dropped", snapshot.event_log.dropped as f64),
+            ],
+        ),
+    )?;
     let reload = &snapshot.extra.reload;
     families.single(
         "thermal_guard_config_last_reload_successful",

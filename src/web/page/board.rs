@@ -1,16 +1,18 @@
 //! The status board in words.
 
+use std::time::UNIX_EPOCH;
+
+use crate::guard::events::{Event, Weight};
 use crate::web::status::{App, Chain, Driver, Gpu, Status};
 
 use super::gpu;
 use super::part::{Part, Tone};
-use super::tell;
 
 /// The whole board.
 pub(super) fn board(status: &Status) -> Part {
     let gpus = status.gpus.iter().map(gpu::card).collect();
     let apps = status.apps.iter().map(app).collect();
-    let events = status.events.iter().rev().map(tell::line).collect();
+    let events = status.events.iter().rev().map(event).collect();
     let lights = vec![mode(status), driver(&status.driver), chain(&status.chain)];
     Part::new("board", "")
         .text("node", &status.node)
@@ -137,20 +139,29 @@ fn summary(gpus: &[Gpu]) -> String {
     }
 }
 
+fn event(event: &Event) -> Part {
+    let tone = match event.weight() {
+        Weight::Info => Tone::Plain,
+        Weight::Warn => Tone::Notice,
+        Weight::Error => Tone::Bad,
+    };
+    let time = humantime::format_rfc3339_seconds(UNIX_EPOCH + event.time).to_string();
+    Part::new(format!("{}{event}", event.time.as_millis()), tone.name())
+        .text("time", time)
+        .text("what", event.to_string())
+}
+
 fn app(app: &App) -> Part {
     let tone = if app.mode == "normal" {
         Tone::Plain
     } else {
         Tone::Notice
     };
-    let failed = match app.failed {
-        0 => String::new(),
-        failed => format!(", {failed} not"),
-    };
+    let (mode, ok, failed) = (&app.mode, app.ok, app.failed);
     Part::new(&app.name, tone.name())
         .text("name", &app.name)
         .text(
             "value",
-            format!("{}; heard {} times{failed}", app.mode, app.ok),
+            format!("{mode}; told {ok} times, failed {failed} times"),
         )
 }

@@ -88,8 +88,10 @@ function draw(plot, { band, lines, marks, range }, points, card) {
   for (const [name, source] of Object.entries(lines)) {
     add("path", { class: `line ${name}`, d: pieces(column(source)).map((p) => path(p, y)).join("") });
   }
+  plot.replaceChildren(picture);
+  // An empty plot has no height: measured with the picture in it.
   const gap = (LABEL_PIXELS / plot.clientHeight) * 100;
-  plot.replaceChildren(picture, ...labels(marked, y, gap), ...scale(low, high, y));
+  plot.append(...labels(marked, y, gap), ...scale(low, high, y));
 }
 
 /** Stretches without a gap. */

@@ -1,5 +1,6 @@
 //! One GPU's card in words.
 
+use crate::guard::events::span;
 use crate::web::status::{Gpu, Lease};
 
 use super::part::{Part, Tone};
@@ -17,7 +18,7 @@ pub(super) fn card(gpu: &Gpu) -> Part {
             "since",
             gpu.state_age_seconds
                 .filter(|_| gpu.up)
-                .map(|age| format!("for {}", lasting(age))),
+                .map(|age| format!("for {}", span(age))),
         )
         .text("why", sentence(&gpu.why))
         .maybe(
@@ -67,7 +68,7 @@ pub(super) fn card(gpu: &Gpu) -> Part {
         .maybe(
             "paused",
             gpu.paused_for_seconds
-                .map(|left| format!("by an operator, {} left", lasting(left))),
+                .map(|left| format!("by an operator, {} left", span(left))),
         )
         .mark("alert", trips.map(|trips| trips.alert_celsius))
         .mark("critical", trips.map(|trips| trips.critical_celsius))
@@ -96,7 +97,7 @@ fn held(gpu: &Gpu) -> Option<String> {
     let levels = [(held.gradual, "gradual"), (held.emergency, "emergency")];
     let some = levels.iter().filter(|(seconds, _)| *seconds >= 1.0);
     let some: Vec<_> = some
-        .map(|(seconds, level)| format!("{} {level}", lasting(*seconds)))
+        .map(|(seconds, level)| format!("{} {level}", span(*seconds)))
         .collect();
     (!some.is_empty()).then(|| some.join(", "))
 }
@@ -116,49 +117,11 @@ fn lease(lease: &Lease) -> Part {
     Part::new(format!("{}{fingerprint}", lease.holder), tone.name())
         .text("level", &lease.level)
         .text("source", source)
-        .text("left", format!("{:.0} s left", lease.expires_in_seconds))
+        .text("left", format!("{} left", span(lease.expires_in_seconds)))
 }
 
 fn sentence(words: &str) -> String {
     let mut letters = words.chars();
     let first = letters.next().map(|first| first.to_uppercase().to_string());
     first.unwrap_or_default() + letters.as_str()
-}
-
-/// A span as people say it.
-pub(super) fn lasting(seconds: f64) -> String {
-    let seconds = seconds.floor();
-    let minutes = (seconds / 60.0).floor();
-    let hours = (minutes / 60.0).floor();
-    let days = (hours / 24.0).floor();
-    if minutes < 1.0 {
-        format!("{seconds:.0} s")
-    } else if minutes < 10.0 {
-        format!("{minutes:.0} min {:.0} s", seconds - minutes * 60.0)
-    } else if hours < 1.0 {
-        format!("{minutes:.0} min")
-    } else if days < 1.0 {
-        format!("{hours:.0} h {:.0} min", minutes - hours * 60.0)
-    } else {
-        format!("{days:.0} d {:.0} h", hours - days * 24.0)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_span_is_said_as_people_do() {
-        for (seconds, said) in [
-            (0.4, "0 s"),
-            (59.9, "59 s"),
-            (61.0, "1 min 1 s"),
-            (812.5, "13 min"),
-            (7_500.0, "2 h 5 min"),
-            (180_000.0, "2 d 2 h"),
-        ] {
-            assert_eq!(lasting(seconds), said);
-        }
-    }
 }

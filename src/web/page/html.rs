@@ -104,14 +104,13 @@ fn app(part: &Part) -> String {
 }
 
 fn event(part: &Part) -> String {
-    let words = ["who", "what"].map(|word| place("span", word, part));
-    let time = place("time", "time", part);
-    item("li", part, &format!("{time} {}", words.join(" ")))
+    let (time, what) = (place("time", "time", part), place("span", "what", part));
+    item("li", part, &format!("{time} {what}"))
 }
 
 fn lease(part: &Part) -> String {
-    let words = ["level", "source", "left"].map(|word| place("span", word, part));
-    item("li", part, &words.join(" "))
+    let [level, source, left] = ["level", "source", "left"].map(|word| place("span", word, part));
+    item("li", part, &format!("{level} by {source}, {left}"))
 }
 
 fn gpu(part: &Part) -> String {

@@ -6,7 +6,6 @@ mod board;
 mod gpu;
 mod html;
 mod part;
-mod tell;
 
 use std::sync::Arc;
 

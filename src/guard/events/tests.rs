@@ -1,0 +1,306 @@
+//! The log on disk: what survives, what it may cost, what it refuses. And that the events say what
+//! the metrics count.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::time::Instant;
+
+use tempfile::TempDir;
+
+use super::log::{path, path_before};
+use super::*;
+use crate::device::profile::A100_80GB;
+use crate::device::sim::{Conditions, Fault};
+use crate::guard::Tick;
+use crate::guard::virtual_node::{AT_REST, Node};
+use crate::policy::{Level, Settings, State};
+use crate::units::Celsius;
+
+fn xid(xid: u64) -> What {
+    What::Xid { xid, count: 1 }
+}
+
+/// Notes and waits until it is on disk.
+fn write(dir: &TempDir, whats: impl IntoIterator<Item = What>) -> LogCounts {
+    let events = Events::new();
+    events.write_to(dir.path());
+    for what in whats {
+        events.note(None, what);
+    }
+    let mut log = lock(&events.log).take().unwrap();
+    log.close(Duration::from_secs(20));
+    log.counts()
+}
+
+fn read(dir: &TempDir) -> (Vec<What>, usize) {
+    let history = history(dir.path()).unwrap();
+    let whats = history.events.into_iter().map(|event| event.what);
+    (whats.collect(), history.unreadable)
+}
+
+#[test]
+fn what_was_noted_is_there_after_a_restart_and_for_the_group_only() {
+    let dir = TempDir::new().unwrap();
+    assert!(!history(dir.path()).unwrap().found);
+    write(&dir, [xid(1), xid(2)]);
+    let counts = write(&dir, [xid(3)]);
+    assert_eq!(read(&dir), (vec![xid(1), xid(2), xid(3)], 0));
+    assert_eq!((counts.written, counts.dropped), (1, 0));
+    let mode = fs::metadata(path(dir.path())).unwrap().permissions().mode();
+    assert_eq!(mode & 0o7777 & !0o640, 0, "{mode:o}");
+}
+
+#[test]
+fn a_torn_line_costs_itself_and_nothing_after_it() {
+    let dir = TempDir::new().unwrap();
+    write(&dir, [xid(1), xid(2)]);
+    let whole = fs::read(path(dir.path())).unwrap();
+    let first = whole.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+    for length in first + 1..whole.len() - 1 {
+        fs::write(path(dir.path()), &whole[..length]).unwrap();
+        assert_eq!(read(&dir), (vec![xid(1)], 1), "{length}");
+        write(&dir, [xid(3)]);
+        assert_eq!(read(&dir), (vec![xid(1), xid(3)], 1), "{length}");
+    }
+}
+
+#[test]
+fn the_log_stays_within_its_size_and_keeps_the_newest() {
+    let dir = TempDir::new().unwrap();
+    let long = || What::Chain {
+        from: "x".repeat(1000).into(),
+        to: "ok".into(),
+    };
+    for batch in 0..30 {
+        let events = (0..400).map(|_| long()).chain([xid(batch)]);
+        assert_eq!(write(&dir, events).dropped, 0);
+    }
+    for path in [path(dir.path()), path_before(dir.path())] {
+        let size = fs::metadata(path).unwrap().len();
+        assert!(size <= MAX_BYTES, "{size}");
+    }
+    let (whats, unreadable) = read(&dir);
+    assert_eq!(unreadable, 0);
+    assert_eq!(whats.last(), Some(&xid(29)));
+    // 30 batches of 400 kB don't fit into two generations: the oldest are gone, and a whole one
+    // always stays.
+    assert!(!whats.contains(&xid(0)) && whats.contains(&xid(20)));
+}
+
+#[test]
+fn a_link_is_not_followed_neither_to_write_nor_to_read() {
+    let (dir, elsewhere) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let target = elsewhere.path().join("passwd");
+    fs::write(&target, "precious\n").unwrap();
+    symlink(&target, path(dir.path())).unwrap();
+    assert_eq!(write(&dir, [xid(1)]).dropped, 1);
+    assert_eq!(fs::read_to_string(&target).unwrap(), "precious\n");
+    let error = history(dir.path()).unwrap_err().to_string();
+    assert!(error.contains("symbolic link"), "{error}");
+    // One that leads nowhere isn't filled either.
+    fs::remove_file(&target).unwrap();
+    assert_eq!(write(&dir, [xid(1)]).dropped, 1);
+    assert!(!target.exists());
+    // Rotation replaces a link instead of writing through it.
+    fs::remove_file(path(dir.path())).unwrap();
+    fs::write(&target, "precious\n").unwrap();
+    symlink(&target, path_before(dir.path())).unwrap();
+    fs::write(
+        path(dir.path()),
+        vec![b'\n'; usize::try_from(MAX_BYTES).unwrap()],
+    )
+    .unwrap();
+    assert_eq!(write(&dir, [xid(2)]).dropped, 0);
+    assert_eq!(fs::read_to_string(&target).unwrap(), "precious\n");
+    assert_eq!(read(&dir).0, [xid(2)]);
+}
+
+#[test]
+fn a_pipe_in_its_place_hangs_nobody() {
+    let dir = TempDir::new().unwrap();
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "only a program makes a pipe with a name"
+    )]
+    let made = std::process::Command::new("mkfifo")
+        .arg(path(dir.path()))
+        .status();
+    assert!(made.unwrap().success());
+    assert_eq!(write(&dir, [xid(1)]).dropped, 1);
+    assert!(history(dir.path()).is_err());
+}
+
+#[test]
+fn what_could_not_be_written_leaves_a_hole_that_says_its_size() {
+    let dir = TempDir::new().unwrap();
+    let events = Events::new();
+    // A directory in its place: nothing can be written until it is gone.
+    fs::create_dir_all(path(dir.path()).join("in-the-way")).unwrap();
+    events.write_to(dir.path());
+    for code in 0..3 {
+        events.note(None, xid(code));
+    }
+    let patience = Instant::now();
+    while events.log_counts().unwrap().dropped < 3 {
+        assert!(patience.elapsed() < Duration::from_secs(20));
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    fs::remove_dir_all(path(dir.path())).unwrap();
+    events.note(None, xid(3));
+    events.close();
+    let hole = What::Unrecorded { count: 3 };
+    assert_eq!(read(&dir), (vec![hole, xid(3)], 0));
+}
+
+/// A disk that answers nobody: opening it hangs for as long as the test likes.
+#[test]
+fn a_hung_disk_costs_events_and_no_time() {
+    // Nobody takes from the queue, as if its thread were inside a write.
+    let (queue, _nobody) = std::sync::mpsc::sync_channel(2);
+    let events = Events::new();
+    *lock(&events.log) = Some(Log::over(queue));
+    let began = Instant::now();
+    for code in 0..10_000 {
+        events.note(None, xid(code));
+    }
+    assert!(began.elapsed() < Duration::from_secs(2), "never waits");
+    assert_eq!(events.log_counts().unwrap().dropped, 10_000 - 2);
+    assert_eq!(events.recent().len(), RECENT);
+    assert_eq!(events.recent()[RECENT - 1].what, xid(9_999));
+}
+
+fn whats(node: &Node) -> Vec<What> {
+    let recent = node.shared.events.recent();
+    recent.iter().map(|event| event.what.clone()).collect()
+}
+
+fn names(node: &Node) -> Vec<String> {
+    let json = |what: What| serde_json::to_value(what).unwrap()["event"].clone();
+    let names = whats(node).into_iter().map(json);
+    names
+        .map(|name| name.as_str().unwrap().to_owned())
+        .collect()
+}
+
+const HOT: Conditions = Conditions::full_load(Celsius::new(40.0));
+
+/// Hot, held, cool again: until the card is as it was.
+fn heat_wave(node: &mut Node) -> Tick {
+    node.set(0, HOT);
+    node.run(600);
+    node.set(0, AT_REST);
+    let mut tick = node.run(60).remove(0);
+    for _ in 0..600 {
+        if tick.decision.state == State::Normal {
+            break;
+        }
+        tick = node.step().remove(0);
+    }
+    tick
+}
+
+#[test]
+fn a_throttle_and_its_recovery_are_told_as_the_metrics_count_them() {
+    let mut node = Node::new(&[&A100_80GB], &Settings::default());
+    let tick = heat_wave(&mut node);
+    assert_eq!(names(&node), ["throttled", "recovering", "recovered"]);
+    assert_eq!(
+        (tick.tally.throttle_events(), tick.tally.recoveries),
+        (1, 1)
+    );
+    let whats = whats(&node);
+    let What::Throttled(throttle) = &whats[0] else {
+        panic!("{whats:?}")
+    };
+    assert_eq!((&*throttle.level, &*throttle.why), ("gradual", "set point"));
+    assert_eq!(throttle.trigger.as_deref(), Some("local"));
+    // An A100's alert is 78 °C, and the loop acts from 1 °C under it on.
+    assert!(
+        throttle
+            .seen
+            .temperature_celsius
+            .is_some_and(|it| it >= 76.5)
+    );
+    let What::Recovered(outcome) = whats[2] else {
+        panic!("{whats:?}")
+    };
+    let [gradual, emergency] = tick.tally.throttled.map(|it| it.as_secs_f64());
+    let level_time = outcome.seconds - outcome.recovery_seconds;
+    assert!(
+        (level_time - gradual - emergency).abs() <= 2.0,
+        "{outcome:?}"
+    );
+    assert!(
+        outcome
+            .hottest_celsius
+            .is_some_and(|it| (76.5..82.0).contains(&it))
+    );
+}
+
+#[test]
+fn leases_pauses_and_the_chain_are_told_once_each() {
+    let mut node = Node::new(&[&A100_80GB], &Settings::default());
+    node.run(3);
+    node.fire(0, 0xfeed, Level::Gradual, Duration::from_secs(5));
+    node.run(3);
+    node.fire(0, 0xfeed, Level::Gradual, Duration::from_secs(5));
+    node.run(10);
+    let until = node.now() + Duration::from_secs(5);
+    node.shared.pause(&node.uuid(0), until);
+    node.run(10);
+    let texts: Vec<_> = node
+        .shared
+        .events
+        .recent()
+        .iter()
+        .map(|it| it.to_string())
+        .collect();
+    let expected = [
+        "GPU 0: alert lease (gradual) began, alert 000000000000feed",
+        "GPU 0: alert lease (gradual) expired, alert 000000000000feed",
+        "GPU 0: paused for 4s: only critical acts",
+        "GPU 0: pause over",
+    ];
+    for text in expected {
+        let count = texts.iter().filter(|it| *it == text).count();
+        assert_eq!(count, 1, "{text}: {texts:#?}");
+    }
+}
+
+#[test]
+fn a_card_that_vanishes_is_lost_and_back_and_found_throttled_after_a_crash() {
+    let mut node = Node::new(&[&A100_80GB], &Settings::default());
+    node.set(0, HOT);
+    node.run(300);
+    node.restart(0);
+    node.run(5);
+    node.fault(0, Fault::Lost);
+    node.run(5);
+    node.fault(0, Fault::None);
+    node.run(30);
+    let whats = whats(&node);
+    let found = |what: &What| matches!(what, What::Throttled(it) if it.trigger.is_none());
+    assert_eq!(
+        whats.iter().filter(|what| found(what)).count(),
+        1,
+        "{whats:#?}"
+    );
+    let lost = |what: &What| match what {
+        What::TroubleBegan { trouble, .. } => trouble == trouble::GPU_LOST,
+        _ => false,
+    };
+    let back = |what: &What| match what {
+        What::TroubleEnded { trouble, .. } => trouble == trouble::GPU_LOST,
+        _ => false,
+    };
+    assert_eq!(
+        whats.iter().filter(|what| lost(what)).count(),
+        1,
+        "{whats:#?}"
+    );
+    assert_eq!(
+        whats.iter().filter(|what| back(what)).count(),
+        1,
+        "{whats:#?}"
+    );
+}

@@ -1,0 +1,279 @@
+//! From one tick to the next: what happened to a GPU. The events say what the metrics count,
+//! because both look at the same [`Tick`].
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::guard::tally::{Action, ActionResult, Tally};
+use crate::guard::tick::Tick;
+use crate::policy::lease::{Holder, Turn};
+use crate::policy::{self, Decision, Doubt, Level, State, Trigger};
+use crate::units::{Celsius, Moment};
+
+use super::event::{LeaseTurn, Outcome, Seen, Throttle, What, Word, trouble};
+
+/// What was last known of one GPU.
+#[derive(Debug, Default)]
+pub struct Watch {
+    episode: Option<Episode>,
+    troubles: BTreeMap<Key, (Moment, Option<Word>)>,
+    paused_until: Option<Moment>,
+    tally: Tally,
+}
+
+/// A trouble and, for writes, which: each kind of them fails on its own.
+type Key = (&'static str, &'static str);
+
+/// From the begin of a throttle until everything is given back.
+#[derive(Debug)]
+struct Episode {
+    since: Moment,
+    recovering: Option<Moment>,
+    hottest: Option<Celsius>,
+}
+
+impl Watch {
+    /// What this tick tells that the one before didn't.
+    pub fn see(&mut self, tick: &Tick) -> Vec<What> {
+        let mut events = Vec::new();
+        self.troubles(tick, &mut events);
+        self.pause(tick, &mut events);
+        self.throttle(tick, &mut events);
+        self.xids(tick, &mut events);
+        self.tally = tick.tally.clone();
+        events
+    }
+
+    /// The guard let go of a GPU on which something of its own was.
+    pub fn left(&mut self, capped: bool) -> What {
+        if !capped {
+            self.episode = None;
+        }
+        What::Left { capped }
+    }
+
+    fn throttle(&mut self, tick: &Tick, events: &mut Vec<What>) {
+        let (now, decision) = (tick.reading.at, &tick.decision);
+        let seen = Seen::of(tick);
+        let ongoing = self.episode.is_some();
+        let held = ongoing
+            && self
+                .episode
+                .as_ref()
+                .is_some_and(|it| it.recovering.is_none());
+        match decision.event {
+            Some(policy::Event::Throttled(level, trigger)) => {
+                let throttle = Throttle::of(level, Some(trigger), why(trigger, decision), seen);
+                events.push(if held {
+                    What::Escalated(throttle)
+                } else {
+                    What::Throttled(throttle)
+                });
+                self.begin(now);
+            }
+            Some(policy::Event::Blinded) => {
+                let why = "no reading";
+                let level = decision.level;
+                events.push(What::Blinded(Throttle::of(
+                    level,
+                    decision.trigger,
+                    why,
+                    seen,
+                )));
+                self.begin(now);
+            }
+            Some(policy::Event::Eased) => events.push(What::Eased(seen)),
+            Some(policy::Event::Recovering) => {
+                events.push(What::Recovering(seen));
+                if let Some(episode) = &mut self.episode {
+                    episode.recovering = Some(now);
+                }
+            }
+            Some(policy::Event::Recovered) => {
+                let outcome = self.episode.take().map(|episode| episode.outcome(now));
+                events.push(What::Recovered(outcome.unwrap_or_default()));
+            }
+            None if !ongoing && decision.state != State::Normal && !tick.claim.is_empty() => {
+                let throttle = Throttle::of(decision.level, None, "found so", seen);
+                events.push(What::Throttled(throttle));
+                self.begin(now);
+            }
+            None => {}
+        }
+        if let (Some(episode), Ok(core)) = (&mut self.episode, tick.reading.core) {
+            episode.hottest = Some(episode.hottest.map_or(core, |hottest| hottest.max(core)));
+        }
+    }
+
+    fn begin(&mut self, now: Moment) {
+        let episode = self.episode.get_or_insert(Episode {
+            since: now,
+            recovering: None,
+            hottest: None,
+        });
+        episode.recovering = None;
+    }
+
+    fn troubles(&mut self, tick: &Tick, events: &mut Vec<What>) {
+        let (now, decision) = (tick.reading.at, &tick.decision);
+        let mut tell = |name, active: bool, detail: Option<Word>| {
+            self.trouble(now, (name, ""), active.then_some(detail), events);
+        };
+        tell(trouble::GPU_LOST, !tick.up, None);
+        tell(trouble::INFEASIBLE, decision.infeasible, None);
+        tell(trouble::CONTESTED, decision.contested, None);
+        tell(trouble::OVERHELD, decision.overheld, None);
+        let doubt = decision.doubt.map(Doubt::name).map(Word::from);
+        tell(trouble::DOUBT, doubt.is_some(), doubt);
+        self.failing(tick, events);
+    }
+
+    /// Writes that fail, until one of the same kind is taken or there is nothing left to write.
+    fn failing(&mut self, tick: &Tick, events: &mut Vec<What>) {
+        let now = tick.reading.at;
+        let idle = tick.decision.state == State::Normal && tick.claim.is_empty();
+        let mut wrote = false;
+        for (index, action) in Action::ALL.into_iter().enumerate() {
+            let (before, counts) = (self.tally.actions[index], tick.tally.actions[index]);
+            let more = |result: ActionResult| counts[result as usize] > before[result as usize];
+            wrote |= more(ActionResult::Ok);
+            let failed = ActionResult::ALL
+                .into_iter()
+                .filter(|result| !matches!(result, ActionResult::Ok | ActionResult::Observed))
+                .find(|result| more(*result));
+            match failed {
+                Some(result) => {
+                    let detail = format!("{}: {}", action.name(), result.name()).into();
+                    self.trouble(
+                        now,
+                        (trouble::ACTION, action.name()),
+                        Some(Some(detail)),
+                        events,
+                    );
+                }
+                None if more(ActionResult::Ok) || idle => {
+                    self.trouble(now, (trouble::ACTION, action.name()), None, events);
+                }
+                None => {}
+            }
+        }
+        if tick.tally.journal_failures > self.tally.journal_failures {
+            self.trouble(now, (trouble::JOURNAL, ""), Some(None), events);
+        } else if wrote || idle {
+            self.trouble(now, (trouble::JOURNAL, ""), None, events);
+        }
+    }
+
+    /// `current`: it is there, with its detail. Another detail is another trouble.
+    fn trouble(
+        &mut self,
+        now: Moment,
+        key: Key,
+        current: Option<Option<Word>>,
+        events: &mut Vec<What>,
+    ) {
+        let before = self.troubles.get(&key);
+        if before.map(|(_, detail)| detail) == current.as_ref() {
+            return;
+        }
+        let trouble = Word::from(key.0);
+        if let Some((since, detail)) = self.troubles.remove(&key) {
+            events.push(What::TroubleEnded {
+                trouble: trouble.clone(),
+                detail,
+                seconds: seconds(now.since(since)),
+            });
+        }
+        if let Some(detail) = current {
+            self.troubles.insert(key, (now, detail.clone()));
+            events.push(What::TroubleBegan { trouble, detail });
+        }
+    }
+
+    fn pause(&mut self, tick: &Tick, events: &mut Vec<What>) {
+        let before = std::mem::replace(&mut self.paused_until, tick.paused_until);
+        match tick.paused_until {
+            until if until == before => {}
+            Some(until) => events.push(What::Paused {
+                for_seconds: seconds(until.since(tick.at)),
+            }),
+            None => events.push(What::Resumed),
+        }
+    }
+
+    fn xids(&self, tick: &Tick, events: &mut Vec<What>) {
+        for (&xid, counted) in &*tick.tally.xids {
+            let before = self.tally.xids.get(&xid).map_or(0, |before| before.count);
+            if counted.count > before {
+                let count = counted.count - before;
+                events.push(What::Xid { xid, count });
+            }
+        }
+    }
+}
+
+impl Episode {
+    fn outcome(&self, now: Moment) -> Outcome {
+        let recovering = self.recovering.unwrap_or(now);
+        Outcome {
+            seconds: seconds(now.since(self.since)),
+            recovery_seconds: seconds(now.since(recovering)),
+            hottest_celsius: self.hottest.map(Celsius::degrees),
+        }
+    }
+}
+
+impl Seen {
+    fn of(tick: &Tick) -> Self {
+        let heat = tick.decision.heat;
+        Self {
+            temperature_celsius: tick.reading.core.ok().map(Celsius::degrees),
+            memory_temperature_celsius: tick.reading.memory.ok().map(Celsius::degrees),
+            margin_to_alert_celsius: heat.map(|heat| round(heat.to_alert.degrees())),
+        }
+    }
+}
+
+impl Throttle {
+    fn of(level: Level, trigger: Option<Trigger>, why: &'static str, seen: Seen) -> Self {
+        Self {
+            level: level.name().into(),
+            trigger: trigger.map(|trigger| trigger.name().into()),
+            why: why.into(),
+            seen,
+        }
+    }
+}
+
+impl LeaseTurn {
+    pub fn of(holder: Holder, level: Level, turn: Turn) -> What {
+        let (source, fingerprint) = match holder {
+            Holder::Alert(fingerprint) => ("alert", Some(format!("{fingerprint:016x}"))),
+            Holder::Manual => ("manual", None),
+        };
+        What::Lease(Self {
+            turn: turn.name().into(),
+            source: source.into(),
+            fingerprint,
+            level: level.name().into(),
+        })
+    }
+}
+
+fn why(trigger: Trigger, decision: &Decision) -> &'static str {
+    match (trigger, decision.heat) {
+        (Trigger::Alert | Trigger::Manual, _) => "lease",
+        (_, Some(heat)) if heat.is_critical() => "critical",
+        (_, Some(heat)) if heat.is_hot() => "alert",
+        (_, Some(_)) => "set point",
+        (_, None) => "no reading",
+    }
+}
+
+fn seconds(duration: Duration) -> f64 {
+    round(duration.as_secs_f64())
+}
+
+fn round(value: f64) -> f64 {
+    (value * 10.0).round() / 10.0
+}
