@@ -11,7 +11,7 @@ use thermal_guard::device::{
     ClockEvents, ClockRange, Facts, Identity, Missing, PowerConstraints, Reading, Slow, Thresholds,
     Uuid,
 };
-use thermal_guard::guard::events::LogCounts;
+use thermal_guard::guard::events::{Event, GpuName, LogCounts, Seen, Throttle, What};
 use thermal_guard::guard::shared::DriverStatus;
 use thermal_guard::guard::tally::{Action, ActionResult, Tally, XidCount};
 use thermal_guard::guard::{Permission, Tick};
@@ -98,13 +98,30 @@ pub(crate) fn snapshot() -> Snapshot {
             resolved: 5,
             evicted: 0,
         },
-        events: Vec::new(),
+        events: vec![Arc::new(throttled())],
         event_log: LogCounts {
             written: 12,
             dropped: 1,
         },
         last_scrape: Some(unix_ago(15)),
         extra: extra(),
+    }
+}
+
+fn throttled() -> Event {
+    Event {
+        time: unix_ago(95),
+        gpu: Some(GpuName::of(&identity(0, ""))),
+        what: What::Throttled(Throttle {
+            level: "gradual".into(),
+            trigger: Some("local".into()),
+            why: "set point".into(),
+            seen: Seen {
+                temperature_celsius: Some(77.0),
+                margin_to_alert_celsius: Some(1.0),
+                ..Seen::default()
+            },
+        }),
     }
 }
 

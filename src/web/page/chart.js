@@ -90,8 +90,8 @@ function draw(plot, { band, lines, marks, range }, points, card) {
   }
   plot.replaceChildren(picture);
   // An empty plot has no height: measured with the picture in it.
-  const gap = (LABEL_PIXELS / plot.clientHeight) * 100;
-  plot.append(...labels(marked, y, gap), ...scale(low, high, y));
+  const rows = plot.clientHeight / LABEL_PIXELS;
+  plot.append(...labels(marked, y, 100 / rows), ...scale(low, high, y, rows / 2));
 }
 
 /** Stretches without a gap. */
@@ -147,8 +147,9 @@ function labels(marked, y, gap) {
 }
 
 /** A few round numbers at the left. */
-function scale(low, high, y) {
-  const step = [5, 10, 20, 50, 100, 200, 500].find((step) => (high - low) / step <= 4) ?? 1000;
+function scale(low, high, y, room) {
+  const steps = [5, 10, 20, 50, 100, 200, 250, 500, 1000];
+  const step = steps.find((step) => (high - low) / step <= room) ?? high - low;
   const numbers = [];
   for (let at = Math.ceil(low / step) * step; at < high; at += step) numbers.push(at);
   return numbers.map((number) => label("number", String(number), y(number)));
