@@ -1,5 +1,6 @@
 //! The status board in words.
 
+use std::fmt::Write as _;
 use std::time::UNIX_EPOCH;
 
 use crate::guard::events::{Event, Weight};
@@ -64,38 +65,42 @@ fn chain(chain: &Chain) -> Part {
 
 /// What must not be overlooked, in sentences.
 fn notices(status: &Status) -> Vec<Part> {
-    let driver = &status.driver;
+    let (driver, chain) = (&status.driver, &status.chain);
+    let mut notices = Vec::new();
+    let mut say = |key: &str, tone: Tone, text: &str| {
+        notices.push(Part::new(key, tone.name()).text("value", text));
+    };
+    if driver.detached {
+        let text = "Detached by an operator: no GPU is read or guarded until `attach`.";
+        say("detached", Tone::Notice, text);
+    } else if !driver.up {
+        let error = driver.error.as_deref().unwrap_or("not found yet");
+        let text = format!("No NVIDIA driver ({error}): nothing is guarded until it is there.");
+        say("driver", Tone::Bad, &text);
+    }
+    if status.mode == "observe" {
+        let text = "Observe: every decision is computed and shown, nothing is written to a GPU.";
+        say("observe", Tone::Notice, text);
+    }
+    if status.simulated {
+        let text = "Simulated: these GPUs exist in this process only.";
+        say("simulated", Tone::Notice, text);
+    }
     let denied = status.gpus.iter().filter(|gpu| gpu.permission == "denied");
     let denied: Vec<_> = denied.map(|gpu| gpu.index.to_string()).collect();
-    let chain = &status.chain.state;
-    let all = [
-        driver.detached.then(|| {
-            let text = "Detached by an operator: no GPU is read or guarded until `thermal-guard attach`.";
-            ("detached", Tone::Notice, text.to_owned())
-        }),
-        (!driver.up && !driver.detached).then(|| {
-            let error = driver.error.as_deref().unwrap_or("not found yet");
-            ("driver", Tone::Bad, format!("No NVIDIA driver ({error}): nothing is guarded, and it is looked for again and again."))
-        }),
-        (status.mode == "observe").then(|| {
-            let text = "Observe: every decision is computed and shown, and nothing is written to a GPU.";
-            ("observe", Tone::Notice, text.to_owned())
-        }),
-        status.simulated.then(|| {
-            let text = "Simulated: these GPUs exist in this process only.";
-            ("simulated", Tone::Notice, text.to_owned())
-        }),
-        (!denied.is_empty()).then(|| {
-            let gpus = denied.join(", ");
-            ("denied", Tone::Bad, format!("Cannot actuate: no permission to write to GPU {gpus}. Shown, not protected."))
-        }),
-        status.chain.fallback.then(|| {
-            ("fallback", Tone::Bad, format!("Fallback: the alert chain is {chain}. The local loop protects without it."))
-        }),
-    ];
-    let said = all.into_iter().flatten();
-    said.map(|(key, tone, text)| Part::new(key, tone.name()).text("value", text))
-        .collect()
+    if !denied.is_empty() {
+        let gpus = denied.join(", ");
+        let text =
+            format!("Cannot actuate: no permission to write to GPU {gpus}. Shown, not protected.");
+        say("denied", Tone::Bad, &text);
+    }
+    if chain.fallback {
+        let state = &chain.state;
+        let text =
+            format!("Fallback: the alert chain is {state}. The local loop protects without it.");
+        say("fallback", Tone::Bad, &text);
+    }
+    notices
 }
 
 fn is_calm(gpu: &Gpu) -> bool {
@@ -123,7 +128,7 @@ fn summary(gpus: &[Gpu]) -> String {
     for state in ["emergency", "blind", "down", "gradual", "recovering"] {
         let count = gpus.iter().filter(|gpu| gpu::state(gpu) == state).count();
         if count > 0 {
-            words.push_str(&format!(", {count} {state}"));
+            let _ = write!(words, ", {count} {state}");
         }
     }
     if gpus.iter().all(is_calm) {

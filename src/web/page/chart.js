@@ -21,6 +21,9 @@ const PLOTS = {
   },
 };
 
+// How high the strip at the foot is: the graver, the higher, for who can't tell the colours.
+const STRIP = { recovering: 2, gradual: 4, blind: 8, emergency: 12 };
+
 /** Per GPU, its points by their number. */
 const known = new Map();
 let newest = -1;
@@ -79,7 +82,9 @@ function draw(plot, { band, lines, marks, range }, points, card) {
   const picture = svg("svg", { viewBox: `0 0 ${newest - oldest} 100`, preserveAspectRatio: "none" });
   const add = (name, attributes) => picture.append(svg(name, attributes));
   for (const [x, width, state] of runs(column("state"))) {
-    add("rect", { class: `state ${state}`, x, width, y: 0, height: 100 });
+    const height = STRIP[state] ?? 0;
+    add("rect", { class: `tint ${state}`, x, width, y: 0, height: 100 });
+    add("rect", { class: `strip ${state}`, x, width, y: 100 - height, height });
   }
   for (const [name, value] of marked) {
     add("line", { class: `mark ${name}`, x1: 0, x2: newest - oldest, y1: y(value), y2: y(value) });

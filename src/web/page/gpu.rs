@@ -1,80 +1,35 @@
 //! One GPU's card in words.
 
 use crate::guard::events::span;
-use crate::web::status::{Gpu, Lease};
+use crate::web::status::{Gpu, Hour, Lease, Readings, TripPoints};
 
 use super::part::{Part, Tone};
 
 pub(super) fn card(gpu: &Gpu) -> Part {
     let now = &gpu.now;
     let trips = now.trips.as_ref();
-    let leases = gpu.leases.iter().map(lease).collect();
-    Part::new(&gpu.uuid, state(gpu))
+    let card = Part::new(&gpu.uuid, state(gpu))
         .text("name", format!("GPU {}", gpu.index))
         .text("model", &gpu.name)
         .text("uuid", &gpu.uuid)
         .text("state", state(gpu))
-        .maybe(
-            "since",
-            gpu.state_age_seconds
-                .filter(|_| gpu.up)
-                .map(|age| format!("for {}", span(age))),
-        )
+        .maybe("since", since(gpu))
         .text("why", sentence(&gpu.why))
-        .maybe(
-            "temperature",
-            now.temperature_celsius
-                .map(|celsius| format!("{celsius:.1} °C")),
-        )
-        .maybe(
-            "memory",
-            now.memory_temperature_celsius
-                .map(|celsius| format!("memory {celsius:.1} °C")),
-        )
-        .maybe(
-            "trips",
-            trips.map(|trips| {
-                let (alert, critical, safe) = (
-                    trips.alert_celsius,
-                    trips.critical_celsius,
-                    trips.safe_celsius,
-                );
-                format!("safe {safe:.0}, alert {alert:.0}, critical {critical:.0} °C")
-            }),
-        )
-        .maybe(
-            "draw",
-            now.power_draw_watts.map(|watts| format!("{watts:.0} W")),
-        )
+        .maybe("temperature", now.temperature_celsius.map(celsius))
+        .maybe("hour", gpu.hour.as_ref().map(hour))
+        .maybe("memory", memory(now))
+        .maybe("trips", trips.map(thresholds))
+        .maybe("draw", now.power_draw_watts.map(watts))
         .maybe("limit", limit(gpu))
-        .maybe(
-            "hour",
-            gpu.hour.as_ref().map(|hour| {
-                format!(
-                    "highest {:.1} °C, mean {:.1} °C",
-                    hour.max_celsius, hour.mean_celsius
-                )
-            }),
-        )
-        .text(
-            "throttles",
-            format!(
-                "{} begun, {} recovered",
-                gpu.throttle_events, gpu.recoveries
-            ),
-        )
+        .text("throttles", throttles(gpu))
         .maybe("held", held(gpu))
         .text("slowed", now.clock_events.join(", ").replace('_', " "))
-        .maybe(
-            "paused",
-            gpu.paused_for_seconds
-                .map(|left| format!("by an operator, {} left", span(left))),
-        )
-        .mark("alert", trips.map(|trips| trips.alert_celsius))
+        .maybe("paused", gpu.paused_for_seconds.map(left));
+    card.mark("alert", trips.map(|trips| trips.alert_celsius))
         .mark("critical", trips.map(|trips| trips.critical_celsius))
         .mark("safe", trips.map(|trips| trips.safe_celsius))
         .mark("original", gpu.limit.original.or(gpu.limit.current))
-        .list("leases", leases)
+        .list("leases", gpu.leases.iter().map(lease).collect())
 }
 
 /// `down` stands for everything that isn't heard of.
@@ -84,11 +39,49 @@ pub(super) fn state(gpu: &Gpu) -> &'static str {
     state.filter(|_| gpu.up).unwrap_or("down")
 }
 
+fn since(gpu: &Gpu) -> Option<String> {
+    let age = gpu.state_age_seconds.filter(|_| gpu.up)?;
+    Some(format!("for {}", span(age)))
+}
+
+fn celsius(degrees: f64) -> String {
+    format!("{degrees:.1} °C")
+}
+
+fn watts(watts: f64) -> String {
+    format!("{watts:.0} W")
+}
+
+fn left(seconds: f64) -> String {
+    format!("{} left", span(seconds))
+}
+
+fn hour(hour: &Hour) -> String {
+    let (max, mean) = (celsius(hour.max_celsius), celsius(hour.mean_celsius));
+    format!("highest {max}, mean {mean}")
+}
+
+fn memory(now: &Readings) -> Option<String> {
+    let memory = celsius(now.memory_temperature_celsius?);
+    Some(format!("memory {memory}"))
+}
+
+fn thresholds(trips: &TripPoints) -> String {
+    let (safe, alert) = (trips.safe_celsius, trips.alert_celsius);
+    let critical = trips.critical_celsius;
+    format!("safe {safe:.0}, alert {alert:.0}, critical {critical:.0} °C")
+}
+
+fn throttles(gpu: &Gpu) -> String {
+    let (begun, recovered) = (gpu.throttle_events, gpu.recoveries);
+    format!("{begun} begun, {recovered} recovered")
+}
+
 fn limit(gpu: &Gpu) -> Option<String> {
-    let limit = gpu.limit.current?;
-    Some(match gpu.limit.original {
-        Some(original) => format!("limit {limit:.0} W, originally {original:.0} W"),
-        None => format!("limit {limit:.0} W, the original"),
+    let limit = watts(gpu.limit.current?);
+    Some(match gpu.limit.original.map(watts) {
+        Some(original) => format!("limit {limit}, originally {original}"),
+        None => format!("limit {limit}, the original"),
     })
 }
 
@@ -117,7 +110,7 @@ fn lease(lease: &Lease) -> Part {
     Part::new(format!("{}{fingerprint}", lease.holder), tone.name())
         .text("level", &lease.level)
         .text("source", source)
-        .text("left", format!("{} left", span(lease.expires_in_seconds)))
+        .text("left", left(lease.expires_in_seconds))
 }
 
 fn sentence(words: &str) -> String {

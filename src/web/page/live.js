@@ -7,7 +7,8 @@ const SILENCE_MS = 12_000;
 const RETRY_MS = 1_000;
 
 const byId = (id) => document.getElementById(id);
-const template = (list) => document.querySelector(`template[data-of="${list}"]`);
+const blank = (list) =>
+  document.querySelector(`template[data-of="${list}"]`).content.firstElementChild.cloneNode(true);
 const time = new Intl.DateTimeFormat(undefined, { dateStyle: "short", timeStyle: "medium" });
 
 /** The places of a part that aren't in a part within it. */
@@ -35,12 +36,11 @@ function fill(element, part) {
 function align(list, parts) {
   const present = new Map([...list.children].map((item) => [item.dataset.key, item]));
   const items = parts.map((part) => {
-    const item = present.get(part.key) ?? template(list.dataset.list).content.cloneNode(true).firstElementChild;
-    present.delete(part.key);
+    const item = present.get(part.key) ?? blank(list.dataset.list);
     fill(item, part);
     return item;
   });
-  for (const gone of present.values()) gone.remove();
+  for (const item of [...list.children]) if (!items.includes(item)) item.remove();
   items.forEach((item, at) => {
     if (list.children[at] !== item) list.insertBefore(item, list.children[at] ?? null);
   });
