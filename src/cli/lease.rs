@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use ureq::http::Method;
 
 use super::client::Client;
+use super::paint::{WARN, plain};
 use super::{Flags, say};
 
 /// Longer than that is a configuration; the guard refuses it, too.
@@ -63,7 +64,11 @@ pub(super) fn throttle(flags: &Flags, wanted: &Throttle) -> anyhow::Result<()> {
     let body = json!({ "gpu": wanted.which.gpu, "level": level, "for": wanted.period });
     let answer = Client::new(flags)?.actuate(&Method::POST, "/api/v1/leases", Some(&body))?;
     let gpus = gpus(&answer, &wanted.which);
-    say(&format!("{gpus}: held at {level} for {}\n", wanted.period))
+    let notes = notes(&answer);
+    say(&format!(
+        "{gpus}: held at {level} for {}\n{notes}",
+        wanted.period
+    ))
 }
 
 pub(super) fn release(flags: &Flags, which: &Which) -> anyhow::Result<()> {
@@ -81,8 +86,9 @@ pub(super) fn pause(flags: &Flags, wanted: &Pause) -> anyhow::Result<()> {
     let answer = Client::new(flags)?.actuate(&Method::POST, "/api/v1/pauses", Some(&body))?;
     let gpus = gpus(&answer, &wanted.which);
     let period = &wanted.period;
+    let notes = notes(&answer);
     say(&format!(
-        "{gpus}: paused for {period}; only critical acts until then\n"
+        "{gpus}: paused for {period}; only critical acts until then\n{notes}"
     ))
 }
 
@@ -115,6 +121,20 @@ fn end(flags: &Flags, what: &str, which: &Which) -> anyhow::Result<Value> {
 fn ended(answer: &Value) -> bool {
     let gpus = answer["gpus"].as_array();
     gpus.is_none_or(|gpus| gpus.iter().any(|gpu| gpu["ended"] != Value::Bool(false)))
+}
+
+/// Why less will come of it than was asked for, a line each.
+fn notes(answer: &Value) -> String {
+    let mut text = String::new();
+    for gpu in answer["gpus"].as_array().into_iter().flatten() {
+        let notes = gpu["notes"].as_array().into_iter().flatten();
+        for note in notes.filter_map(Value::as_str) {
+            let index = &gpu["gpu"];
+            // Writing to a String can't fail.
+            let _ = writeln!(text, "{WARN}but GPU {index}: {}{WARN:#}", plain(note));
+        }
+    }
+    text
 }
 
 /// The GPUs as the guard knows them, or as they were asked for.

@@ -7,6 +7,8 @@ mod client;
 mod help;
 mod lease;
 mod log;
+mod paint;
+mod report;
 mod restore;
 mod serve;
 mod showcase;
@@ -57,6 +59,8 @@ enum Command {
     Attach,
     /// Give back what a dead guard left behind.
     Restore(restore::Options),
+    /// What happened: throttles, why, how long, recoveries, failures. Needs no running guard.
+    Report(report::Options),
     /// Policies against the thermal model, in virtual time: what each keeps of the work, how hot it gets.
     Simulate(simulate::Options),
     /// A completion script for a shell, on standard output.
@@ -272,6 +276,7 @@ pub fn run(cli: &Cli) -> ExitCode {
         Command::Detach => exit(lease::detach(flags)),
         Command::Attach => exit(lease::attach(flags)),
         Command::Restore(options) => restore::run(flags, options),
+        Command::Report(options) => exit(report::run(flags, options)),
         Command::Simulate(options) => simulate::run(options),
         Command::Completions(wanted) => exit(assets::completions(wanted)),
         Command::Man(wanted) => exit(assets::man(wanted)),
@@ -288,9 +293,9 @@ fn exit(result: anyhow::Result<()>) -> ExitCode {
     }
 }
 
-/// Prints. Fails if nobody reads any more (`| head`).
+/// Prints, in colour where that is a terminal. Fails if nobody reads any more (`| head`).
 fn say(text: &str) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = anstream::stdout().lock();
     out.write_all(text.as_bytes())?;
     Ok(out.flush()?)
 }

@@ -14,6 +14,8 @@ pub struct ConfigError {
     pub problem: String,
     /// The values or the range that would be accepted.
     pub accepted: Option<String>,
+    /// Where in the file, as far as that can be told.
+    pub line: Option<u64>,
 }
 
 impl fmt::Display for ConfigError {
@@ -22,8 +24,11 @@ impl fmt::Display for ConfigError {
             write!(f, "{}: ", self.path)?;
         }
         f.write_str(&self.problem)?;
-        match &self.accepted {
-            Some(accepted) => write!(f, "; accepted: {accepted}"),
+        if let Some(accepted) = &self.accepted {
+            write!(f, "; accepted: {accepted}")?;
+        }
+        match self.line {
+            Some(line) => write!(f, " (line {line})"),
             None => Ok(()),
         }
     }
@@ -40,6 +45,7 @@ impl ConfigErrors {
             path: String::new(),
             problem: problem.into(),
             accepted: None,
+            line: None,
         }])
     }
 }

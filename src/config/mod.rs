@@ -7,6 +7,7 @@
 pub mod app;
 pub mod error;
 pub mod gpus;
+mod lines;
 mod read;
 pub(crate) mod section;
 pub(crate) mod value;
@@ -148,9 +149,10 @@ impl Config {
             source,
         })?;
         let dir = path.parent().unwrap_or(Path::new(""));
-        Self::from_yaml_in(&text, dir).map_err(|errors| LoadError::Invalid {
-            path: path.to_owned(),
-            errors,
+        Self::from_yaml_in(&text, dir).map_err(|mut errors| {
+            lines::point_out(&text, &mut errors);
+            let path = path.to_owned();
+            LoadError::Invalid { path, errors }
         })
     }
 

@@ -221,6 +221,7 @@ impl<'a> Section<'a> {
             path,
             problem: wrong.problem,
             accepted: Some(wrong.accepted).filter(|accepted| !accepted.is_empty()),
+            line: None,
         });
     }
 }

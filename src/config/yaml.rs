@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::error::ConfigErrors;
@@ -22,6 +23,19 @@ pub(crate) fn parse(text: &str) -> Result<Map<String, Value>, ConfigErrors> {
     if text.len() > MAX_BYTES {
         return Err(ConfigErrors::whole("the file is larger than 1 MiB"));
     }
+    let tree: Option<Value> =
+        tree(text).map_err(|error| ConfigErrors::whole(one_line(&error.to_string())))?;
+    match tree {
+        None | Some(Value::Null) => Ok(Map::new()),
+        Some(Value::Object(map)) => Ok(map),
+        Some(_) => Err(ConfigErrors::whole(
+            "the file is not a mapping of keys to values",
+        )),
+    }
+}
+
+/// One document, in whatever form the caller wants it.
+pub(super) fn tree<T: DeserializeOwned>(text: &str) -> Result<T, serde_saphyr::Error> {
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! {
             max_depth: MAX_DEPTH,
@@ -37,15 +51,7 @@ pub(crate) fn parse(text: &str) -> Result<Map<String, Value>, ConfigErrors> {
         strict_booleans: true,
         with_snippet: false,
     };
-    let tree: Option<Value> = serde_saphyr::from_str_with_options(text, options)
-        .map_err(|error| ConfigErrors::whole(one_line(&error.to_string())))?;
-    match tree {
-        None | Some(Value::Null) => Ok(Map::new()),
-        Some(Value::Object(map)) => Ok(map),
-        Some(_) => Err(ConfigErrors::whole(
-            "the file is not a mapping of keys to values",
-        )),
-    }
+    serde_saphyr::from_str_with_options(text, options)
 }
 
 /// Reads a file of at most the size that [`parse`] takes (and one byte, so that it notices).

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::device::{ActuatorError, ClockRange, Gpu, Reading, Uuid};
+use crate::device::{ActuatorError, ClockRange, Gpu, Identity, Reading, Uuid};
 use crate::policy::{Claim, LimitClaim, Targets};
 use crate::units::{Moment, Watts};
 
@@ -14,6 +14,8 @@ use super::tick::Permission;
 /// The writing hand on one GPU: what is claimed, and the journal that says so.
 pub struct Hand {
     uuid: Uuid,
+    /// For the log; known once the card is open, and it may move.
+    index: Option<u32>,
     boot_id: String,
     journal: Journal,
     claim: Claim,
@@ -56,6 +58,7 @@ impl Hand {
     pub fn new(uuid: Uuid, journal: Journal) -> Self {
         Self {
             uuid,
+            index: None,
             boot_id: boot_id(),
             journal,
             claim: Claim::default(),
@@ -116,7 +119,7 @@ impl Hand {
         if let (Some(ours), Ok(current), true) = (self.claim.limit, reading.limit, self.confirmed)
             && !ours.owns(current)
         {
-            tracing::warn!(gpu = %self.uuid, limit = %current, "somebody else has just changed the limit: theirs stands");
+            tracing::warn!(gpu = self.index, uuid = %self.uuid, limit = %current, "somebody else has just changed the limit: theirs stands");
             let claim = Claim {
                 limit: None,
                 ..self.claim
@@ -133,8 +136,13 @@ impl Hand {
         self.record(Claim::default(), tally);
     }
 
+    pub(super) const fn index(&self) -> Option<u32> {
+        self.index
+    }
+
     /// The card was opened anew: locks may be gone, and another driver may allow other things.
-    pub fn reopened(&mut self) {
+    pub fn reopened(&mut self, identity: &Identity) {
+        self.index = Some(identity.index);
         // Of the old driver, perhaps: beside a new claim it would make the journal void.
         self.energy_millijoules = None;
         self.locked = [None; 2];
@@ -247,7 +255,7 @@ impl Hand {
         };
         if result == ActionResult::Ok {
             let (watts, was) = (to.as_f64(), from.as_f64());
-            tracing::info!(gpu = %self.uuid, watts, was, "power limit set");
+            tracing::info!(gpu = self.index, uuid = %self.uuid, watts, was, "power limit set");
         }
         self.done(Action::PowerLimit, result, tally);
     }
@@ -345,16 +353,16 @@ impl Hand {
         let permission = self.permitted(action, result);
         let newly_denied = permission == Permission::Denied && self.permission != permission;
         self.permission = permission;
-        let (name, gpu) = (action.name(), &self.uuid);
+        let (name, gpu, uuid) = (action.name(), self.index, &self.uuid);
         match result {
             // The limit's line has its numbers.
             ActionResult::Ok if action == Action::PowerLimit => {}
-            ActionResult::Ok => tracing::info!(%gpu, action = name, "action taken"),
+            ActionResult::Ok => tracing::info!(gpu, %uuid, action = name, "action taken"),
             ActionResult::NoPermission if newly_denied => {
-                tracing::error!(%gpu, action = name, "no permission to actuate: this guard can't protect the GPU; run it as root or with CAP_SYS_ADMIN");
+                tracing::error!(gpu, %uuid, action = name, "no permission to actuate: this guard can't protect the GPU; run it as root or with CAP_SYS_ADMIN");
             }
             _ if result != before => {
-                tracing::warn!(%gpu, action = name, result = result.name(), "action failed");
+                tracing::warn!(gpu, %uuid, action = name, result = result.name(), "action failed");
             }
             _ => {}
         }
@@ -399,10 +407,10 @@ impl Hand {
         if let Err(error) = result {
             tally.journal_failures += 1;
             if !self.journal_failing {
-                tracing::error!(gpu = %self.uuid, %error, "journal not written: protective writes go ahead, raises wait");
+                tracing::error!(gpu = self.index, uuid = %self.uuid, %error, "journal not written: protective writes go ahead, raises wait");
             }
         } else if self.journal_failing {
-            tracing::info!(gpu = %self.uuid, "journal written again");
+            tracing::info!(gpu = self.index, uuid = %self.uuid, "journal written again");
         }
         self.journal_failing = failing;
         !failing

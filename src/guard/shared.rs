@@ -180,6 +180,11 @@ impl Shared {
         stations.get(uuid).cloned()
     }
 
+    /// A GPU's index, for the log.
+    pub fn index(&self, uuid: &Uuid) -> Option<u32> {
+        self.station(uuid).map(|station| station.identity.index)
+    }
+
     pub fn delist(&self, uuid: &Uuid) {
         self.stations
             .write()
@@ -239,7 +244,8 @@ impl Shared {
         paused
     }
 
-    fn paused_until(&self, uuid: &Uuid, wall: Moment) -> Option<Moment> {
+    /// Until when an operator's pause holds.
+    pub fn paused_until(&self, uuid: &Uuid, wall: Moment) -> Option<Moment> {
         let mut pauses = lock(&self.pauses);
         pauses.retain(|_, until| wall < *until);
         pauses.get(uuid).copied()

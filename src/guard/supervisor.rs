@@ -174,7 +174,7 @@ impl Supervisor {
                 return;
             }
             Err(error) => {
-                tracing::error!(gpu = %identity.uuid, %error, "no lock: this guard won't touch the GPU");
+                tracing::error!(gpu = identity.index, uuid = %identity.uuid, %error, "no lock: this guard won't touch the GPU");
                 None
             }
         };
@@ -197,12 +197,12 @@ impl Supervisor {
         });
         match spawned {
             Ok(handle) => {
-                tracing::info!(gpu = %uuid, index = station.identity.index, name = station.identity.name, "guarding");
+                tracing::info!(gpu = station.identity.index, %uuid, name = station.identity.name, "guarding");
                 self.workers.push(handle);
             }
             Err(error) => {
                 self.shared.delist(&uuid);
-                tracing::error!(gpu = %uuid, %error, "no thread for the GPU");
+                tracing::error!(gpu = station.identity.index, %uuid, %error, "no thread for the GPU");
             }
         }
     }
@@ -237,7 +237,7 @@ impl Supervisor {
 
     fn left_behind(state_dir: &Path, identity: &Identity) -> Option<Entry> {
         journal::load(state_dir, &identity.uuid).unwrap_or_else(|error| {
-            tracing::error!(gpu = %identity.uuid, %error, "journal not readable: what a dead guard left can't be given back");
+            tracing::error!(gpu = identity.index, uuid = %identity.uuid, %error, "journal not readable: what a dead guard left can't be given back");
             None
         })
     }
@@ -256,7 +256,7 @@ impl Supervisor {
                 match source.wait(Duration::from_secs(1)) {
                     Ok(None) => {}
                     Ok(Some(xid)) => {
-                        tracing::error!(gpu = %xid.uuid, xid = xid.code, "Xid: critical GPU error");
+                        tracing::error!(gpu = shared.index(&xid.uuid), uuid = %xid.uuid, xid = xid.code, "Xid: critical GPU error");
                         shared.report_xid(&xid);
                     }
                     Err(_) => return,
@@ -285,7 +285,7 @@ fn work(mut worker: Worker, shared: &Shared, station: &Station) -> bool {
         station.publish(tick);
         if worker.is_retired() {
             worker.leave(clock.now(), shared);
-            tracing::info!(gpu = %station.identity.uuid, "not guarded any more, as configured");
+            tracing::info!(gpu = station.identity.index, uuid = %station.identity.uuid, "not guarded any more, as configured");
             return true;
         }
         let period = clock.on_wall(shared.live().poll_interval);

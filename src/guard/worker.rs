@@ -151,7 +151,7 @@ impl Worker {
         if self.live.keep_on_exit {
             if held {
                 self.note_left(shared, true);
-                tracing::info!(gpu = %uuid, "kept throttled, as configured");
+                tracing::info!(gpu = self.identity.index, %uuid, "kept throttled, as configured");
             }
             return;
         }
@@ -176,7 +176,7 @@ impl Worker {
         }
         if held {
             self.note_left(shared, true);
-            tracing::warn!(gpu = %uuid, "left capped: still above safe, or it takes no write; `thermal-guard restore` gives it back");
+            tracing::warn!(gpu = self.identity.index, %uuid, "left capped: still above safe, or it takes no write; `thermal-guard restore` gives it back");
         }
     }
 
@@ -188,7 +188,7 @@ impl Worker {
         self.last = None;
         if held {
             self.note_left(shared, false);
-            tracing::info!(gpu = %self.identity.uuid, "given back on leaving");
+            tracing::info!(gpu = self.identity.index, uuid = %self.identity.uuid, "given back on leaving");
         }
     }
 
@@ -225,7 +225,7 @@ impl Worker {
         match self.driver.open(&self.identity.uuid) {
             Ok(gpu) => self.opened(gpu),
             Err(error) if first => {
-                tracing::warn!(gpu = %self.identity.uuid, %error, "GPU can't be opened");
+                tracing::warn!(gpu = self.identity.index, uuid = %self.identity.uuid, %error, "GPU can't be opened");
             }
             Err(_) => {}
         }
@@ -239,9 +239,9 @@ impl Worker {
         }
         if self.policy.is_some() {
             self.tally.reopened += 1;
-            tracing::info!(gpu = %self.identity.uuid, "GPU is back");
+            tracing::info!(gpu = self.identity.index, uuid = %self.identity.uuid, "GPU is back");
         }
-        self.hand.reopened();
+        self.hand.reopened(&self.identity);
         self.gpu = Some(gpu);
         self.full_at = None;
     }
@@ -254,7 +254,7 @@ impl Worker {
         let cadence = if fast { Cadence::Fast } else { Cadence::Full };
         let reading = gpu.read(now, cadence);
         if reading.is_lost() {
-            tracing::error!(gpu = %self.identity.uuid, "GPU lost");
+            tracing::error!(gpu = self.identity.index, uuid = %self.identity.uuid, "GPU lost");
             self.gpu = None;
             self.tried = Some(now);
             return reading;
@@ -278,7 +278,7 @@ impl Worker {
     fn give_up_stale(&mut self, now: Moment, unsupported: bool) {
         let since = *self.failing_since.get_or_insert(now);
         if !unsupported && now.since(since) >= STALE_AFTER {
-            tracing::warn!(gpu = %self.identity.uuid, "no reading for long: opening the GPU anew");
+            tracing::warn!(gpu = self.identity.index, uuid = %self.identity.uuid, "no reading for long: opening the GPU anew");
             self.failing_since = None;
             self.gpu = None;
             self.tried = None;
@@ -307,7 +307,7 @@ impl Worker {
             .is_some_and(|(before, now)| now < before);
         self.energy = energy.or(self.energy);
         if reloaded && !self.hand.claim().is_empty() && !self.limit_is_ours(reading) {
-            tracing::warn!(gpu = %self.identity.uuid, "the driver was reloaded: limits are its defaults now");
+            tracing::warn!(gpu = self.identity.index, uuid = %self.identity.uuid, "the driver was reloaded: limits are its defaults now");
             self.hand.forget(&mut self.tally);
         }
         if let Some(policy) = &mut self.policy {
@@ -422,19 +422,19 @@ fn adopt(
     reading: &Reading,
     tally: &mut Tally,
 ) {
-    let gpu = &left.uuid;
+    let (gpu, uuid) = (hand.index(), &left.uuid);
     match inherit(hand, left, reading, tally) {
         Inherited::Nothing(reason) => {
-            tracing::info!(%gpu, reason, "a dead guard's journal is void");
+            tracing::info!(gpu, %uuid, reason, "a dead guard's journal is void");
         }
         Inherited::Ours => {}
         Inherited::AllButTheLimit => {
-            tracing::warn!(%gpu, "somebody else changed the limit since a dead guard wrote it: theirs stands");
+            tracing::warn!(gpu, %uuid, "somebody else changed the limit since a dead guard wrote it: theirs stands");
         }
     }
     let claim = *hand.claim();
     if !claim.is_empty() {
-        tracing::info!(%gpu, "going on with what a dead guard left throttled");
+        tracing::info!(gpu, %uuid, "going on with what a dead guard left throttled");
         policy.adopt(now, &claim);
     }
 }

@@ -161,7 +161,7 @@ fn fire(web: &Web, settings: &Settings, alert: &Alert, gpu: &Uuid, level: Level)
         let name = alert.labels.get("alertname");
         web.shared
             .name_alert(alert.fingerprint, name.map_or("", String::as_str));
-        tracing::info!(%gpu, level = level.name(), alert = %hex(alert), "an alert took a lease");
+        tracing::info!(gpu = web.shared.index(gpu), uuid = %gpu, level = level.name(), alert = %hex(alert), "an alert took a lease");
         Outcome::Accepted
     } else {
         Outcome::Renewed
@@ -173,7 +173,7 @@ fn resolve(web: &Web, alert: &Alert, gpu: &Uuid) -> Outcome {
     let ended = web.shared.leases().resolve(gpu, holder, alert.starts_at);
     match ended {
         Ended::Released => {
-            tracing::info!(%gpu, alert = %hex(alert), "resolved: the alert's lease ended");
+            tracing::info!(gpu = web.shared.index(gpu), uuid = %gpu, alert = %hex(alert), "resolved: the alert's lease ended");
             web.shared.wake(gpu);
             Outcome::Released
         }

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::device::Identity;
+use crate::guard::{Permission, Shared};
 use crate::policy::lease::{Ended, Granted, Holder};
 use crate::policy::{Lease, Level};
 
@@ -66,6 +67,9 @@ struct Held {
     /// Whether there was one to end.
     #[serde(skip_serializing_if = "Option::is_none")]
     ended: Option<bool>,
+    /// Why less will come of it than was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
 }
 
 pub(super) async fn grant(
@@ -98,9 +102,10 @@ pub(super) async fn grant(
             ));
         }
         web.shared.wake(&gpu.uuid);
-        tracing::info!(gpu = %gpu.uuid, level = level.name(), period = ?period, "manual lease");
+        tracing::info!(gpu = gpu.index, uuid = %gpu.uuid, level = level.name(), period = ?period, "manual lease");
         held.push(Held {
             level: Some(level.name()),
+            notes: obstacles(&web.shared, gpu),
             ..Held::for_period(gpu, period)
         });
     }
@@ -116,7 +121,7 @@ pub(super) async fn release(
         let ended = leases.resolve(&gpu.uuid, Holder::Manual, Duration::MAX);
         drop(leases);
         web.shared.wake(&gpu.uuid);
-        tracing::info!(gpu = %gpu.uuid, "manual lease released");
+        tracing::info!(gpu = gpu.index, uuid = %gpu.uuid, "manual lease released");
         ended == Ended::Released
     })
 }
@@ -131,9 +136,12 @@ pub(super) async fn pause(
     let until = web.shared.clock.wall() + period;
     for gpu in &gpus {
         web.shared.pause(&gpu.uuid, until);
-        tracing::warn!(gpu = %gpu.uuid, period = ?period, "paused: only critical acts");
+        tracing::warn!(gpu = gpu.index, uuid = %gpu.uuid, period = ?period, "paused: only critical acts");
     }
-    let gpus = gpus.iter().map(|gpu| Held::for_period(gpu, period));
+    let gpus = gpus.iter().map(|gpu| Held {
+        notes: ignored(&web.shared, gpu).into_iter().collect(),
+        ..Held::for_period(gpu, period)
+    });
     Ok(Json(Answer {
         gpus: gpus.collect(),
     }))
@@ -144,6 +152,47 @@ pub(super) async fn resume(
     Path(gpu): Path<String>,
 ) -> Result<Json<Answer>, Refusal> {
     each(&web, &gpu, |gpu| web.shared.resume(&gpu.uuid))
+}
+
+/// What stands between a lease and the GPU, as of its last tick.
+fn obstacles(shared: &Shared, gpu: &Identity) -> Vec<String> {
+    let now = shared.clock.wall();
+    let tick = shared.station(&gpu.uuid).and_then(|it| it.latest());
+    let permission = tick.map(|tick| tick.permission);
+    let paused = shared.paused_until(&gpu.uuid, now).map(|until| {
+        let left = Duration::from_secs(until.since(now).as_secs());
+        let left = humantime::format_duration(left);
+        format!("it is paused for another {left}, and the lease ignored until then")
+    });
+    let detached = shared.is_detached();
+    let plain = [
+        (
+            detached,
+            "the guard is detached: nothing is done before an attach",
+        ),
+        (
+            permission == Some(Permission::Observe),
+            "mode observe: what would be done is computed, not written",
+        ),
+        (
+            permission == Some(Permission::Denied),
+            "the guard has no permission to write to it",
+        ),
+    ];
+    let plain = plain.into_iter().filter(|(holds, _)| *holds);
+    paused
+        .into_iter()
+        .chain(plain.map(|(_, note)| note.to_owned()))
+        .collect()
+}
+
+/// The leases that a pause overrides.
+fn ignored(shared: &Shared, gpu: &Identity) -> Option<String> {
+    match shared.leases().of(&gpu.uuid).count() {
+        0 => None,
+        1 => Some("a live lease on it is ignored until then".to_owned()),
+        count => Some(format!("{count} live leases on it are ignored until then")),
+    }
 }
 
 fn each(web: &Web, gpu: &str, end: impl Fn(&Identity) -> bool) -> Result<Json<Answer>, Refusal> {
@@ -199,6 +248,7 @@ impl Held {
             level: None,
             for_seconds: None,
             ended: None,
+            notes: Vec::new(),
         }
     }
 

@@ -16,6 +16,7 @@ use serde::Serialize;
 
 use crate::config::{Config, LoadError};
 
+use super::paint::{BAD, GOOD, WARN, plain};
 use super::{Flags, say, serve};
 
 /// How long the driver may keep silent. Opening a GPU takes seconds on a node without persistence.
@@ -94,22 +95,47 @@ impl Finding {
         }
     }
 
-    fn line(&self) -> String {
-        let status = match self.status {
-            Status::Ok => "ok",
-            Status::Warn => "warn",
-            Status::Fail => "fail",
-        };
-        let what = match self.gpu {
+    fn what(&self) -> String {
+        match self.gpu {
             Some(gpu) => format!("gpu {gpu} {}", self.check),
             None => self.check.to_owned(),
-        };
-        let detail = &self.detail;
-        match &self.remedy {
-            Some(remedy) => format!("{status:<4}  {what:<18}  — {detail}; {remedy}\n"),
-            None => format!("{status:<4}  {what:<18}  — {detail}\n"),
         }
     }
+
+    fn line(&self, width: usize) -> String {
+        let (name, style) = match self.status {
+            Status::Ok => ("ok", GOOD),
+            Status::Warn => ("warn", WARN),
+            Status::Fail => ("fail", BAD),
+        };
+        let (what, detail) = (self.what(), plain(&self.detail));
+        let remedy = self.remedy.as_deref().map(plain);
+        let remedy = remedy.map_or_else(String::new, |remedy| format!("; {remedy}"));
+        format!("{style}{name:<4}{style:#}  {what:<width$}  {detail}{remedy}\n")
+    }
+}
+
+/// A line each, and last what they come to: that is what stands above the prompt at 3 a.m.
+fn page(findings: &[Finding]) -> String {
+    let width = findings.iter().map(|finding| finding.what().len()).max();
+    let lines = findings
+        .iter()
+        .map(|finding| finding.line(width.unwrap_or(0)));
+    let mut text: String = lines.collect();
+    let named = |status: Status| {
+        let those = findings.iter().filter(|finding| finding.status == status);
+        those.map(Finding::what).collect::<Vec<_>>().join(", ")
+    };
+    let (fails, warns) = (named(Status::Fail), named(Status::Warn));
+    let warned = match warns.as_str() {
+        "" => String::new(),
+        warns => format!("; {WARN}look at{WARN:#}: {warns}"),
+    };
+    text.push_str(&match fails.as_str() {
+        "" => format!("\n{GOOD}ready{GOOD:#}{}\n", warned),
+        fails => format!("\n{BAD}not ready{BAD:#}: {fails}{}\n", warned),
+    });
+    text
 }
 
 pub(super) fn run(flags: &Flags, options: &Options) -> ExitCode {
@@ -121,7 +147,7 @@ pub(super) fn run(flags: &Flags, options: &Options) -> ExitCode {
         let json = serde_json::to_string_pretty(&findings).unwrap_or_default();
         format!("{json}\n")
     } else {
-        findings.iter().map(Finding::line).collect()
+        page(&findings)
     };
     // The exit code says it, too.
     let _ = say(&text);

@@ -62,7 +62,7 @@ pub(super) fn judge(flags: &Flags, config: &Config, privileges: &Privileges) -> 
             is_capable: true, ..
         } => Finding::ok(
             CHECK,
-            "unproven until the first action; CAP_SYS_ADMIN is there",
+            "CAP_SYS_ADMIN is there; only the first write to a GPU proves it",
         ),
         Privileges { is_root: true, .. } => {
             warn("root, but without CAP_SYS_ADMIN: probably an exporter only, can't actuate")

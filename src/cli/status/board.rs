@@ -3,7 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
+use anstyle::Style;
 use serde::Deserialize;
+
+use crate::cli::paint::{BAD, GOOD, WARN, plain};
 
 /// What the board shows of the guard's document. Whatever an older or newer guard leaves out is
 /// shown as `-`.
@@ -30,6 +33,7 @@ struct Chain {
 #[serde(default)]
 struct Driver {
     up: bool,
+    detached: bool,
     error: Option<String>,
 }
 
@@ -86,6 +90,9 @@ const COLUMNS: [&str; 11] = [
     "THROTTLED",
 ];
 
+/// The coloured one.
+const STATE: usize = 2;
+
 /// Words stand left, numbers right.
 const LEFT: std::ops::RangeInclusive<usize> = 1..=2;
 
@@ -99,9 +106,9 @@ impl fmt::Display for Board {
                 widths[column] = widths[column].max(width(cell));
             }
         }
-        line(f, &COLUMNS.map(str::to_owned), &widths, "WHY")?;
+        line(f, &COLUMNS.map(str::to_owned), &widths, "WHY", Style::new())?;
         for (row, gpu) in rows.iter().zip(&self.gpus) {
-            line(f, row, &widths, &plain(&gpu.why))?;
+            line(f, row, &widths, &plain(&gpu.why), gpu.style())?;
         }
         Ok(())
     }
@@ -120,14 +127,20 @@ impl Board {
             write!(f, ", heartbeat {age:.0} s ago")?;
         }
         if self.chain.fallback {
-            f.write_str(": FALLBACK, the local loop stands in")?;
+            write!(f, ": {WARN}FALLBACK, the local loop stands in{WARN:#}")?;
         }
         f.write_str("\n")?;
-        if let Some(driver) = self.driver.as_ref().filter(|driver| !driver.up) {
-            let error = driver.error.as_deref().unwrap_or("unknown");
-            writeln!(f, "no NVIDIA driver: {}", plain(error))?;
+        match &self.driver {
+            Some(driver) if driver.detached => writeln!(
+                f,
+                "{BAD}detached: no GPU is protected until `thermal-guard attach`{BAD:#}"
+            ),
+            Some(driver) if !driver.up => {
+                let error = plain(driver.error.as_deref().unwrap_or("unknown"));
+                writeln!(f, "{BAD}no NVIDIA driver: {error}{BAD:#}")
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -149,6 +162,15 @@ impl Gpu {
             self.throttled_seconds.to_string(),
         ]
     }
+
+    fn style(&self) -> Style {
+        match self.state.as_str() {
+            "normal" => GOOD,
+            "emergency" | "blind" => BAD,
+            "gradual" | "recovering" => WARN,
+            _ => Style::new(),
+        }
+    }
 }
 
 impl fmt::Display for ByLevel {
@@ -164,9 +186,12 @@ fn line(
     cells: &[String; COLUMNS.len()],
     widths: &[usize; COLUMNS.len()],
     last: &str,
+    state: Style,
 ) -> fmt::Result {
     for (column, (cell, &width)) in cells.iter().zip(widths).enumerate() {
-        if LEFT.contains(&column) {
+        if column == STATE {
+            write!(f, "{state}{cell:<width$}{state:#}  ")?;
+        } else if LEFT.contains(&column) {
             write!(f, "{cell:<width$}  ")?;
         } else {
             write!(f, "{cell:>width$}  ")?;
@@ -185,11 +210,6 @@ fn number(value: Option<f64>) -> String {
     )
 }
 
-/// Nothing that moves a terminal's cursor.
-fn plain(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).collect()
-}
-
 fn width(text: &str) -> usize {
     text.chars().count()
 }
@@ -201,7 +221,7 @@ mod tests {
 
     fn board(document: serde_json::Value) -> String {
         let board: Board = serde_json::from_value(document).expect("lenient");
-        board.to_string()
+        anstream::adapter::strip_str(&board.to_string()).to_string()
     }
 
     #[test]
@@ -229,6 +249,17 @@ mod tests {
         };
         assert_eq!(column(lines[1], "STATE"), column(lines[2], "gradual"));
         assert_eq!(column(lines[1], "STATE"), column(lines[3], "normal"));
+    }
+
+    #[test]
+    fn a_state_that_hurts_is_red_and_colour_moves_no_column() {
+        let board = |state: &str| -> Board {
+            let gpus = json!([{ "state": state }, { "state": "recovering" }]);
+            serde_json::from_value(json!({ "gpus": gpus })).expect("lenient")
+        };
+        let red = format!("{BAD}blind     {BAD:#}  ");
+        assert!(board("blind").to_string().contains(&red));
+        assert!(!board("normal").to_string().contains(&BAD.to_string()));
     }
 
     #[test]

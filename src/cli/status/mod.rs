@@ -37,7 +37,10 @@ pub(super) fn run(flags: &Flags, options: &Options) -> anyhow::Result<()> {
     }
     let clear = std::io::stdout().is_terminal() && !options.json;
     loop {
-        say(if clear { CLEAR } else { "" })?;
+        if clear {
+            // Past `say`, which would take this out with the colours where those aren't wanted.
+            print!("{CLEAR}");
+        }
         say(&text)?;
         thread::sleep(REFRESH);
         // A guard that restarts is worth waiting for.

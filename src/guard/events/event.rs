@@ -145,7 +145,7 @@ pub struct Seen {
 pub struct Outcome {
     /// From the throttle's begin until everything was given back.
     pub seconds: f64,
-    /// Of them, from the begin of giving back.
+    /// Of them, spent giving back.
     pub recovery_seconds: f64,
     /// Of the core sensor.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -29,6 +29,8 @@ type Key = (&'static str, &'static str);
 struct Episode {
     since: Moment,
     recovering: Option<Moment>,
+    /// Spent giving back in vain: heat came again.
+    relapsed: Duration,
     hottest: Option<Celsius>,
 }
 
@@ -109,9 +111,12 @@ impl Watch {
         let episode = self.episode.get_or_insert(Episode {
             since: now,
             recovering: None,
+            relapsed: Duration::ZERO,
             hottest: None,
         });
-        episode.recovering = None;
+        if let Some(recovering) = episode.recovering.take() {
+            episode.relapsed += now.since(recovering);
+        }
     }
 
     fn troubles(&mut self, tick: &Tick, events: &mut Vec<What>) {
@@ -217,7 +222,7 @@ impl Episode {
         let recovering = self.recovering.unwrap_or(now);
         Outcome {
             seconds: seconds(now.since(self.since)),
-            recovery_seconds: seconds(now.since(recovering)),
+            recovery_seconds: seconds(self.relapsed + now.since(recovering)),
             hottest_celsius: self.hottest.map(Celsius::degrees),
         }
     }

@@ -1,0 +1,290 @@
+//! From events to incidents: whatever begins is kept open until it ends, the guard dies, or the
+//! log is at its end.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::guard::events::{
+    Event, GpuName, History, Outcome, Throttle, Weight, What, span, trouble,
+};
+
+use super::incident::{Course, Incident};
+use super::record::{Gpu, Guard, Record};
+
+/// What the log says of the time from `since` to `until`.
+pub(super) fn all(history: &History, since: Duration, until: Duration) -> Record {
+    let mut gather = Gather {
+        since,
+        record: Record {
+            since,
+            until,
+            log_begins: history.events.first().map(|event| event.time),
+            unreadable_lines: history.unreadable,
+            unrecorded_events: 0,
+            guard: Guard::default(),
+            gpus: Vec::new(),
+            incidents: Vec::new(),
+        },
+        gpus: BTreeMap::new(),
+        throttles: BTreeMap::new(),
+        spells: BTreeMap::new(),
+        running: false,
+        last: Duration::ZERO,
+    };
+    for event in &history.events {
+        gather.take(event);
+        gather.last = event.time;
+    }
+    gather.finish(until)
+}
+
+/// What is open, and whose it is: a GPU's UUID or, of the guard, nothing.
+type Key = (String, String);
+
+struct Gather {
+    since: Duration,
+    record: Record,
+    gpus: BTreeMap<String, Gpu>,
+    /// By UUID.
+    throttles: BTreeMap<String, Incident>,
+    spells: BTreeMap<Key, Incident>,
+    running: bool,
+    /// The event before.
+    last: Duration,
+}
+
+impl Gather {
+    fn take(&mut self, event: &Event) {
+        let time = event.time;
+        let recent = time >= self.since;
+        match (&event.gpu, &event.what) {
+            (None, what) => self.of_guard(event, what, recent),
+            (Some(gpu), What::Throttled(it) | What::Blinded(it) | What::Escalated(it)) => {
+                self.throttled(event, gpu, it, recent);
+            }
+            (Some(gpu), What::Recovered(outcome)) => self.recovered(time, gpu, outcome),
+            (Some(gpu), What::Left { capped: false }) => {
+                self.end_throttle(time, &gpu.uuid, "given back as the guard left");
+            }
+            (Some(gpu), What::Eased(seen) | What::Recovering(seen)) => {
+                if let Some(course) = self.course(&gpu.uuid) {
+                    course.felt(seen.temperature_celsius);
+                }
+            }
+            (Some(_), What::TroubleBegan { trouble, .. }) => self.begin(event, trouble),
+            (Some(_), What::TroubleEnded { trouble, .. }) => {
+                self.end(time, &key(event, trouble));
+            }
+            (Some(gpu), What::Xid { xid, count }) if recent => {
+                *self.gpu(gpu).xids.entry(*xid).or_default() += count;
+                self.point(event, "xid");
+            }
+            (Some(gpu), What::Paused { .. }) if recent => {
+                self.gpu(gpu).pauses += 1;
+                self.point(event, "pause");
+            }
+            // Told by what they lead to.
+            _ => {}
+        }
+    }
+
+    fn of_guard(&mut self, event: &Event, what: &What, recent: bool) {
+        let time = event.time;
+        match what {
+            What::Started { .. } => self.started(event, recent),
+            What::Stopped { .. } => {
+                self.running = false;
+                self.end_all(time);
+            }
+            What::TroubleBegan { trouble, .. } => self.begin(event, trouble),
+            What::TroubleEnded { trouble, .. } => self.end(time, &key(event, trouble)),
+            What::Chain { to, .. } if to == "stale" || to == "down" => self.begin(event, "chain"),
+            What::Chain { .. } => self.end(time, &key(event, "chain")),
+            What::Detached => self.begin(event, "detached"),
+            What::Attached => self.end(time, &key(event, "detached")),
+            What::Reloaded { ok: false } if recent => {
+                self.record.guard.reloads_refused += 1;
+                self.point(event, "reload");
+            }
+            What::Unrecorded { count } if recent => {
+                self.record.unrecorded_events += count;
+                self.point(event, "unrecorded");
+            }
+            _ => {}
+        }
+    }
+
+    /// A guard that is still running never says that it stopped: it was killed, or the power was.
+    fn started(&mut self, event: &Event, recent: bool) {
+        let died = std::mem::replace(&mut self.running, true);
+        let last = self.last;
+        self.end_all(last);
+        self.record.guard.starts += u32::from(recent);
+        if died && recent {
+            self.record.guard.deaths += 1;
+            let silent = span(event.time.saturating_sub(last).as_secs_f64());
+            let text = format!(
+                "started; the guard before ended without a word, last heard of {silent} earlier: killed, or the machine went down"
+            );
+            let incident = Incident::at(event.time, None, "guard", text);
+            self.record.incidents.push(incident.weighing(Weight::Error));
+        }
+    }
+
+    fn throttled(&mut self, event: &Event, gpu: &GpuName, throttle: &Throttle, recent: bool) {
+        let known = self.gpu(gpu);
+        if recent {
+            known.count(throttle);
+        }
+        let fresh = throttle.trigger.is_some() && matches!(event.what, What::Throttled(_));
+        // A throttle that begins while one is on that isn't being given back: its guard is dead,
+        // and this one found nothing of it.
+        let orphaned = fresh
+            && self
+                .throttles
+                .get(&gpu.uuid)
+                .is_some_and(|open| !open.ongoing);
+        if orphaned {
+            self.end_throttle(self.last, &gpu.uuid, "left to the next start or `restore`");
+        }
+        let open = self
+            .throttles
+            .entry(gpu.uuid.clone())
+            .or_insert_with(|| Incident {
+                throttle: Some(Course::begun(throttle)),
+                ..Incident::at(event.time, Some(gpu.clone()), "throttle", String::new())
+            });
+        open.ongoing = true;
+        open.weight = open.weight.max(event.weight());
+        if let Some(course) = &mut open.throttle {
+            course.goes_on(throttle);
+        }
+    }
+
+    fn recovered(&mut self, time: Duration, gpu: &GpuName, outcome: &Outcome) {
+        if let Some(course) = self.course(&gpu.uuid) {
+            course.ends(outcome);
+        }
+        if let Some(open) = self.throttles.get_mut(&gpu.uuid) {
+            // As the guard measured it, unless that one knows the end of it only.
+            let course = open.throttle.as_ref();
+            let whole = course.is_some_and(|course| !course.taken_over);
+            open.seconds = whole.then_some(outcome.seconds);
+        }
+        self.end_throttle(time, &gpu.uuid, "recovered");
+    }
+
+    fn course(&mut self, uuid: &str) -> Option<&mut Course> {
+        self.throttles.get_mut(uuid)?.throttle.as_mut()
+    }
+
+    fn gpu(&mut self, name: &GpuName) -> &mut Gpu {
+        let gpu = self.gpus.entry(name.uuid.clone());
+        let gpu = gpu.or_insert_with(|| Gpu::named(name.clone()));
+        // A card can move to another index.
+        gpu.name = name.clone();
+        gpu
+    }
+
+    fn end_throttle(&mut self, time: Duration, uuid: &str, how: &str) {
+        let Some(mut open) = self.throttles.remove(uuid) else {
+            return;
+        };
+        open.ongoing = false;
+        self.close(open, time, how);
+    }
+
+    fn close(&mut self, mut open: Incident, time: Duration, how: &str) {
+        let lasted = time.saturating_sub(open.began).as_secs_f64();
+        open.seconds = open.seconds.or(Some(lasted));
+        if let Some(course) = &open.throttle {
+            open.what = course.sentence(how);
+        }
+        if open.end() < self.since {
+            return;
+        }
+        if let Some(name) = &open.gpu {
+            let gpu = self.gpu(&name.clone());
+            gpu.book(&open);
+            if open.throttle.is_none() {
+                let spells = gpu.troubles.entry(open.kind.clone()).or_default();
+                spells.add(open.seconds.unwrap_or(0.0));
+            }
+        } else {
+            let guard = &mut self.record.guard;
+            let spells = match open.kind.as_str() {
+                "chain" => Some(&mut guard.chain_outages),
+                "detached" => Some(&mut guard.detached),
+                trouble::DRIVER_GONE => Some(&mut guard.driver_outages),
+                _ => None,
+            };
+            if let Some(spells) = spells {
+                spells.add(open.seconds.unwrap_or(0.0));
+            }
+        }
+        self.record.incidents.push(open);
+    }
+
+    fn begin(&mut self, event: &Event, kind: &str) {
+        let incident = Incident {
+            ongoing: true,
+            ..Incident::at(event.time, event.gpu.clone(), kind, event.what.to_string())
+        };
+        let incident = incident.weighing(event.weight());
+        self.spells.entry(key(event, kind)).or_insert(incident);
+    }
+
+    fn end(&mut self, time: Duration, key: &Key) {
+        if let Some(mut open) = self.spells.remove(key) {
+            open.ongoing = false;
+            self.close(open, time, "");
+        }
+    }
+
+    /// The guard is gone: what it saw, it sees no more. A throttle waits for the next guard.
+    fn end_all(&mut self, time: Duration) {
+        for key in self.spells.keys().cloned().collect::<Vec<_>>() {
+            self.end(time, &key);
+        }
+        for open in self.throttles.values_mut() {
+            open.ongoing = false;
+        }
+    }
+
+    /// What has no length.
+    fn point(&mut self, event: &Event, kind: &str) {
+        let incident = Incident::at(event.time, event.gpu.clone(), kind, event.what.to_string());
+        let incident = incident.weighing(event.weight());
+        self.record.incidents.push(incident);
+    }
+
+    fn finish(mut self, until: Duration) -> Record {
+        for (_, open) in std::mem::take(&mut self.spells) {
+            self.close(open, until, "");
+        }
+        for (_, open) in std::mem::take(&mut self.throttles) {
+            let (until, how) = if open.ongoing {
+                (until, "goes on, as far as the log tells")
+            } else {
+                (self.last, "left capped by a guard that is gone")
+            };
+            self.close(open, until, how);
+        }
+        let mut record = self.record;
+        record.gpus = self.gpus.into_values().collect();
+        record.gpus.sort_by(|a, b| a.name.cmp(&b.name));
+        record.incidents.sort_by_key(|incident| incident.began);
+        record
+    }
+}
+
+fn key(event: &Event, kind: &str) -> Key {
+    let detail = match &event.what {
+        // Several writes can fail at a time, each in its way.
+        What::TroubleBegan { detail, .. } | What::TroubleEnded { detail, .. } => detail.as_deref(),
+        _ => None,
+    };
+    let uuid = event.gpu.as_ref().map_or("", |gpu| &gpu.uuid);
+    let kind = [Some(kind), detail].into_iter().flatten();
+    (uuid.to_owned(), kind.collect::<Vec<_>>().join(": "))
+}

@@ -1,0 +1,140 @@
+use std::fmt::Write as _;
+use std::fs;
+
+use super::*;
+
+/// A week on one node: a throttle and its recovery, heat that comes back, a guard that dies with a
+/// GPU throttled, one that takes over, an emergency that can't be held, an alert chain that breaks,
+/// a card that takes no writes, a torn line, and a throttle that is still on.
+const LOG: &str = r#"
+{"time":"2026-03-01T08:00:00Z","event":"started","version":"1.0.0","mode":"enforce","simulated":false,"pid":7}
+{"time":"2026-03-01T09:00:00Z","gpu":0,"uuid":"GPU-a","event":"throttled","level":"gradual","trigger":"local","why":"set point","temperature_celsius":77.0,"margin_to_alert_celsius":1.0}
+{"time":"2026-03-01T09:01:00Z","gpu":0,"uuid":"GPU-a","event":"recovering","temperature_celsius":71.0}
+{"time":"2026-03-01T09:01:08Z","gpu":0,"uuid":"GPU-a","event":"recovered","seconds":68.0,"recovery_seconds":8.0,"hottest_celsius":78.0}
+{"time":"2026-03-02T10:00:00Z","gpu":1,"uuid":"GPU-b","event":"throttled","level":"gradual","trigger":"alert","why":"lease","temperature_celsius":70.0}
+{"time":"2026-03-02T10:00:30Z","gpu":1,"uuid":"GPU-b","event":"recovering","temperature_celsius":69.0}
+{"time":"2026-03-02T10:00:40Z","gpu":1,"uuid":"GPU-b","event":"throttled","level":"gradual","trigger":"fallback","why":"set point","temperature_celsius":77.0}
+{"time":"2026-03-02T10:01:00Z","gpu":1,"uuid":"GPU-b","event":"trouble_began","trouble":"action_failing","detail":"gpu_clock_lock: no_permission"}
+{"time":"2026-03-02T10:02:00Z","gpu":1,"uuid":"GPU-b","event":"chain","from":"ok","to":"down"}
+{"time":"2026-03-02T10:02:00Z","event":"chain","from":"ok","to":"stale"}
+{"time":"2026-03-02T10:02:10Z","event":"chain","from":"stale","to":"down"}
+{"time":"2026-03-02T10:03:00Z","event":"chain","from":"down","to":"ok"}
+{"time":"2026-03-02T10:0
+{"time":"2026-03-02T10:10:00Z","event":"started","version":"1.0.0","mode":"enforce","simulated":false,"pid":8}
+{"time":"2026-03-02T10:10:01Z","gpu":1,"uuid":"GPU-b","event":"throttled","level":"gradual","why":"found so","temperature_celsius":79.0}
+{"time":"2026-03-02T10:10:05Z","gpu":1,"uuid":"GPU-b","event":"escalated","level":"emergency","trigger":"local","why":"critical","temperature_celsius":85.0}
+{"time":"2026-03-02T10:11:05Z","gpu":1,"uuid":"GPU-b","event":"trouble_began","trouble":"infeasible"}
+{"time":"2026-03-02T10:13:05Z","gpu":1,"uuid":"GPU-b","event":"trouble_ended","trouble":"infeasible","seconds":120.0}
+{"time":"2026-03-02T10:14:00Z","gpu":1,"uuid":"GPU-b","event":"xid","xid":79,"count":1}
+{"time":"2026-03-02T10:20:00Z","gpu":1,"uuid":"GPU-b","event":"recovered","seconds":600.0,"recovery_seconds":60.0,"hottest_celsius":86.0}
+{"time":"2026-03-02T11:00:00Z","event":"levitated","height":3}
+{"time":"2026-03-02T11:00:00Z","event":"unrecorded","count":4}
+{"time":"2026-03-02T11:59:00Z","gpu":0,"uuid":"GPU-a","event":"throttled","level":"gradual","trigger":"manual","why":"lease","temperature_celsius":50.0}
+"#;
+
+const PAGE: &str = "\
+thermal-guard report  2026-03-01 00:00:00 to 2026-03-02 12:00:00 UTC
+The log begins 2026-03-01 08:00:00 UTC.
+The log has holes: 4 events not recorded, 1 lines not readable.
+
+GPU 0  GPU-a
+  throttle events   2: 1 by local, 1 by manual
+  recovery cycles   1, 1m 8s from trigger to full recovery on average
+  time throttled    2m, 0.1 % of the time
+  hottest           78 °C while throttled
+  couldn't be held  never
+  failures          none
+
+GPU 1  GPU-b
+  throttle events   3: 1 by alert, 1 by fallback, 1 by local; 1 to emergency
+  recovery cycles   1, 20m from trigger to full recovery on average
+  time throttled    19m, 1.1 % of the time
+  hottest           86 °C while throttled
+  couldn't be held  once, 2m: look at the cooling
+  failures          action failing once, 2m; Xid 79 (1)
+
+Guard
+  starts            2; died once
+  alert chain away  once, 1m
+
+Incidents (UTC)
+  2026-03-01 09:00:00  GPU 0   1m 8s  gradual by local (set point), hottest 78 °C: recovered
+  2026-03-02 10:00:00  GPU 1     20m  emergency by alert (lease), begun or raised 3 times, hottest 86 °C: recovered
+  2026-03-02 10:01:00  GPU 1      2m  writing to it fails (gpu_clock_lock: no_permission)
+  2026-03-02 10:02:00  guard      1m  alert chain stale, before ok
+  2026-03-02 10:10:00  guard          started; the guard before ended without a word, last heard of 7m earlier: killed, or the machine went down
+  2026-03-02 10:11:05  GPU 1      2m  not even the coldest rung holds it
+  2026-03-02 10:14:00  GPU 1          Xid 79
+  2026-03-02 11:00:00  guard          4 events weren't recorded
+  2026-03-02 11:59:00  GPU 0     1m…  gradual by manual (lease), hottest 50 °C: goes on, as far as the log tells
+";
+
+fn at(text: &str) -> Duration {
+    let time = humantime::parse_rfc3339(text).unwrap();
+    time.duration_since(std::time::UNIX_EPOCH).unwrap()
+}
+
+fn read(log: &str) -> History {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("events.jsonl"), log).unwrap();
+    history(dir.path()).unwrap()
+}
+
+fn page(log: &str, since: &str, until: &str) -> String {
+    let record = gather::all(&read(log), at(since), at(until));
+    anstream::adapter::strip_str(&text::page(&record)).to_string()
+}
+
+#[test]
+fn a_week_is_told_on_a_page() {
+    let page = page(LOG, "2026-03-01T00:00:00Z", "2026-03-02T12:00:00Z");
+    assert_eq!(page, PAGE, "{page}");
+}
+
+#[test]
+fn what_was_over_before_is_left_out_and_what_reaches_in_is_not() {
+    let page = page(LOG, "2026-03-02T10:12:00Z", "2026-03-02T12:00:00Z");
+    assert!(!page.contains("2026-03-01"), "{page}");
+    assert!(!page.contains("without a word"), "{page}");
+    assert!(
+        page.contains("10:00:00  GPU 1     20m  emergency"),
+        "{page}"
+    );
+    assert!(page.contains("couldn't be held  once"), "{page}");
+}
+
+#[test]
+fn a_guard_that_left_a_gpu_capped_and_never_came_back_is_said() {
+    let mut log = LOG.lines().take(6).collect::<Vec<_>>().join("\n");
+    let _ = write!(
+        log,
+        "\n{}",
+        r#"{"time":"2026-03-02T10:01:00Z","event":"stopped","pid":7}"#
+    );
+    let page = page(&log, "2026-03-02T00:00:00Z", "2026-03-03T00:00:00Z");
+    assert!(
+        page.contains("1m  gradual by alert (lease), hottest 70 °C: left capped"),
+        "{page}"
+    );
+    assert!(!page.contains("died"), "{page}");
+}
+
+#[test]
+fn a_quiet_week_says_so_and_a_tampered_log_moves_no_cursor() {
+    let started = LOG.lines().nth(1).unwrap();
+    let page = page(started, "2026-03-01T00:00:00Z", "2026-03-02T12:00:00Z");
+    assert!(page.contains("Nothing happened on any GPU."), "{page}");
+    assert!(page.ends_with("No incident.\n"), "{page}");
+    let evil = r#"{"time":"2026-03-01T09:00:00Z","gpu":0,"uuid":"\u001b[2J","event":"trouble_began","trouble":"\u001b[2J"}"#;
+    let record = gather::all(&read(evil), Duration::ZERO, at("2026-03-02T12:00:00Z"));
+    let page = text::page(&record);
+    assert!(!page.contains("\u{1b}[2J"), "{page:?}");
+}
+
+#[test]
+fn a_period_is_a_duration_within_reason() {
+    assert_eq!(period("24h"), Ok(Duration::from_secs(86400)));
+    for wrong in ["7x", "", "0s", "-1d", "9999y", "7"] {
+        assert!(period(wrong).is_err(), "{wrong}");
+    }
+}
