@@ -101,7 +101,10 @@ impl Point {
         let limits = [self.limit, reading.limit.ok()];
         self.limit = limits.into_iter().flatten().min();
         let states = [self.state, Some(tick.decision.state)];
-        self.state = states.into_iter().flatten().max_by_key(gravity);
+        self.state = states
+            .into_iter()
+            .flatten()
+            .max_by_key(|state| gravity(*state));
     }
 
     /// Lowest, mean and highest core temperature in °C.
@@ -132,7 +135,7 @@ impl Point {
 }
 
 /// Of the states within a point, the one that is shown.
-const fn gravity(state: &State) -> u8 {
+const fn gravity(state: State) -> u8 {
     match state {
         State::Normal => 0,
         State::Recovering => 1,

@@ -6,6 +6,9 @@ use std::fmt::{self, Display, Write as _};
 
 use super::part::Part;
 
+/// The markup of one part of a list.
+type Item = fn(&Part) -> String;
+
 /// Without a script the browser asks again by itself.
 const REFRESH_SECONDS: u32 = 5;
 
@@ -74,7 +77,7 @@ pub(super) fn page(board: &Part, telemetry_path: &str) -> String {
 
 /// One item of each list, with nothing said.
 fn templates() -> String {
-    let lists: [(&str, fn(&Part) -> String); 6] = [
+    let lists: [(&str, Item); 6] = [
         ("lights", light),
         ("notices", notice),
         ("gpus", gpu),
@@ -162,7 +165,7 @@ fn chart(value: &str, label: &str, words: &[&str], part: &Part) -> String {
     )
 }
 
-fn items(part: &Part, list: &str, item: fn(&Part) -> String) -> String {
+fn items(part: &Part, list: &str, item: Item) -> String {
     let parts = part.lists.get(list).into_iter().flatten();
     parts.map(item).collect()
 }
