@@ -30,7 +30,7 @@ fn no_subcommand_prints_the_help_and_the_help_names_every_command() {
     let help = stdout(&help);
     for command in [
         "serve", "check", "status", "throttle", "release", "pause", "resume", "detach", "attach",
-        "restore", "simulate",
+        "restore", "report", "simulate",
     ] {
         for text in [&help, &nothing] {
             let listed = text.lines().any(|line| {

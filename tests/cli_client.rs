@@ -94,6 +94,19 @@ fn an_actuating_command_sends_what_it_was_told_with_the_token() {
 }
 
 #[test]
+fn what_stands_in_the_way_of_a_lease_is_passed_on() {
+    let directory = TempDir::new().unwrap();
+    let token = token_file(&directory);
+    let body = r#"{"gpus":[{"gpu":3,"uuid":"GPU-1","notes":["it is paused\u001b[2J"]}]}"#;
+    let (url, _requests) = answering("200 OK", body);
+    let args = ["throttle", "--gpu=3", "--level=gradual", "--for=10m"];
+    let output = run(&[&args[..], &[&url, &token]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let text = "GPU 3: held at gradual for 10m\nbut GPU 3: it is paused[2J\n";
+    assert_eq!(stdout(&output), text);
+}
+
+#[test]
 fn a_refusal_is_explained() {
     let directory = TempDir::new().unwrap();
     let token = token_file(&directory);

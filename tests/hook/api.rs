@@ -130,3 +130,28 @@ async fn before_the_gpus_are_known_the_api_says_try_later() {
     assert_eq!(answer.code, 503);
     assert!(bench.is_untouched());
 }
+
+#[tokio::test]
+async fn a_lease_that_can_not_act_says_why() {
+    let bench = Bench::new();
+    let notes = |answer: Answer| answer.json()["gpus"][0]["notes"].clone();
+    let throttle = lease(0, "gradual");
+    let free = call(&bench, "POST", "/api/v1/leases", &throttle).await;
+    assert_eq!(notes(free), Value::Null, "nothing is in the way");
+
+    let pause = json!({"gpu": 0, "for": "30m"});
+    let paused = call(&bench, "POST", "/api/v1/pauses", &pause).await;
+    assert!(notes(paused)[0].as_str().unwrap().contains("a live lease"));
+    let held = call(&bench, "POST", "/api/v1/leases", &throttle).await;
+    assert!(
+        notes(held)[0]
+            .as_str()
+            .unwrap()
+            .contains("paused for another")
+    );
+    call(&bench, "DELETE", "/api/v1/pauses/0", &json!(null)).await;
+
+    bench.web.shared.set_detached(true);
+    let detached = call(&bench, "POST", "/api/v1/leases", &throttle).await;
+    assert!(notes(detached)[0].as_str().unwrap().contains("detached"));
+}
