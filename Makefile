@@ -5,7 +5,7 @@ SHELL := bash
 
 # Debian packages the tests and the demo use, and the program each of them is looked for by.
 PACKAGES := prometheus:promtool prometheus-alertmanager:amtool python3-venv:/usr/share/doc/python3-venv \
-            build-essential:cc make:make curl:curl strace:strace
+            build-essential:cc make:make curl:curl strace:strace chromium:chromium
 
 NVML_PROOFS := tests/nvml-sim/proofs/run.sh
 
@@ -23,6 +23,7 @@ test: install-deps fmt-check lint ## everything that continuous integration chec
 	cargo test --workspace --locked
 	alerts/check.sh
 	if [ -x $(NVML_PROOFS) ]; then $(NVML_PROOFS); else echo "no $(NVML_PROOFS) yet"; fi
+	tests/browser/run.sh
 
 .PHONY: assets
 assets: ## completions for bash, zsh and fish, and man pages, under target/assets
@@ -62,6 +63,10 @@ fmt-check: ## fail on unformatted Rust sources
 .PHONY: alerts
 alerts: install-deps ## rules, their tests with negative controls, example configurations
 	alerts/check.sh
+
+.PHONY: browser
+browser: install-deps ## the status page in headless Chromium
+	tests/browser/run.sh
 
 .PHONY: install-deps
 install-deps: ## Debian packages that are missing (as root)

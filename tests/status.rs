@@ -15,13 +15,13 @@ use serde_json::Value;
 use thermal_guard::device::Missing;
 use thermal_guard::guard::shared::Station;
 use thermal_guard::guard::{Clock, Live, Shared, Tick};
-use thermal_guard::policy::Chain;
 use thermal_guard::policy::chain::Expected;
+use thermal_guard::policy::{Chain, ChainState};
 use thermal_guard::units::Moment;
 use thermal_guard::web::exposition::Exposition;
 use thermal_guard::web::page;
-use thermal_guard::web::snapshot::{Build, Extra, GpuView};
-use thermal_guard::web::status::{self, STREAMS, Status};
+use thermal_guard::web::snapshot::{Build, Extra, GpuView, Snapshot};
+use thermal_guard::web::status::{self, STREAMS, Status, Streams};
 use tokio::sync::watch;
 use tower::ServiceExt as _;
 
@@ -35,6 +35,8 @@ fn the_board_tells_what_an_operator_asks() {
     assert_eq!(status["chain"]["state"], "ok");
     assert_eq!(status["chain"]["heartbeat_age_seconds"], 3.21);
     assert_eq!(status["mode"], "enforce");
+    assert_eq!(status["node"], "n1.example");
+    assert_eq!(status["events"][0]["event"], "throttled");
     assert_eq!(status["apps"][0]["name"], "medgemma");
 
     let held = &status["gpus"][0];
@@ -50,6 +52,8 @@ fn the_board_tells_what_an_operator_asks() {
     );
     assert_eq!(held["asks"]["alert"], "gradual");
     assert_eq!(held["leases"][0]["holder"], "alert");
+    assert_eq!(held["leases"][0]["alert"], "GpuHot");
+    assert_eq!(held["leases"][0]["fingerprint"], "000000000000feed");
     assert_eq!(held["leases"][0]["expires_in_seconds"], 25.0);
     assert_eq!(held["throttle_events"], 4);
     assert_eq!(held["recoveries"], 3);
@@ -130,8 +134,9 @@ fn service(name: &str) -> Service {
     let rest = Box::new(Extra::default);
     let exposition = Arc::new(Exposition::new(shared, Build::current(), rest));
     let (closing, closed) = watch::channel(false);
-    let router =
-        status::router(exposition.clone(), closed).merge(page::router(exposition, "/metrics"));
+    let streams = Streams::new(exposition.clone(), closed);
+    let router = status::router(exposition.clone(), streams.clone())
+        .merge(page::router(exposition, streams, "/metrics"));
     let service = Service {
         router,
         station,
@@ -226,21 +231,26 @@ async fn one_stream_too_many_is_turned_away_until_another_leaves() {
     assert_eq!(admitted.status(), StatusCode::OK);
 }
 
-#[tokio::test]
-async fn the_page_shows_the_board_without_a_script() {
+#[test]
+fn the_page_shows_the_board_without_a_script() {
     let html = page::render(&Status::of(&fleet::snapshot()), "/metrics");
     for told in [
-        "<div>77.0 °C</div>",
-        "memory 84.0 °C",
-        "held under alert: an alert asked",
-        "limit 230 of 300 W",
-        "max 78.0 °C",
-        "mean 74.2 °C",
-        "4 begun, 3 recovered",
-        "alert: gradual, 25 s left",
-        "alert chain: ok, last heartbeat 3 s ago",
-        "mode: enforce",
-        "the GPU or its driver is gone",
+        ">n1.example<",
+        ">77.0 °C<",
+        ">memory 84.0 °C<",
+        ">Held under alert: an alert asked; 1.0 °C under alert<",
+        ">limit 230 W, originally 300 W<",
+        ">highest 78.0 °C, mean 74.2 °C<",
+        ">safe 72, alert 78, critical 85 °C<",
+        ">4 begun, 3 recovered<",
+        ">gradual</span> by <span class=\"source\" data-text=\"source\">alert GpuHot<",
+        ">25s left<",
+        ">ok, heartbeat 3 s ago<",
+        ">enforce<",
+        ">The GPU or its driver is gone<",
+        ">Cannot actuate: no permission to write to GPU 1. Shown, not protected.<",
+        ">4 GPUs, 2 down, 1 gradual; the nearest is 1.0 °C under alert<",
+        ">GPU 0: throttled to gradual by local, set point at 77 °C, 1.0 °C under alert<",
         "http-equiv=\"refresh\"",
         "href=\"metrics\"",
     ] {
@@ -249,13 +259,28 @@ async fn the_page_shows_the_board_without_a_script() {
 }
 
 #[test]
-fn the_page_says_loudly_that_nothing_is_real() {
-    let mut snapshot = fleet::snapshot();
-    snapshot.extra.mode = "observe";
-    snapshot.extra.simulated = true;
-    let html = page::render(&Status::of(&snapshot), "/metrics");
-    let banner = "class=\"notice\">mode: observe (nothing is written), simulated GPUs<";
-    assert!(html.contains(banner), "{html}");
+fn the_page_says_in_a_sentence_what_must_not_be_overlooked() {
+    let calm = page::render(&Status::of(&calm_snapshot()), "/metrics");
+    assert!(!calm.contains("<li data-part data-key=\"observe"), "{calm}");
+    type Trouble = fn(&mut Snapshot);
+    let troubles: [(&str, Trouble); 5] = [
+        ("Observe: ", |snapshot| snapshot.extra.mode = "observe"),
+        ("Simulated: ", |snapshot| snapshot.extra.simulated = true),
+        ("Detached by an operator: ", |snapshot| {
+            snapshot.detached = true
+        }),
+        ("No NVIDIA driver", |snapshot| snapshot.driver.up = false),
+        ("Fallback: the alert chain is stale.", |snapshot| {
+            snapshot.chain.state = ChainState::Stale;
+        }),
+    ];
+    for (sentence, trouble) in troubles {
+        assert!(!calm.contains(sentence), "{sentence} without a reason");
+        let mut snapshot = calm_snapshot();
+        trouble(&mut snapshot);
+        let html = page::render(&Status::of(&snapshot), "/metrics");
+        assert!(html.contains(sentence), "{sentence} in\n{html}");
+    }
 }
 
 #[tokio::test]
@@ -266,16 +291,50 @@ async fn no_name_becomes_markup() {
     assert!(html.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
     assert_eq!(html.matches("<script").count(), 1, "our own");
     assert!(!html.contains("<img") && !html.contains("onerror='"));
-    // The script must not undo it.
-    let script = service.text("/assets/status.js").await;
-    for unsafe_way in [
-        "innerHTML",
-        "outerHTML",
-        "insertAdjacent",
-        "document.write",
-        "eval(",
-    ] {
-        assert!(!script.contains(unsafe_way), "{unsafe_way}");
+}
+
+#[tokio::test]
+async fn no_script_of_ours_makes_markup_of_a_string() {
+    let service = service("a");
+    for path in ["/assets/live.js", "/assets/chart.js"] {
+        let script = service.text(path).await;
+        assert!(script.contains("textContent"), "{path}");
+        for unsafe_way in [
+            "HTML",
+            "document.write",
+            "DOMParser",
+            "createContextualFragment",
+            "eval(",
+            "Function(",
+        ] {
+            assert!(!script.contains(unsafe_way), "{unsafe_way} in {path}");
+        }
+    }
+    let response = service.get("/").await;
+    let policy = response.headers()[header::CONTENT_SECURITY_POLICY].to_str();
+    let policy = policy.unwrap();
+    assert!(policy.ends_with("require-trusted-types-for 'script'; trusted-types 'none'"));
+    assert!(!policy.contains("unsafe"), "{policy}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_pages_stream_says_what_the_page_says() {
+    let service = service("a");
+    let mut stream = service.get("/live").await.into_body().into_data_stream();
+    let first = stream.next().await.unwrap().unwrap();
+    let json = std::str::from_utf8(&first).unwrap();
+    let json = json.strip_prefix("data: ").unwrap().trim_end();
+    let board: Value = serde_json::from_str(json).unwrap();
+    let html = service.text("/").await;
+    let card = &board["lists"]["gpus"][0]["texts"];
+    for text in [&board["texts"]["summary"], &card["name"], &card["state"]] {
+        let text = text.as_str().unwrap();
+        assert!(html.contains(&format!(">{text}<")), "{text} in\n{html}");
+    }
+    // Every place that the page has is filled, and nothing is said that has no place.
+    let places = |at: &str| html.contains(&format!("data-text=\"{at}\""));
+    for place in card.as_object().unwrap().keys() {
+        assert!(places(place), "{place}");
     }
 }
 
@@ -283,7 +342,12 @@ async fn no_name_becomes_markup() {
 async fn the_page_needs_nothing_from_elsewhere_and_little_of_its_own() {
     let service = service("a");
     let mut size = 0;
-    for path in ["/", "/assets/status.css", "/assets/status.js"] {
+    for path in [
+        "/",
+        "/assets/status.css",
+        "/assets/live.js",
+        "/assets/chart.js",
+    ] {
         let response = service.get(path).await;
         assert_eq!(response.status(), StatusCode::OK, "{path}");
         let policy = response.headers()[header::CONTENT_SECURITY_POLICY].to_str();
@@ -297,6 +361,8 @@ async fn the_page_needs_nothing_from_elsewhere_and_little_of_its_own() {
             "nosniff"
         );
         let text = service.text(path).await;
+        // The one name of a namespace that SVG must be created in.
+        let text = text.replace("http://www.w3.org/2000/svg", "");
         assert!(!text.contains("://"), "{path}");
         assert!(
             !text.contains(" style=") && !text.contains("onclick"),
@@ -305,4 +371,11 @@ async fn the_page_needs_nothing_from_elsewhere_and_little_of_its_own() {
         size += text.len();
     }
     assert!(size < 100_000, "{size} bytes");
+}
+
+/// The fleet without what needs a notice.
+fn calm_snapshot() -> Snapshot {
+    let mut snapshot = fleet::snapshot();
+    snapshot.gpus.truncate(1);
+    snapshot
 }

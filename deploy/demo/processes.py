@@ -79,11 +79,12 @@ class Program:
 class Machine:
     """The simulated GPUs: one file that the guard's NVML library and nvml-simctl share."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, binaries=RELEASE):
         self.state = directory / "nvml-sim.state"
+        self.simctl = binaries / "nvml-simctl"
 
     def control(self, *arguments):
-        command = [RELEASE / "nvml-simctl", "--state", self.state, *map(str, arguments)]
+        command = [self.simctl, "--state", self.state, *map(str, arguments)]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
     def gpus(self):

@@ -7,6 +7,7 @@ pub mod clock;
 mod domain;
 pub mod envfile;
 pub mod events;
+pub mod history;
 pub mod inherit;
 pub mod journal;
 pub mod lock;

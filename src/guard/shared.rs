@@ -11,11 +11,12 @@ use tokio::sync::watch;
 
 use crate::device::{ClockRange, DriverError, Identity, Uuid, Xid};
 use crate::policy::lease::{Holder, Turn};
-use crate::policy::{AppMode, Asked, Chain, ChainState, LeaseTable, Level, Settings};
+use crate::policy::{AppMode, Asked, Chain, ChainState, LeaseTable, Level, Settings, lease};
 use crate::units::Moment;
 
 use super::clock::Clock;
 use super::events::{Events, What};
+use super::history::History;
 use super::pulse::Pulse;
 use super::tick::Tick;
 
@@ -28,6 +29,7 @@ pub struct Shared {
     pub clock: Clock,
     pub events: Events,
     leases: Mutex<LeaseTable>,
+    alert_names: Mutex<BTreeMap<u64, Arc<str>>>,
     chain: Mutex<Chain>,
     pauses: Mutex<BTreeMap<Uuid, Moment>>,
     xids: Mutex<BTreeMap<Uuid, Vec<u64>>>,
@@ -79,6 +81,7 @@ pub struct Station {
     /// The worker's.
     pub pulse: Arc<Pulse>,
     latest: watch::Sender<Option<Arc<Tick>>>,
+    history: Mutex<History>,
     thread: Mutex<Option<Thread>>,
 }
 
@@ -109,6 +112,7 @@ impl Shared {
             clock,
             events: Events::default(),
             leases: Mutex::default(),
+            alert_names: Mutex::default(),
             chain: Mutex::new(chain),
             pauses: Mutex::default(),
             xids: Mutex::default(),
@@ -137,6 +141,24 @@ impl Shared {
 
     pub fn leases(&self) -> MutexGuard<'_, LeaseTable> {
         lock(&self.leases)
+    }
+
+    /// What the alert behind a lease is called, for people who look at that lease. The name is the
+    /// sender's: it is shown, and nothing else is done with it.
+    pub fn name_alert(&self, fingerprint: u64, name: &str) {
+        /// Of a name, characters.
+        const SHOWN: usize = 64;
+        let mut names = lock(&self.alert_names);
+        if names.len() >= lease::CAPACITY {
+            let leases = self.leases();
+            names.retain(|fingerprint, _| leases.holds(*fingerprint));
+        }
+        let name = name.chars().filter(|c| !c.is_control()).take(SHOWN);
+        names.insert(fingerprint, name.collect::<String>().into());
+    }
+
+    pub fn alert_name(&self, fingerprint: u64) -> Option<Arc<str>> {
+        lock(&self.alert_names).get(&fingerprint).cloned()
     }
 
     pub fn chain(&self) -> MutexGuard<'_, Chain> {
@@ -317,6 +339,7 @@ impl Station {
             identity,
             pulse: Arc::default(),
             latest: watch::Sender::new(None),
+            history: Mutex::default(),
             thread: Mutex::default(),
         }
     }
@@ -325,12 +348,18 @@ impl Station {
         self.latest.borrow().clone()
     }
 
+    /// The last hour. Not to be held for long: the worker waits.
+    pub fn history(&self) -> MutexGuard<'_, History> {
+        lock(&self.history)
+    }
+
     /// Every new tick, for event streams.
     pub fn subscribe(&self) -> watch::Receiver<Option<Arc<Tick>>> {
         self.latest.subscribe()
     }
 
     pub fn publish(&self, tick: Tick) {
+        self.history().record(&tick);
         self.latest.send_replace(Some(Arc::new(tick)));
     }
 

@@ -1,4 +1,4 @@
-//! What has happened on one GPU since the guard started: counters, and the last hour.
+//! What has happened on one GPU since the guard started, counted.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use crate::device::ActuatorError;
 use crate::policy::{Decision, Event, Level, Trigger};
-use crate::units::{Celsius, Moment};
 
 /// A kind of write to a GPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,88 +156,5 @@ const fn level_index(level: Level) -> usize {
     match level {
         Level::None | Level::Gradual => 0,
         Level::Emergency => 1,
-    }
-}
-
-/// Seconds a bucket of the last hour spans.
-const BUCKET_SECONDS: u64 = 10;
-const BUCKETS: usize = 360;
-
-/// The core temperature over the last hour, every sample of it, in ten-second buckets.
-#[derive(Clone, Debug)]
-pub struct Hour {
-    buckets: Box<[Bucket]>,
-}
-
-impl Default for Hour {
-    fn default() -> Self {
-        Self {
-            buckets: vec![Bucket::default(); BUCKETS].into(),
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Bucket {
-    /// Which ten seconds since the start, to know a stale one.
-    slot: u64,
-    count: u32,
-    sum: f64,
-    max: f64,
-}
-
-impl Hour {
-    pub fn record(&mut self, now: Moment, temperature: Celsius) {
-        let slot = now.since_start().as_secs() / BUCKET_SECONDS;
-        let bucket = &mut self.buckets[usize::try_from(slot % BUCKETS as u64).unwrap_or(0)];
-        if bucket.slot != slot || bucket.count == 0 {
-            *bucket = Bucket {
-                slot,
-                count: 0,
-                sum: 0.0,
-                max: f64::NEG_INFINITY,
-            };
-        }
-        bucket.count += 1;
-        bucket.sum += temperature.degrees();
-        bucket.max = bucket.max.max(temperature.degrees());
-    }
-
-    /// Highest and mean, or `None` without a sample in the last hour.
-    pub fn max_and_mean(&self, now: Moment) -> Option<(Celsius, Celsius)> {
-        let slot = now.since_start().as_secs() / BUCKET_SECONDS;
-        let fresh = |bucket: &&Bucket| bucket.count > 0 && bucket.slot + BUCKETS as u64 > slot;
-        let (mut count, mut sum, mut max) = (0_u32, 0.0, f64::NEG_INFINITY);
-        for bucket in self.buckets.iter().filter(fresh) {
-            count += bucket.count;
-            sum += bucket.sum;
-            max = max.max(bucket.max);
-        }
-        (count > 0).then(|| (Celsius::new(max), Celsius::new(sum / f64::from(count))))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_last_hour_forgets_the_one_before() {
-        let mut hour = Hour::default();
-        let at = |second: u64| Moment::from_start(Duration::from_secs(second));
-        for second in 0..8000 {
-            let degrees = if second == 100 { 90.0 } else { 60.0 };
-            hour.record(at(second), Celsius::new(degrees));
-        }
-        assert_eq!(
-            hour.max_and_mean(at(8000)).map(|(max, _)| max),
-            Some(Celsius::new(60.0))
-        );
-        let mut hour = Hour::default();
-        hour.record(at(100), Celsius::new(90.0));
-        hour.record(at(2000), Celsius::new(60.0));
-        let both = Some((Celsius::new(90.0), Celsius::new(75.0)));
-        assert_eq!(hour.max_and_mean(at(3000)), both);
-        assert_eq!(hour.max_and_mean(at(9000)), None);
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::device::{Facts, Identity, Reading};
 use crate::policy::{Claim, Decision, Trips};
-use crate::units::{Celsius, Moment};
+use crate::units::Moment;
 
 use super::tally::Tally;
 
@@ -30,8 +30,6 @@ pub struct Tick {
     pub permission: Permission,
     /// Leases and gradual are ignored until then (on the wall's clock).
     pub paused_until: Option<Moment>,
-    /// Highest and mean core temperature of the last hour.
-    pub hour: Option<(Celsius, Celsius)>,
     /// Since the Unix epoch, when the state last changed.
     pub changed: Duration,
     pub tally: Tally,

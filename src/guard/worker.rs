@@ -15,7 +15,7 @@ use super::events::{GpuName, LeaseTurn, Watch, What};
 use super::inherit::{Inherited, inherit};
 use super::journal::Entry;
 use super::shared::{Inputs, Live, Shared};
-use super::tally::{Hour, Tally};
+use super::tally::Tally;
 use super::tick::{Permission, Tick};
 
 /// Slow readings (fans, energy, ECC) cost milliseconds and change slowly.
@@ -66,7 +66,6 @@ pub struct Worker {
     last_success: Option<Duration>,
     changed: Duration,
     tally: Tally,
-    hour: Hour,
     watch: Watch,
 }
 
@@ -92,7 +91,6 @@ impl Worker {
             last_success: None,
             changed: Clock::unix(),
             tally: Tally::default(),
-            hour: Hour::default(),
             watch: Watch::default(),
         }
     }
@@ -376,9 +374,6 @@ impl Worker {
     fn account(&mut self, now: Moment, reading: &Reading, decision: &Decision) {
         let step = self.last.map_or(Duration::ZERO, |(at, _)| now.since(at));
         self.tally.decided(decision, step);
-        if let Ok(core) = reading.core {
-            self.hour.record(now, core);
-        }
         if self
             .last
             .is_none_or(|(_, last)| last.state != decision.state)
@@ -399,7 +394,6 @@ impl Worker {
         up: bool,
         paused_until: Option<Moment>,
     ) -> Tick {
-        let hour: Option<(Celsius, Celsius)> = self.hour.max_and_mean(reading.at);
         let trips = self
             .policy
             .as_ref()
@@ -417,7 +411,6 @@ impl Worker {
             claim: *self.hand.claim(),
             permission: self.hand.permission(),
             paused_until,
-            hour,
             changed: self.changed,
             tally: self.tally.clone(),
         }

@@ -170,6 +170,12 @@ impl LeaseTable {
             .map(|((_, holder), lease)| (*holder, lease))
     }
 
+    /// Whether this alert holds any GPU.
+    pub fn holds(&self, fingerprint: u64) -> bool {
+        let alert = Holder::Alert(fingerprint);
+        self.leases.keys().any(|(_, holder)| *holder == alert)
+    }
+
     pub const fn endings(&self) -> Endings {
         self.endings
     }

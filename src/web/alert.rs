@@ -69,6 +69,9 @@ fn fire(web: &Web, settings: &Settings, alert: &Alert, gpu: &Uuid, level: Level)
         Granted::New | Granted::Renewed => web.shared.wake(gpu),
     }
     if granted == Granted::New {
+        let name = alert.labels.get("alertname");
+        web.shared
+            .name_alert(alert.fingerprint, name.map_or("", String::as_str));
         tracing::info!(gpu = web.shared.index(gpu), uuid = %gpu, level = level.name(), alert = %hex(alert), "an alert took a lease");
         Outcome::Accepted
     } else {

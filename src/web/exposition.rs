@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::guard::{Clock, Shared};
-use crate::policy::lease::Endings;
+use crate::guard::{Clock, Shared, Station};
+use crate::policy::lease::{Endings, Holder};
 use crate::units::Moment;
 
 use super::snapshot::{Build, ChainView, Extra, GpuView, LeaseView, Snapshot};
@@ -71,11 +71,12 @@ impl Exposition {
     }
 
     fn gpus(&self, now: Moment, poll: Duration) -> Vec<GpuView> {
-        let stations = self.shared.stations();
-        let mut gpus: Vec<_> = stations
-            .iter()
-            .map(|station| GpuView::new(&station.identity, station.latest(), now, poll))
-            .collect();
+        let sampling = self.shared.clock.now();
+        let view = |station: &Arc<Station>| GpuView {
+            hour: station.history().max_and_mean(sampling),
+            ..GpuView::new(&station.identity, station.latest(), now, poll)
+        };
+        let mut gpus: Vec<_> = self.shared.stations().iter().map(view).collect();
         gpus.sort_by_key(|gpu| gpu.identity.index);
         gpus
     }
@@ -98,10 +99,18 @@ impl Exposition {
             table.of(uuid).map(|(holder, lease)| LeaseView {
                 uuid: uuid.clone(),
                 holder,
+                alert: None,
                 lease: *lease,
             })
         });
-        let live = live.collect();
-        (live, table.endings())
+        let mut live: Vec<_> = live.collect();
+        let endings = table.endings();
+        drop(table);
+        for view in &mut live {
+            if let Holder::Alert(fingerprint) = view.holder {
+                view.alert = self.shared.alert_name(fingerprint);
+            }
+        }
+        (live, endings)
     }
 }

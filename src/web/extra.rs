@@ -8,6 +8,8 @@ pub use super::pull::PullSnapshot;
 /// What the views show of the service around the control loops.
 #[derive(Clone, Debug)]
 pub struct Extra {
+    /// What the kernel calls this machine.
+    pub node: String,
     /// `enforce` or `observe`.
     pub mode: &'static str,
     /// The GPUs are simulated.
@@ -23,6 +25,7 @@ pub struct Extra {
 impl Default for Extra {
     fn default() -> Self {
         Self {
+            node: String::new(),
             mode: "enforce",
             simulated: false,
             poll_interval: Duration::from_secs(1),

@@ -5,6 +5,7 @@
 //! | `GET /` | live status page ([`page`]) | |
 //! | `GET /metrics` | for Prometheus ([`metrics`]) | |
 //! | `GET /api/v1/status`, `/api/v1/events` | the status board, once and as it changes ([`status`]) | |
+//! | `GET /api/v1/history` | the last hour, for charts ([`status`]) | |
 //! | `POST /hook` | Alertmanager's webhook | credential |
 //! | `POST /api/v1/leases` | a manual lease: `{"gpu": "0", "level": "gradual", "for": "10m"}` | credential |
 //! | `DELETE /api/v1/leases/{gpu}` | its end | credential |

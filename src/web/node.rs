@@ -49,6 +49,11 @@ impl Node {
         Self::new(&read("/proc/sys/kernel/hostname"), &addresses, listen)
     }
 
+    /// The machine's own name, for people.
+    pub fn name(&self) -> &str {
+        self.names.first().map_or("", String::as_str)
+    }
+
     /// Any label that names this node is enough, because not all of them can: in a container, the
     /// machine's own name is not known. But a loopback address proves nothing against a name.
     pub(crate) fn judge(&self, labels: &BTreeMap<String, String>) -> Whose {

@@ -10,7 +10,7 @@ use crate::guard::events::{Event, LogCounts};
 use crate::guard::shared::DriverStatus;
 use crate::policy::lease::{Endings, Holder};
 use crate::policy::{ChainState, Lease};
-use crate::units::Moment;
+use crate::units::{Celsius, Moment};
 
 pub use super::extra::{
     AlertCount, AppSnapshot, DurationHistogram, Extra, HookSnapshot, PullSnapshot, ReloadStatus,
@@ -50,6 +50,8 @@ pub struct GpuView {
     pub identity: Arc<Identity>,
     /// `None`: no tick was ever finished.
     pub tick: Option<Arc<Tick>>,
+    /// Highest and mean core temperature of the last hour.
+    pub hour: Option<(Celsius, Celsius)>,
     /// The card answers, and did so just now.
     pub up: bool,
 }
@@ -69,6 +71,8 @@ pub struct ChainView {
 pub struct LeaseView {
     pub uuid: Uuid,
     pub holder: Holder,
+    /// The alert's name, as its sender wrote it.
+    pub alert: Option<Arc<str>>,
     pub lease: Lease,
 }
 
@@ -89,6 +93,7 @@ impl GpuView {
         Self {
             identity: identity.clone(),
             tick,
+            hour: None,
             up,
         }
     }

@@ -11,7 +11,7 @@ use thermal_guard::device::{
     ClockEvents, ClockRange, Facts, Identity, Missing, PowerConstraints, Reading, Slow, Thresholds,
     Uuid,
 };
-use thermal_guard::guard::events::LogCounts;
+use thermal_guard::guard::events::{Event, GpuName, LogCounts, Seen, Throttle, What};
 use thermal_guard::guard::shared::DriverStatus;
 use thermal_guard::guard::tally::{Action, ActionResult, Tally, XidCount};
 use thermal_guard::guard::{Permission, Tick};
@@ -49,8 +49,14 @@ fn unix_ago(seconds: u64) -> Duration {
 
 pub(crate) fn snapshot() -> Snapshot {
     let gpus = vec![
-        view(held_a100()),
-        view(easy_4090()),
+        GpuView {
+            hour: Some((C(78.0), C(74.25))),
+            ..view(held_a100())
+        },
+        GpuView {
+            hour: Some((C(55.0), C(43.5))),
+            ..view(easy_4090())
+        },
         view(lost_a100()),
         hung_h100(),
     ];
@@ -65,6 +71,7 @@ pub(crate) fn snapshot() -> Snapshot {
         leases: vec![LeaseView {
             uuid: gpus[0].identity.uuid.clone(),
             holder: Holder::Alert(0xfeed),
+            alert: Some("GpuHot".into()),
             lease: Lease {
                 level: Level::Gradual,
                 since: ago(95.0),
@@ -91,13 +98,30 @@ pub(crate) fn snapshot() -> Snapshot {
             resolved: 5,
             evicted: 0,
         },
-        events: Vec::new(),
+        events: vec![Arc::new(throttled())],
         event_log: LogCounts {
             written: 12,
             dropped: 1,
         },
         last_scrape: Some(unix_ago(15)),
         extra: extra(),
+    }
+}
+
+fn throttled() -> Event {
+    Event {
+        time: unix_ago(95),
+        gpu: Some(GpuName::of(&identity(0, ""))),
+        what: What::Throttled(Throttle {
+            level: "gradual".into(),
+            trigger: Some("local".into()),
+            why: "set point".into(),
+            seen: Seen {
+                temperature_celsius: Some(77.0),
+                margin_to_alert_celsius: Some(1.0),
+                ..Seen::default()
+            },
+        }),
     }
 }
 
@@ -109,6 +133,7 @@ fn extra() -> Extra {
         count,
     };
     Extra {
+        node: "n1.example".to_owned(),
         mode: "enforce",
         simulated: false,
         poll_interval: POLL,
@@ -190,7 +215,6 @@ pub(crate) fn bare(identity: Identity) -> Tick {
         claim: Claim::default(),
         permission: Permission::Unproven,
         paused_until: None,
-        hour: None,
         changed: unix_ago(7200),
         tally: Tally::default(),
     }
@@ -310,7 +334,6 @@ fn held_a100() -> Tick {
             memory_clock: false,
         },
         permission: Permission::Granted,
-        hour: Some((C(78.0), C(74.25))),
         changed: unix_ago(95),
         reading: a100_reading(),
         tally: a100_tally(),
@@ -379,7 +402,6 @@ fn easy_4090() -> Tick {
         }),
         permission: Permission::Denied,
         paused_until: Some(Moment::from_start(NOW + Duration::from_secs(600))),
-        hour: Some((C(55.0), C(43.5))),
         reading,
         ..bare(identity(1, "NVIDIA GeForce RTX 4090"))
     }

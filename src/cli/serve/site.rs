@@ -22,6 +22,7 @@ use crate::web::node::Node;
 use crate::web::snapshot::{
     AlertCount, AppSnapshot, Build, DurationHistogram, Extra, HookSnapshot, ReloadStatus,
 };
+use crate::web::status::Streams;
 use crate::web::tls::TlsServer;
 use crate::web::webconfig::WebConfig;
 use crate::web::{self, Reload, Settings, Web, hook, listen, metrics, page, status};
@@ -115,10 +116,16 @@ impl Site {
             closing: watch::Sender::new(false),
         };
         let separate = !doors.actuating.is_empty();
+        let streams = Streams::new(exposition.clone(), site.closing.subscribe());
         let shows = metrics::router(exposition.clone(), telemetry_path)
-            .merge(page::router(exposition.clone(), telemetry_path))
-            .layer(CompressionLayer::new())
-            .merge(status::router(exposition.clone(), site.closing.subscribe()));
+            .merge(page::router(
+                exposition.clone(),
+                streams.clone(),
+                telemetry_path,
+            ))
+            .merge(status::router(exposition.clone(), streams))
+            // All but event streams, which its default leaves alone.
+            .layer(CompressionLayer::new());
         let router = if separate {
             web::reading_router
         } else {
@@ -160,6 +167,7 @@ pub(super) fn exposition(web: &Arc<Web>, apps: Apparatus, about: Arc<About>) -> 
     let shared = web.shared.clone();
     let web = web.clone();
     let rest = Box::new(move || Extra {
+        node: web.settings().node.name().to_owned(),
         mode: about.mode.name(),
         simulated: about.simulated,
         poll_interval: web.shared.live().poll_interval,

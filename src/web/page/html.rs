@@ -1,211 +1,197 @@
-//! The page as the server renders it. `status.js` shows the same cells.
+//! The page's markup, with a first board in it. `live.js` writes the next ones into the same
+//! places: a `data-text` has the text of that name of the part it stands in, a `data-list` has an
+//! element for each part of that list, made after the template of the same name.
 
 use std::fmt::{self, Display, Write as _};
 
-use crate::web::status::{Chain, Driver, Gpu, Status};
+use super::part::Part;
+
+/// The markup of one part of a list.
+type Item = fn(&Part) -> String;
 
 /// Without a script the browser asks again by itself.
 const REFRESH_SECONDS: u32 = 5;
 
 /// The whole page.
-pub fn render(status: &Status, telemetry_path: &str) -> String {
-    let rows: String = status.gpus.iter().map(row).collect();
-    let link = telemetry_path.trim_start_matches('/');
-    let (chain_class, chain) = chain(&status.chain);
+pub(super) fn page(board: &Part, telemetry_path: &str) -> String {
     format!(
-        r#"<!doctype html>
+        r##"<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>thermal-guard</title>
+<title>{title}</title>
 <link rel="stylesheet" href="assets/status.css">
 <link rel="icon" href="data:,">
 <noscript><meta http-equiv="refresh" content="{REFRESH_SECONDS}"></noscript>
-<script src="assets/status.js" defer></script>
+<script type="module" src="assets/live.js"></script>
 </head>
-<body>
+<body data-part>
+<a class="skip" href="#gpus">To the GPUs</a>
 <header>
-<h1>thermal-guard</h1>
-<p id="mode" class="{mode_class}">{mode}</p>
-<p id="driver" class="{driver_class}">{driver}</p>
-<p id="chain" class="{chain_class}">{chain}</p>
-<p id="link" hidden>connection lost: what you see is old</p>
+<h1>{node} <span>thermal-guard</span></h1>
+{summary}
+<dl class="lights" data-list="lights">{lights}</dl>
+<p id="link" role="alert"></p>
+<p id="said" role="status" class="unseen"></p>
 </header>
 <main>
-<table>
-<thead><tr><th>GPU</th><th>State</th><th>Temperature</th><th>Trips</th><th>Last hour</th><th>Power</th><th>Throttles</th><th>Leases</th></tr></thead>
-<tbody id="gpus">
-{rows}</tbody>
-</table>
-<p id="none"{none}>No GPU yet.</p>
+<section aria-labelledby="notices">
+<h2 id="notices" class="unseen">Notices</h2>
+<ul class="notices" data-list="notices">{notices}</ul>
+</section>
+<section aria-labelledby="gpus">
+<h2 id="gpus" class="unseen" tabindex="-1">GPUs</h2>
+<ul class="gpus" data-list="gpus">{gpus}</ul>
+</section>
+<section class="log" aria-labelledby="events">
+<h2 id="events">Last events</h2>
+<ol class="events" data-list="events">{events}</ol>
+<p class="none">None since the guard started.</p>
+</section>
+<section aria-labelledby="apps">
+<h2 id="apps">Applications</h2>
+<ul class="apps" data-list="apps">{apps}</ul>
+</section>
 </main>
-<footer><a href="{metrics}">metrics</a> <a href="api/v1/status">status as JSON</a> <span>version {version}</span></footer>
-</body>
+<footer>
+<nav aria-label="Data"><a href="{metrics}">Metrics</a> <a href="api/v1/status">Status, JSON</a> <a href="api/v1/history">Last hour, JSON</a></nav>
+<p>version {version}</p>
+</footer>
+{templates}</body>
 </html>
-"#,
-        mode_class = Text(mode_class(status)),
-        mode = Text(mode(status)),
-        driver_class = driver_class(&status.driver),
-        driver = Text(driver(status)),
-        chain = Text(chain),
-        none = if status.gpus.is_empty() {
-            ""
-        } else {
-            " hidden"
-        },
-        metrics = Text(link),
-        version = Text(&status.version),
+"##,
+        title = Text(board.said("title")),
+        node = place("span", "node", board),
+        summary = place("p", "summary", board),
+        lights = items(board, "lights", light),
+        notices = items(board, "notices", notice),
+        gpus = items(board, "gpus", gpu),
+        events = items(board, "events", event),
+        apps = items(board, "apps", app),
+        metrics = Text(telemetry_path.trim_start_matches('/')),
+        version = place("span", "version", board),
+        templates = templates(),
     )
 }
 
-fn mode_class(status: &Status) -> &'static str {
-    if status.simulated || status.mode != "enforce" {
-        "notice"
-    } else {
-        "good"
-    }
-}
-
-fn mode(status: &Status) -> String {
-    let mut mode = format!("mode: {}", status.mode);
-    if status.mode == "observe" {
-        mode.push_str(" (nothing is written)");
-    }
-    if status.simulated {
-        mode.push_str(", simulated GPUs");
-    }
-    mode
-}
-
-fn driver_class(driver: &Driver) -> &'static str {
-    match (driver.detached, driver.up) {
-        (true, _) => "notice",
-        (false, true) => "good",
-        (false, false) => "bad",
-    }
-}
-
-fn driver(status: &Status) -> String {
-    match &status.driver.error {
-        _ if status.driver.detached => "driver: detached".to_owned(),
-        _ if status.driver.up => "driver: up".to_owned(),
-        Some(error) => format!("driver: {error}"),
-        None => "driver: not found yet".to_owned(),
-    }
-}
-
-fn chain(chain: &Chain) -> (&'static str, String) {
-    let class = match (chain.expected, chain.fallback) {
-        (_, true) => "bad",
-        (true, false) => "good",
-        (false, false) => "plain",
-    };
-    let mut text = format!("alert chain: {}", chain.state);
-    if let Some(age) = chain.heartbeat_age_seconds {
-        let _ = write!(text, ", last heartbeat {age:.0} s ago");
-    }
-    (class, text)
-}
-
-fn row(gpu: &Gpu) -> String {
-    let cells = [
-        vec![format!("{} {}", gpu.index, gpu.name), gpu.uuid.clone()],
-        vec![state(gpu), gpu.why.clone()],
-        temperature(gpu),
-        trips(gpu),
-        hour(gpu),
-        power(gpu),
-        vec![
-            format!(
-                "{} begun, {} recovered",
-                gpu.throttle_events, gpu.recoveries
-            ),
-            format!(
-                "{:.0} s gradual, {:.0} s emergency",
-                gpu.throttled_seconds.gradual, gpu.throttled_seconds.emergency
-            ),
-        ],
-        leases(gpu),
+/// One item of each list, with nothing said.
+fn templates() -> String {
+    let lists: [(&str, Item); 6] = [
+        ("lights", light),
+        ("notices", notice),
+        ("gpus", gpu),
+        ("leases", lease),
+        ("events", event),
+        ("apps", app),
     ];
-    let mut row = format!("<tr class=\"{}\">", Text(state(gpu)));
-    for lines in cells {
-        row.push_str("<td>");
-        for line in lines {
-            let _ = write!(row, "<div>{}</div>", Text(line));
-        }
-        row.push_str("</td>");
-    }
-    row.push_str("</tr>\n");
-    row
-}
-
-fn state(gpu: &Gpu) -> String {
-    match (gpu.up, gpu.state.as_str()) {
-        (false, _) | (true, "") => "down".to_owned(),
-        (true, state) => state.to_owned(),
-    }
-}
-
-fn temperature(gpu: &Gpu) -> Vec<String> {
-    let core = gpu.now.temperature_celsius;
-    let memory = gpu.now.memory_temperature_celsius;
-    let core = core.map(|celsius| format!("{celsius:.1} °C"));
-    let memory = memory.map(|celsius| format!("memory {celsius:.1} °C"));
-    core.into_iter().chain(memory).collect()
-}
-
-fn trips(gpu: &Gpu) -> Vec<String> {
-    let Some(trips) = &gpu.now.trips else {
-        return Vec::new();
-    };
-    vec![
-        format!("alert {:.0} °C", trips.alert_celsius),
-        format!(
-            "critical {:.0}, safe {:.0}",
-            trips.critical_celsius, trips.safe_celsius
-        ),
-    ]
-}
-
-fn hour(gpu: &Gpu) -> Vec<String> {
-    let Some(hour) = &gpu.hour else {
-        return Vec::new();
-    };
-    vec![
-        format!("max {:.1} °C", hour.max_celsius),
-        format!("mean {:.1} °C", hour.mean_celsius),
-    ]
-}
-
-fn power(gpu: &Gpu) -> Vec<String> {
-    let draw = gpu.now.power_draw_watts;
-    let draw = draw.map(|watts| format!("{watts:.0} W drawn"));
-    let limit = gpu.limit.current.map(|limit| match gpu.limit.original {
-        Some(original) => format!("limit {limit:.0} of {original:.0} W"),
-        None => format!("limit {limit:.0} W"),
+    let templates = lists.map(|(list, item)| {
+        let item = item(&Part::default());
+        format!("<template data-of=\"{list}\">{item}</template>\n")
     });
-    draw.into_iter().chain(limit).collect()
+    templates.concat()
 }
 
-fn leases(gpu: &Gpu) -> Vec<String> {
-    let leases = gpu.leases.iter().map(|lease| {
-        format!(
-            "{}: {}, {:.0} s left",
-            lease.holder, lease.level, lease.expires_in_seconds
-        )
+fn light(part: &Part) -> String {
+    let (label, value) = (place("dt", "label", part), place("dd", "value", part));
+    item("div", part, &format!("{label}{value}"))
+}
+
+fn notice(part: &Part) -> String {
+    item("li", part, &place("span", "value", part))
+}
+
+fn app(part: &Part) -> String {
+    let (name, value) = (place("b", "name", part), place("span", "value", part));
+    item("li", part, &format!("{name} {value}"))
+}
+
+fn event(part: &Part) -> String {
+    let (time, what) = (place("time", "time", part), place("span", "what", part));
+    item("li", part, &format!("{time} {what}"))
+}
+
+fn lease(part: &Part) -> String {
+    let [level, source, left] = ["level", "source", "left"].map(|word| place("span", word, part));
+    item("li", part, &format!("{level} by {source}, {left}"))
+}
+
+fn gpu(part: &Part) -> String {
+    let span = |name| place("span", name, part);
+    let title = format!("<h3>{} {}</h3>", span("name"), span("model"));
+    let state = format!(
+        "<p class=\"state\">{} {}</p>",
+        place("b", "state", part),
+        span("since")
+    );
+    let charts = [
+        chart("temperature", "Core temperature", &["hour", "memory"], part),
+        chart("draw", "Power", &["limit"], part),
+    ];
+    let facts = [
+        ("Thresholds", "trips"),
+        ("Throttles", "throttles"),
+        ("Throttled for", "held"),
+        ("Slowed by", "slowed"),
+        ("Paused", "paused"),
+        ("UUID", "uuid"),
+    ];
+    let facts = facts.map(|(label, name)| {
+        let value = place("dd", name, part);
+        format!("<div class=\"{name}\"><dt>{label}</dt>{value}</div>")
     });
-    let paused = gpu.paused_for_seconds;
-    let paused = paused.map(|left| format!("paused, {left:.0} s left"));
-    leases.chain(paused).collect()
+    let inner = format!(
+        "<header>{title}{state}</header>{why}<div class=\"charts\">{charts}</div>\
+         <h4>Leases</h4><ul class=\"leases\" data-list=\"leases\">{leases}</ul>\
+         <details><summary>More of {name}</summary><dl class=\"facts\">{facts}</dl></details>",
+        name = place("span", "name", part),
+        why = place("p", "why", part),
+        charts = charts.concat(),
+        leases = items(part, "leases", lease),
+        facts = facts.concat(),
+    );
+    item("li", part, &inner)
+}
+
+/// A value now, the last hour in words, and room for the last hour as a picture: the words are
+/// what a reader without eyes or script gets.
+fn chart(value: &str, label: &str, words: &[&str], part: &Part) -> String {
+    let words: String = words.iter().map(|word| place("span", word, part)).collect();
+    let value_now = place("b", value, part);
+    format!(
+        "<figure class=\"{value}\"><figcaption><span>{label}</span> {value_now} {words}</figcaption>\
+         <div class=\"plot\" data-plot=\"{value}\" aria-hidden=\"true\"></div>\
+         <p class=\"axis\" aria-hidden=\"true\"><span>1 h ago</span><span>30 min</span><span>now</span></p></figure>"
+    )
+}
+
+fn items(part: &Part, list: &str, item: Item) -> String {
+    let parts = part.lists.get(list).into_iter().flatten();
+    parts.map(item).collect()
+}
+
+/// The element of one part of a list.
+fn item(tag: &str, part: &Part, inner: &str) -> String {
+    let mut marks = String::new();
+    for (line, height) in &part.marks {
+        let _ = write!(marks, " data-{line}=\"{height}\"");
+    }
+    let (key, tone) = (Text(&part.key), Text(part.tone));
+    format!("<{tag} data-part data-key=\"{key}\" data-tone=\"{tone}\"{marks}>{inner}</{tag}>")
+}
+
+/// Where a text of the part stands.
+fn place(tag: &str, name: &str, part: &Part) -> String {
+    let said = Text(part.said(name));
+    format!("<{tag} class=\"{name}\" data-text=\"{name}\">{said}</{tag}>")
 }
 
 /// Text inside an element or a quoted attribute: what HTML reads otherwise is escaped.
-struct Text<T>(T);
+struct Text<'a>(&'a str);
 
-impl<T: Display> Display for Text<T> {
+impl Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for character in self.0.to_string().chars() {
+        for character in self.0.chars() {
             match character {
                 '&' => f.write_str("&amp;")?,
                 '<' => f.write_str("&lt;")?,

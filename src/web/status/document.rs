@@ -3,10 +3,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::guard::events::Event;
+
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Status {
     pub version: String,
+    /// What the machine calls itself.
+    pub node: String,
     /// `enforce` or `observe`.
     pub mode: String,
     pub simulated: bool,
@@ -16,6 +20,8 @@ pub struct Status {
     pub driver: Driver,
     pub gpus: Vec<Gpu>,
     pub apps: Vec<App>,
+    /// The last ones, oldest first.
+    pub events: Vec<Event>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -153,6 +159,12 @@ pub struct Asks {
 pub struct Lease {
     /// `alert` or `manual`.
     pub holder: String,
+    /// The alert's name, as its sender wrote it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alert: Option<String>,
+    /// As Alertmanager prints it, to be looked up there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
     pub level: String,
     pub age_seconds: f64,
     pub expires_in_seconds: f64,

@@ -1,4 +1,5 @@
-//! The status board as server-sent events: a new document after new ticks, at most one a second.
+//! What is shown, as server-sent events: a new view after new ticks, at most one a second. The
+//! status document is one such view, the page's is another.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -21,65 +22,77 @@ use super::document::Status;
 /// Open streams at a time; the next one is turned away, so that idle browsers can't pile up.
 pub const STREAMS: usize = 32;
 
-/// Between two documents.
+/// Between two views.
 const PACE: Duration = Duration::from_secs(1);
 
-/// Without a new tick a document comes nevertheless, every so many paces: ages grow.
+/// Without a new tick a view comes nevertheless, every so many paces: ages grow.
 const PACES_WITHOUT_NEWS: u32 = 5;
 
 /// A proxy cuts what is silent; most wait a minute.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
+/// What a viewer is shown of a moment.
+type Show = fn(&Snapshot) -> Event;
+
 /// What the handlers of all streams share.
 #[derive(Clone)]
-pub(super) struct Streams {
+pub struct Streams {
     exposition: Arc<Exposition>,
     closing: watch::Receiver<bool>,
     seats: Arc<Semaphore>,
 }
 
 impl Streams {
-    pub(super) fn new(exposition: Arc<Exposition>, closing: watch::Receiver<bool>) -> Self {
+    /// They end when `closing` turns true.
+    pub fn new(exposition: Arc<Exposition>, closing: watch::Receiver<bool>) -> Self {
         Self {
             exposition,
             closing,
             seats: Arc::new(Semaphore::new(STREAMS)),
         }
     }
+
+    pub(in crate::web) fn open(self, show: Show) -> Response {
+        let Ok(seat) = self.seats.try_acquire_owned() else {
+            let full = "too many event streams\n";
+            return (StatusCode::SERVICE_UNAVAILABLE, full).into_response();
+        };
+        let viewer = Viewer {
+            exposition: self.exposition,
+            closing: self.closing,
+            show,
+            shown: None,
+            _seat: seat,
+        };
+        Sse::new(viewer.views())
+            .keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
+            .into_response()
+    }
 }
 
-pub(super) async fn stream(State(streams): State<Streams>) -> Response {
-    let Ok(seat) = streams.seats.clone().try_acquire_owned() else {
-        let full = "too many event streams\n";
-        return (StatusCode::SERVICE_UNAVAILABLE, full).into_response();
-    };
-    let viewer = Viewer {
-        exposition: streams.exposition,
-        closing: streams.closing,
-        shown: None,
-        _seat: seat,
-    };
-    Sse::new(viewer.documents())
-        .keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
-        .into_response()
+pub(super) async fn documents(State(streams): State<Streams>) -> Response {
+    streams.open(|snapshot| {
+        let document = Event::default().json_data(Status::of(snapshot));
+        document.unwrap_or_default()
+    })
 }
 
 /// Somebody who watches.
 struct Viewer {
     exposition: Arc<Exposition>,
     closing: watch::Receiver<bool>,
-    /// When each GPU of the last document had ticked.
+    show: Show,
+    /// When each GPU of the last view had ticked.
     shown: Option<Vec<Option<Moment>>>,
     _seat: OwnedSemaphorePermit,
 }
 
 impl Viewer {
-    fn documents(self) -> impl Stream<Item = Result<Event, Infallible>> {
+    fn views(self) -> impl Stream<Item = Result<Event, Infallible>> {
         stream::unfold(self, async |mut viewer| {
             let snapshot = viewer.next().await?;
             viewer.shown = Some(ticked(&snapshot));
-            let event = Event::default().json_data(Status::of(&snapshot));
-            Some((Ok(event.unwrap_or_default()), viewer))
+            Some((Ok((viewer.show)(&snapshot)), viewer))
         })
     }
 

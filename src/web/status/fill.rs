@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::device::clock_events::REASONS;
 use crate::guard::Tick;
+use crate::guard::events::Event;
 use crate::policy::lease::Holder;
 use crate::policy::{ChainState, Level, Trips};
 use crate::units::{Celsius, Watts};
@@ -20,6 +21,7 @@ impl Status {
         let scrape = snapshot.last_scrape;
         Self {
             version: snapshot.build.version.to_owned(),
+            node: extra.node.clone(),
             mode: extra.mode.to_owned(),
             simulated: extra.simulated,
             time: seconds(snapshot.unix),
@@ -38,8 +40,17 @@ impl Status {
                 .map(|gpu| Gpu::of(gpu, snapshot))
                 .collect(),
             apps: extra.apps.iter().map(App::of).collect(),
+            events: last_events(snapshot),
         }
     }
+}
+
+fn last_events(snapshot: &Snapshot) -> Vec<Event> {
+    /// As many as one screen takes.
+    const SHOWN: usize = 16;
+    let events = &snapshot.events;
+    let last = events.iter().skip(events.len().saturating_sub(SHOWN));
+    last.map(|event| Event::clone(event)).collect()
 }
 
 impl Chain {
@@ -84,8 +95,8 @@ impl Gpu {
         Self {
             age_seconds: Some(seconds(age)),
             now: gpu.seen().map(Readings::of).unwrap_or_default(),
-            hour: tick.hour.map(|(max, mean)| Hour {
-                max_celsius: max.degrees(),
+            hour: gpu.hour.map(|(max, mean)| Hour {
+                max_celsius: round(max.degrees()),
                 mean_celsius: round(mean.degrees()),
             }),
             limit: Limit::of(tick, gpu.up),
@@ -163,12 +174,14 @@ impl Limit {
 
 impl Lease {
     fn of(view: &LeaseView, snapshot: &Snapshot) -> Self {
-        let holder = match view.holder {
-            Holder::Alert(_) => "alert",
-            Holder::Manual => "manual",
+        let (holder, fingerprint) = match view.holder {
+            Holder::Alert(fingerprint) => ("alert", Some(format!("{fingerprint:016x}"))),
+            Holder::Manual => ("manual", None),
         };
         Self {
             holder: holder.to_owned(),
+            alert: view.alert.as_deref().map(str::to_owned),
+            fingerprint,
             level: name(view.lease.level),
             age_seconds: seconds(snapshot.now.since(view.lease.since)),
             expires_in_seconds: seconds(view.lease.expires.since(snapshot.now)),
@@ -196,6 +209,6 @@ fn seconds(duration: Duration) -> f64 {
 }
 
 /// To three digits: nobody reads more, and microseconds make every document differ.
-fn round(value: f64) -> f64 {
+pub(super) fn round(value: f64) -> f64 {
     (value * 1000.0).round() / 1000.0
 }

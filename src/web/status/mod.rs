@@ -1,9 +1,10 @@
-//! `GET /api/v1/status`, the status board as JSON, and `GET /api/v1/events`, the same again as it
-//! changes. Read-only.
+//! `GET /api/v1/status`, the status board as JSON, `GET /api/v1/events`, the same again as it
+//! changes, and `GET /api/v1/history`, the last hour for charts. Read-only.
 
 mod document;
 mod events;
 mod fill;
+mod history;
 mod why;
 
 use std::sync::Arc;
@@ -13,23 +14,22 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use tokio::sync::watch;
 
 use super::exposition::Exposition;
 
 pub use document::{
     App, Asks, ByLevel, Chain, Driver, Gpu, Hour, Lease, Limit, Readings, Status, TripPoints,
 };
-pub use events::STREAMS;
+pub use events::{STREAMS, Streams};
 
-/// The API's reading half. Event streams end when `closing` turns true.
-pub fn router(exposition: Arc<Exposition>, closing: watch::Receiver<bool>) -> Router {
-    let streams = events::Streams::new(exposition.clone(), closing);
+/// The API's reading half.
+pub fn router(exposition: Arc<Exposition>, streams: Streams) -> Router {
     let events = Router::new()
-        .route("/api/v1/events", get(events::stream))
+        .route("/api/v1/events", get(events::documents))
         .with_state(streams);
     Router::new()
         .route("/api/v1/status", get(status))
+        .route("/api/v1/history", get(history::history))
         .with_state(exposition)
         .merge(events)
 }

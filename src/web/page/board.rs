@@ -1,0 +1,172 @@
+//! The status board in words.
+
+use std::fmt::Write as _;
+use std::time::UNIX_EPOCH;
+
+use crate::guard::events::{Event, Weight};
+use crate::web::status::{App, Chain, Driver, Gpu, Status};
+
+use super::gpu;
+use super::part::{Part, Tone};
+
+/// The whole board.
+pub(super) fn board(status: &Status) -> Part {
+    let gpus = status.gpus.iter().map(gpu::card).collect();
+    let apps = status.apps.iter().map(app).collect();
+    let events = status.events.iter().rev().map(event).collect();
+    let lights = vec![mode(status), driver(&status.driver), chain(&status.chain)];
+    Part::new("board", "")
+        .text("node", &status.node)
+        .text("title", title(status))
+        .text("summary", summary(&status.gpus))
+        .text("version", &status.version)
+        .list("lights", lights)
+        .list("notices", notices(status))
+        .list("gpus", gpus)
+        .list("apps", apps)
+        .list("events", events)
+}
+
+fn light(label: &'static str, tone: Tone, text: impl Into<String>) -> Part {
+    Part::new(label, tone.name())
+        .text("label", label)
+        .text("value", text)
+}
+
+fn mode(status: &Status) -> Part {
+    let real = status.mode == "enforce" && !status.simulated;
+    let tone = if real { Tone::Good } else { Tone::Notice };
+    let simulated = if status.simulated { ", simulated" } else { "" };
+    light("Mode", tone, format!("{}{simulated}", status.mode))
+}
+
+fn driver(driver: &Driver) -> Part {
+    match (driver.detached, driver.up) {
+        (true, _) => light("Driver", Tone::Notice, "detached"),
+        (false, true) => light("Driver", Tone::Good, "up"),
+        (false, false) => light("Driver", Tone::Bad, "not there"),
+    }
+}
+
+fn chain(chain: &Chain) -> Part {
+    let tone = match (chain.expected, chain.fallback) {
+        (_, true) => Tone::Bad,
+        (true, false) => Tone::Good,
+        (false, false) => Tone::Plain,
+    };
+    let state = &chain.state;
+    let text = match chain.heartbeat_age_seconds {
+        Some(age) => format!("{state}, heartbeat {age:.0} s ago"),
+        None if chain.expected => format!("{state}, no heartbeat yet"),
+        None => state.clone(),
+    };
+    light("Alert chain", tone, text)
+}
+
+/// What must not be overlooked, in sentences.
+fn notices(status: &Status) -> Vec<Part> {
+    let (driver, chain) = (&status.driver, &status.chain);
+    let mut notices = Vec::new();
+    let mut say = |key: &str, tone: Tone, text: &str| {
+        notices.push(Part::new(key, tone.name()).text("value", text));
+    };
+    if driver.detached {
+        let text = "Detached by an operator: no GPU is read or guarded until `attach`.";
+        say("detached", Tone::Notice, text);
+    } else if !driver.up {
+        let error = driver.error.as_deref().unwrap_or("not found yet");
+        let text = format!("No NVIDIA driver ({error}): nothing is guarded until it is there.");
+        say("driver", Tone::Bad, &text);
+    }
+    if status.mode == "observe" {
+        let text = "Observe: every decision is computed and shown, nothing is written to a GPU.";
+        say("observe", Tone::Notice, text);
+    }
+    if status.simulated {
+        let text = "Simulated: these GPUs exist in this process only.";
+        say("simulated", Tone::Notice, text);
+    }
+    let denied = status.gpus.iter().filter(|gpu| gpu.permission == "denied");
+    let denied: Vec<_> = denied.map(|gpu| gpu.index.to_string()).collect();
+    if !denied.is_empty() {
+        let gpus = denied.join(", ");
+        let text =
+            format!("Cannot actuate: no permission to write to GPU {gpus}. Shown, not protected.");
+        say("denied", Tone::Bad, &text);
+    }
+    if chain.fallback {
+        let state = &chain.state;
+        let text =
+            format!("Fallback: the alert chain is {state}. The local loop protects without it.");
+        say("fallback", Tone::Bad, &text);
+    }
+    notices
+}
+
+fn is_calm(gpu: &Gpu) -> bool {
+    gpu::state(gpu) == "normal"
+}
+
+/// For the browser's tab: who, and whether to look.
+fn title(status: &Status) -> String {
+    let troubled = status.gpus.iter().filter(|gpu| !is_calm(gpu)).count();
+    let alarm = if troubled > 0 {
+        format!("({troubled}) ")
+    } else {
+        String::new()
+    };
+    let at = if status.node.is_empty() { "" } else { " · " };
+    format!("{alarm}{}{at}thermal-guard", status.node)
+}
+
+fn summary(gpus: &[Gpu]) -> String {
+    let mut words = match gpus.len() {
+        0 => return "No GPU yet.".to_owned(),
+        1 => "1 GPU".to_owned(),
+        many => format!("{many} GPUs"),
+    };
+    for state in ["emergency", "blind", "down", "gradual", "recovering"] {
+        let count = gpus.iter().filter(|gpu| gpu::state(gpu) == state).count();
+        if count > 0 {
+            let _ = write!(words, ", {count} {state}");
+        }
+    }
+    if gpus.iter().all(is_calm) {
+        words.push_str(", all normal");
+    }
+    let margins = gpus
+        .iter()
+        .filter_map(|gpu| gpu.now.margin_to_alert_celsius);
+    match margins.reduce(f64::min) {
+        Some(margin) if margin < 0.0 => format!("{words}; one is {:.1} °C over alert", -margin),
+        Some(margin) => format!("{words}; the nearest is {margin:.1} °C under alert"),
+        None => words,
+    }
+}
+
+fn event(event: &Event) -> Part {
+    let tone = match event.weight() {
+        Weight::Info => Tone::Plain,
+        Weight::Warn => Tone::Notice,
+        Weight::Error => Tone::Bad,
+    };
+    let time = humantime::format_rfc3339_seconds(UNIX_EPOCH + event.time).to_string();
+    Part::new(format!("{}{event}", event.time.as_millis()), tone.name())
+        .text("time", time)
+        .text("what", event.to_string())
+}
+
+fn app(app: &App) -> Part {
+    let tone = if app.mode == "normal" {
+        Tone::Plain
+    } else {
+        Tone::Notice
+    };
+    let (mode, ok, failed) = (&app.mode, app.ok, app.failed);
+    Part::new(&app.name, tone.name())
+        .text("name", &app.name)
+        .text(
+            "value",
+            format!("{mode}; told {ok} times, failed {failed} times"),
+        )
+}
