@@ -38,6 +38,8 @@ struct Script {
     refuse_limit: Option<(Watts, ActuatorError)>,
     refuse_lock: Option<(ClockRange, ActuatorError)>,
     no_limits: bool,
+    /// The next reading panics: a mistake of ours.
+    blunder: bool,
 }
 
 /// A simulated card behind a driver that follows the script.
@@ -56,6 +58,8 @@ impl Sensor for Scripted {
     }
 
     fn read(&mut self, now: Moment, cadence: Cadence) -> Reading {
+        let blunder = std::mem::take(&mut self.script.lock().unwrap().blunder);
+        assert!(!blunder, "planted");
         self.gpu.read(now, cadence)
     }
 }
@@ -338,5 +342,47 @@ fn what_a_dead_guard_left_on_a_gpu_no_longer_configured_is_given_back() {
     }
     assert_eq!(rack.card(0).limit, W(400));
     assert!(shared.stations().is_empty(), "and then let go of");
+    assert!(guard.stop());
+}
+
+#[test]
+fn a_control_loop_that_panics_is_started_anew_and_goes_on_with_what_it_held() {
+    let (state, locks) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let rack = rack();
+    rack.card(0).limit = W(390);
+    let hot = Conditions::full_load(Celsius::new(60.0));
+    rack.card(0).replace_world(Box::new(move |_| hot));
+    let script = Arc::new(Mutex::new(Script::default()));
+    let shared = Arc::new(shared(Live::default(), 50.0));
+    let plan = Plan {
+        driver: Arc::new(ScriptedDriver(rack.clone(), script.clone())),
+        state_dir: Some(state.path().to_owned()),
+        lock_dir: Some(locks.path().to_owned()),
+    };
+    let guard = Guard::start(plan, shared.clone()).unwrap();
+    let wait = |what: &str, holds: &dyn Fn() -> bool| {
+        let deadline = shared.clock.wall() + Duration::from_secs(20);
+        while !holds() {
+            assert!(shared.clock.wall() < deadline, "{what}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    };
+    wait("throttled", &|| rack.card(0).limit < W(390));
+    let station = shared.stations().remove(0);
+    let events = station.latest().unwrap().tally.throttle_events();
+    script.lock().unwrap().blunder = true;
+    wait("restarted", &|| station.panics() == 1);
+    wait("it ticks again, and holds what it held", &|| {
+        let tick = station.latest().unwrap();
+        let claim = tick.claim.limit.map(|ours| ours.original);
+        claim == Some(W(390)) && tick.at + Duration::from_secs(1) > shared.clock.wall()
+    });
+    assert!(rack.card(0).limit < W(390));
+    assert!(station.latest().unwrap().tally.throttle_events() >= events);
+    rack.card(0).replace_world(Box::new(|_| Conditions {
+        load: Load::IDLE,
+        ..Conditions::full_load(Celsius::new(18.0))
+    }));
+    wait("given back exactly", &|| rack.card(0).limit == W(390));
     assert!(guard.stop());
 }

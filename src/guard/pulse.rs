@@ -30,10 +30,20 @@ impl Pulse {
         self.back_by_millis.store(millis, Ordering::SeqCst);
     }
 
+    /// The loop has waited for the driver for longer than `patience`, counted from when it meant to
+    /// be back, or the call before this one ended.
+    pub fn hangs(&self, now: Moment, patience: Duration) -> bool {
+        self.in_driver.load(Ordering::SeqCst) && now > self.back_by() + patience
+    }
+
     /// The loop came by when it said, at most `patience` late; or it waits for the driver.
     pub fn goes_on(&self, now: Moment, patience: Duration) -> bool {
-        let back_by = Duration::from_millis(self.back_by_millis.load(Ordering::SeqCst));
-        self.in_driver.load(Ordering::SeqCst) || now <= Moment::from_start(back_by) + patience
+        self.in_driver.load(Ordering::SeqCst) || now <= self.back_by() + patience
+    }
+
+    fn back_by(&self) -> Moment {
+        let back_by = self.back_by_millis.load(Ordering::SeqCst);
+        Moment::from_start(Duration::from_millis(back_by))
     }
 }
 

@@ -2,7 +2,7 @@
 //! never waits here for anybody who waits for a GPU or a disk.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::Thread;
 use std::time::Duration;
@@ -80,6 +80,8 @@ pub struct Station {
     pub identity: Arc<Identity>,
     /// The worker's.
     pub pulse: Arc<Pulse>,
+    /// How often its worker panicked and was replaced.
+    panics: AtomicU64,
     latest: watch::Sender<Option<Arc<Tick>>>,
     history: Mutex<History>,
     thread: Mutex<Option<Thread>>,
@@ -338,10 +340,19 @@ impl Station {
         Self {
             identity,
             pulse: Arc::default(),
+            panics: AtomicU64::new(0),
             latest: watch::Sender::new(None),
             history: Mutex::default(),
             thread: Mutex::default(),
         }
+    }
+
+    pub fn count_panic(&self) {
+        self.panics.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub fn panics(&self) -> u64 {
+        self.panics.load(Ordering::Relaxed)
     }
 
     pub fn latest(&self) -> Option<Arc<Tick>> {

@@ -1,6 +1,6 @@
 //! Finds the GPUs, gives each a worker, watches for Xid events, and ends it all in order.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -8,25 +8,16 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::device::{Driver, Identity, Uuid};
-use crate::units::Moment;
 
-use super::actuate::Hand;
-use super::journal::{self, Entry, Journal};
+use super::hang::HangWatch;
+use super::journal;
 use super::lock::{GpuLock, LockError};
-use super::pulse::{Felt, Pulse};
+use super::post::Post;
 use super::shared::{Shared, Station};
-use super::tick::Permission;
-use super::worker::{Setup, Worker};
 
 /// Between two looks for a missing driver, and for new GPUs once there is one.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 const ROLL_CALL_EVERY: Duration = Duration::from_secs(30);
-
-/// Between two ticks of one GPU, however often it is woken.
-const WAKE_GAP: Duration = Duration::from_millis(5);
-
-/// Between two looks of a worker whether it is to take its GPU again.
-const DETACHED_LOOK: Duration = Duration::from_secs(1);
 
 /// How long a stop waits for the workers. One inside a hung NVML call is left behind.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
@@ -46,6 +37,7 @@ pub struct Guard {
     fatal: watch::Receiver<Option<String>>,
     looked: watch::Receiver<bool>,
     shared: Arc<Shared>,
+    hang_watch: HangWatch,
 }
 
 impl Guard {
@@ -53,7 +45,7 @@ impl Guard {
         let (report, fatal) = watch::channel(None);
         let (look, looked) = watch::channel(false);
         let supervisor = Supervisor {
-            plan,
+            plan: Arc::new(plan),
             shared: shared.clone(),
             report,
             look,
@@ -64,6 +56,7 @@ impl Guard {
             supervisor: thread.spawn(move || supervisor.run())?,
             fatal,
             looked,
+            hang_watch: HangWatch::start(shared.clone())?,
             shared,
         })
     }
@@ -90,6 +83,7 @@ impl Guard {
     /// Ends the workers, who give back what may be given back. True: all have ended.
     pub fn stop(self) -> bool {
         self.shared.stop();
+        self.hang_watch.end();
         self.supervisor.thread().unpark();
         let deadline = self.shared.clock.wall() + STOP_PATIENCE;
         let ended = |thread: &dyn Fn() -> bool| {
@@ -109,7 +103,7 @@ impl Guard {
 }
 
 struct Supervisor {
-    plan: Plan,
+    plan: Arc<Plan>,
     shared: Arc<Shared>,
     report: watch::Sender<Option<String>>,
     look: watch::Sender<bool>,
@@ -199,21 +193,23 @@ impl Supervisor {
         };
         let may_write = lock.is_some() || self.plan.lock_dir.is_none();
         let uuid = identity.uuid.clone();
-        let station = Arc::new(Station::new(identity.clone()));
+        let station = Arc::new(Station::new(identity));
         station.pulse.beat(self.shared.clock.wall());
-        let setup = self.setup(identity, may_write, &station.pulse);
-        let worker = Worker::new(setup, self.shared.live());
-        let shared = self.shared.clone();
-        let post = station.clone();
+        let post = Post {
+            plan: self.plan.clone(),
+            shared: self.shared.clone(),
+            station: station.clone(),
+            may_write,
+        };
         let thread = thread::Builder::new().name(format!("gpu-{}", station.identity.index));
         self.shared.enlist(station.clone());
         let spawned = thread.spawn(move || {
-            post.staff(thread::current());
-            let retired = work(worker, &shared, &post);
+            post.station.staff(thread::current());
+            let retired = post.keep();
             // Before the GPU may be taken on again: a lock still held would be another guard's.
             drop(lock);
             if retired {
-                shared.delist(&post.identity.uuid);
+                post.shared.delist(&post.station.identity.uuid);
             }
         });
         match spawned {
@@ -233,35 +229,6 @@ impl Supervisor {
             return Ok(None);
         };
         GpuLock::acquire(directory, &identity.uuid).map(Some)
-    }
-
-    fn setup(&self, identity: Arc<Identity>, may_write: bool, pulse: &Arc<Pulse>) -> Setup {
-        let uuid = identity.uuid.clone();
-        let state_dir = self.plan.state_dir.as_deref();
-        let journal = state_dir.map_or_else(Journal::none, |dir| Journal::open(dir, &uuid));
-        let mut hand = Hand::new(uuid, journal);
-        hand.set_restore_clock(self.shared.live().restore_clock);
-        if !may_write {
-            hand.set_permission(Permission::Denied);
-        }
-        let left = state_dir
-            .filter(|_| may_write)
-            .and_then(|dir| Self::left_behind(dir, &identity));
-        let driver = self.plan.driver.clone();
-        Setup {
-            identity,
-            driver: Arc::new(Felt::new(driver, pulse.clone(), self.shared.clock)),
-            hand,
-            left,
-            may_write,
-        }
-    }
-
-    fn left_behind(state_dir: &Path, identity: &Identity) -> Option<Entry> {
-        journal::load(state_dir, &identity.uuid).unwrap_or_else(|error| {
-            tracing::error!(gpu = identity.index, uuid = %identity.uuid, %error, "journal not readable: what a dead guard left can't be given back");
-            None
-        })
     }
 
     /// Xid events of all GPUs, on a thread of their own.
@@ -286,58 +253,5 @@ impl Supervisor {
             }
         });
         listening.ok()
-    }
-}
-
-/// A worker's life: tick by tick, woken early by what can't wait. True: the GPU isn't configured any
-/// more.
-fn work(mut worker: Worker, shared: &Shared, station: &Station) -> bool {
-    let clock = shared.clock;
-    let mut due = clock.wall();
-    while !shared.is_stopping() {
-        if shared.is_detached() {
-            worker.leave(clock.now(), shared);
-            station.publish(worker.idle(clock.now(), clock.wall()));
-            station.pulse.beat(clock.wall() + DETACHED_LOOK);
-            thread::park_timeout(DETACHED_LOOK);
-            continue;
-        }
-        let began = clock.wall();
-        let mut tick = worker.tick(clock.now(), began, shared);
-        tick.poll_duration = clock.wall().since(began);
-        station.publish(tick);
-        if worker.is_retired() {
-            worker.leave(clock.now(), shared);
-            tracing::info!(gpu = station.identity.index, uuid = %station.identity.uuid, "not guarded any more, as configured");
-            return true;
-        }
-        let period = clock.on_wall(shared.live().poll_interval);
-        due = next(due, began, period);
-        station.pulse.beat(due);
-        rest(shared, began, due);
-    }
-    worker.leave(clock.now(), shared);
-    false
-}
-
-/// The tick after one that began at `began`: on the beat, and missed beats are not made up for.
-fn next(due: Moment, began: Moment, period: Duration) -> Moment {
-    if began < due {
-        due
-    } else {
-        (due + period).max(began)
-    }
-}
-
-/// Sleeps until `due`, or until woken, but not for less than the gap.
-fn rest(shared: &Shared, began: Moment, due: Moment) {
-    let clock = shared.clock;
-    let left = due.since(clock.wall());
-    if !left.is_zero() {
-        thread::park_timeout(left);
-    }
-    let gap = (began + WAKE_GAP).since(clock.wall());
-    if !gap.is_zero() {
-        thread::sleep(gap);
     }
 }

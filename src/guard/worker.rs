@@ -95,6 +95,11 @@ impl Worker {
         }
     }
 
+    /// Counters of a worker before this one go on.
+    pub fn count_on(&mut self, tally: Tally) {
+        self.tally = tally;
+    }
+
     /// One tick at `now` (the sampling's clock) and `wall` (the leases').
     pub fn tick(&mut self, now: Moment, wall: Moment, shared: &Shared) -> Tick {
         self.attach(now);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::guard::{Clock, Shared, Station};
+use crate::guard::{Clock, Shared, Station, hang};
 use crate::policy::lease::{Endings, Holder};
 use crate::units::Moment;
 
@@ -74,6 +74,8 @@ impl Exposition {
         let sampling = self.shared.clock.now();
         let view = |station: &Arc<Station>| GpuView {
             hour: station.history().max_and_mean(sampling),
+            hung: station.pulse.hangs(now, hang::patience(poll)),
+            panics: station.panics(),
             ..GpuView::new(&station.identity, station.latest(), now, poll)
         };
         let mut gpus: Vec<_> = self.shared.stations().iter().map(view).collect();

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::device::{Identity, Uuid};
 use crate::guard::Tick;
 use crate::guard::events::{Event, LogCounts};
+use crate::guard::hang;
 use crate::guard::shared::DriverStatus;
 use crate::policy::lease::{Endings, Holder};
 use crate::policy::{ChainState, Lease};
@@ -15,10 +16,6 @@ use crate::units::{Celsius, Moment};
 pub use super::extra::{
     AlertCount, AppSnapshot, DurationHistogram, Extra, HookSnapshot, PullSnapshot, ReloadStatus,
 };
-
-/// A GPU is not up when its tick is older than this many polls, or than the floor.
-const STALE_POLLS: u32 = 2;
-const STALE_FLOOR: Duration = Duration::from_secs(2);
 
 /// One moment of everything.
 #[derive(Clone, Debug)]
@@ -54,6 +51,10 @@ pub struct GpuView {
     pub hour: Option<(Celsius, Celsius)>,
     /// The card answers, and did so just now.
     pub up: bool,
+    /// A call into the driver doesn't come back.
+    pub hung: bool,
+    /// How often its control loop panicked and was started anew.
+    pub panics: u64,
 }
 
 /// The alert chain.
@@ -84,10 +85,9 @@ impl GpuView {
         now: Moment,
         poll: Duration,
     ) -> Self {
-        let patience = (poll * STALE_POLLS).max(STALE_FLOOR);
         let up = tick
             .as_ref()
-            .is_some_and(|tick| tick.up && now.since(tick.at) <= patience);
+            .is_some_and(|tick| tick.up && now.since(tick.at) <= hang::patience(poll));
         // A card that was opened anew may have moved to another index.
         let identity = tick.as_ref().map_or(identity, |tick| &tick.identity);
         Self {
@@ -95,6 +95,8 @@ impl GpuView {
             tick,
             hour: None,
             up,
+            hung: false,
+            panics: 0,
         }
     }
 

@@ -3,7 +3,9 @@
 
 use std::time::{Duration, Instant};
 
+use crate::common::chain::wait_until;
 use crate::common::guard::{Guard, PATIENCE, die, limit, writes};
+use crate::common::http::Listener;
 use crate::common::nvml_sim::Machine;
 use crate::{WORKING, actions, holds_for, measured, tell, warm};
 
@@ -64,6 +66,61 @@ fn a_gpu_that_disappears_leaves_the_other_held_and_comes_back() {
         .metrics()
         .of(1, "thermal_guard_gpu_reopened_total", &[]);
     assert_eq!(reopened, Some(1.0));
+}
+
+#[test]
+fn a_hung_driver_call_costs_its_own_gpu_and_nothing_else() {
+    let machine = warm(&["a100-80gb", "h100"], &WORKING);
+    let app = Listener::obedient();
+    let config = format!(
+        "{CONFIG}\napps: [{{ name: app, gpus: [1], http: {{ url: 'http://{}/mode?mode={{mode}}' }} }}]",
+        app.address
+    );
+    let guard = Guard::started(machine, 20, &config);
+    let hung = |gpu, value| {
+        guard.wait("gpu_hung", |metrics| {
+            metrics.of(gpu, "thermal_guard_gpu_hung", &[]) == Some(value)
+        })
+    };
+    guard.machine.ctl(&["fault", "--gpu", "1", "hang"]);
+    let hangs = Instant::now();
+    let metrics = hung(1, 1.0);
+    measured("a call hangs to thermal_guard_gpu_hung", hangs);
+    assert_eq!(metrics.of(0, "thermal_guard_gpu_hung", &[]), Some(0.0));
+    let told = || {
+        app.requests()
+            .contains(&"POST /mode?mode=gradual".to_owned())
+    };
+    assert!(
+        wait_until(PATIENCE, told),
+        "its app slows down: {:?}",
+        app.requests()
+    );
+    measured("a call hangs to its app told to slow down", hangs);
+
+    guard.heat(0);
+    guard.wait_throttled(0);
+    guard.cool(0);
+    guard.wait_state(0, "normal");
+
+    guard.machine.ctl(&["fault", "--gpu", "1", "none"]);
+    let metrics = hung(1, 0.0);
+    assert_eq!(
+        metrics.of(1, "thermal_guard_worker_restarts_total", &[]),
+        Some(0.0)
+    );
+    guard.wait("up again", |metrics| {
+        metrics.of(1, "thermal_guard_gpu_up", &[]) == Some(1.0)
+    });
+    let normal = || {
+        app.requests()
+            .last()
+            .is_some_and(|last| last == "POST /mode?mode=normal")
+    };
+    assert!(wait_until(PATIENCE, normal), "{:?}", app.requests());
+    let log = guard.log();
+    assert_eq!(log.matches("hangs inside the driver").count(), 1, "{log}");
+    guard.assert_given_back();
 }
 
 #[test]

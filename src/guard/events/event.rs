@@ -182,6 +182,8 @@ pub mod trouble {
     pub const JOURNAL: &str = "journal_failing";
     /// The GPU doesn't answer.
     pub const GPU_LOST: &str = "gpu_lost";
+    /// A call into the driver doesn't come back.
+    pub const HUNG: &str = "gpu_hung";
     /// No NVIDIA driver.
     pub const DRIVER_GONE: &str = "driver_gone";
 }

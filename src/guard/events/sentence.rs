@@ -158,6 +158,7 @@ fn said(name: &str, detail: Option<&str>) -> String {
         trouble::ACTION => "writing to it fails",
         trouble::JOURNAL => "the journal can't be written",
         trouble::GPU_LOST => "the GPU doesn't answer",
+        trouble::HUNG => "it hangs inside the driver",
         trouble::DRIVER_GONE => "no NVIDIA driver",
         other => other,
     };

@@ -140,6 +140,16 @@ fn conditions(gpus: &mut PerGpu<'_, '_, '_>) -> fmt::Result {
         "1 while leases are not obeyed because they have held the GPU for max_hold",
         ticked(|tick| Some(flag(tick.decision.overheld))),
     )?;
+    gpus.gauge(
+        "thermal_guard_gpu_hung",
+        "1 while a call into the driver for this GPU doesn't come back",
+        |gpu| Some(flag(gpu.hung)),
+    )?;
+    gpus.counter(
+        "thermal_guard_worker_restarts_total",
+        "How often the GPU's control loop panicked and was started anew",
+        |gpu| Some(gpu.panics as f64),
+    )?;
     let now = gpus.snapshot.now;
     gpus.gauge(
         "thermal_guard_paused",

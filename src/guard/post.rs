@@ -1,0 +1,157 @@
+//! One GPU's post: the thread that ticks, and what becomes of it when its worker panics. The next
+//! worker finds what the one before had done where a guard after `kill -9` would: in the journal.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use crate::device::Identity;
+use crate::units::Moment;
+
+use super::actuate::Hand;
+use super::journal::{self, Entry, Journal};
+use super::pulse::Felt;
+use super::shared::{Shared, Station};
+use super::supervisor::Plan;
+use super::tick::Permission;
+use super::worker::{Setup, Worker};
+
+/// Between two ticks of one GPU, however often it is woken.
+const WAKE_GAP: Duration = Duration::from_millis(5);
+
+/// Before a worker that panicked is replaced: short against what heats a card, long against a loop
+/// of panics that would fill the log. The watchdog isn't fed meanwhile.
+const REPLACE_AFTER: Duration = Duration::from_secs(1);
+
+/// Between two looks whether the guard is attached again.
+const DETACHED_LOOK: Duration = Duration::from_secs(1);
+
+pub(super) struct Post {
+    pub(super) plan: Arc<Plan>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) station: Arc<Station>,
+    /// False without a lock: another guard may hold the GPU.
+    pub(super) may_write: bool,
+}
+
+impl Post {
+    /// Until the guard ends, or (true) the GPU isn't configured any more.
+    pub(super) fn keep(&self) -> bool {
+        loop {
+            // What a panic leaves half done is the worker's, which goes with it; what is shared is
+            // whole after every statement.
+            let ended = catch_unwind(AssertUnwindSafe(|| {
+                work(self.worker(), &self.shared, &self.station)
+            }));
+            let Err(panic) = ended else {
+                return ended.unwrap_or(false);
+            };
+            self.station.count_panic();
+            let identity = &self.station.identity;
+            let reason = reason(panic.as_ref());
+            tracing::error!(gpu = identity.index, uuid = %identity.uuid, reason, "the GPU's control loop panicked: starting it anew");
+            if self.shared.is_stopping() {
+                return false;
+            }
+            thread::park_timeout(REPLACE_AFTER);
+        }
+    }
+
+    fn worker(&self) -> Worker {
+        let identity = self.station.identity.clone();
+        let uuid = identity.uuid.clone();
+        let state_dir = self.plan.state_dir.as_deref();
+        let journal = state_dir.map_or_else(Journal::none, |dir| Journal::open(dir, &uuid));
+        let mut hand = Hand::new(uuid, journal);
+        hand.set_restore_clock(self.shared.live().restore_clock);
+        if !self.may_write {
+            hand.set_permission(Permission::Denied);
+        }
+        let left = state_dir
+            .filter(|_| self.may_write)
+            .and_then(|dir| left_behind(dir, &identity));
+        let driver = self.plan.driver.clone();
+        let pulse = self.station.pulse.clone();
+        let setup = Setup {
+            identity,
+            driver: Arc::new(Felt::new(driver, pulse, self.shared.clock)),
+            hand,
+            left,
+            may_write: self.may_write,
+        };
+        let mut worker = Worker::new(setup, self.shared.live());
+        if let Some(tick) = self.station.latest() {
+            worker.count_on(tick.tally.clone());
+        }
+        worker
+    }
+}
+
+fn left_behind(state_dir: &Path, identity: &Identity) -> Option<Entry> {
+    journal::load(state_dir, &identity.uuid).unwrap_or_else(|error| {
+        tracing::error!(gpu = identity.index, uuid = %identity.uuid, %error, "journal not readable: what a dead guard left can't be given back");
+        None
+    })
+}
+
+/// What a panic says of itself.
+fn reason(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    let owned = || panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(owned).unwrap_or("no reason given")
+}
+
+/// A worker's life: tick by tick, woken early by what can't wait. True: the GPU isn't configured any
+/// more.
+fn work(mut worker: Worker, shared: &Shared, station: &Station) -> bool {
+    let clock = shared.clock;
+    let mut due = clock.wall();
+    while !shared.is_stopping() {
+        if shared.is_detached() {
+            worker.leave(clock.now(), shared);
+            station.publish(worker.idle(clock.now(), clock.wall()));
+            station.pulse.beat(clock.wall() + DETACHED_LOOK);
+            thread::park_timeout(DETACHED_LOOK);
+            continue;
+        }
+        let began = clock.wall();
+        let mut tick = worker.tick(clock.now(), began, shared);
+        tick.poll_duration = clock.wall().since(began);
+        station.publish(tick);
+        if worker.is_retired() {
+            worker.leave(clock.now(), shared);
+            tracing::info!(gpu = station.identity.index, uuid = %station.identity.uuid, "not guarded any more, as configured");
+            return true;
+        }
+        let period = clock.on_wall(shared.live().poll_interval);
+        due = next(due, began, period);
+        station.pulse.beat(due);
+        rest(shared, began, due);
+    }
+    worker.leave(clock.now(), shared);
+    false
+}
+
+/// The tick after one that began at `began`: on the beat, and missed beats are not made up for.
+fn next(due: Moment, began: Moment, period: Duration) -> Moment {
+    if began < due {
+        due
+    } else {
+        (due + period).max(began)
+    }
+}
+
+/// Sleeps until `due`, or until woken, but not for less than the gap.
+fn rest(shared: &Shared, began: Moment, due: Moment) {
+    let clock = shared.clock;
+    let left = due.since(clock.wall());
+    if !left.is_zero() {
+        thread::park_timeout(left);
+    }
+    let gap = (began + WAKE_GAP).since(clock.wall());
+    if !gap.is_zero() {
+        thread::sleep(gap);
+    }
+}
