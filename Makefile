@@ -5,7 +5,7 @@ SHELL := bash
 
 # Debian packages the tests and the demo use, and the program each of them is looked for by.
 PACKAGES := prometheus:promtool prometheus-alertmanager:amtool python3-venv:/usr/share/doc/python3-venv \
-            build-essential:cc make:make curl:curl
+            build-essential:cc make:make curl:curl strace:strace
 
 NVML_PROOFS := tests/nvml-sim/proofs/run.sh
 
@@ -37,6 +37,15 @@ assets: ## completions for bash, zsh and fish, and man pages, under target/asset
 .PHONY: demo
 demo: install-deps build ## the real chain on this machine: guard, Prometheus, Alertmanager, a GPU that heats up
 	deploy/demo/demo.sh
+
+.PHONY: crash-test
+crash-test: install-deps ## a thousand guards killed at random moments (about ten minutes)
+	cargo build --workspace --locked
+	THERMAL_GUARD_CRASH_STORIES=1000 cargo test --locked --test crash -- --nocapture
+
+.PHONY: bench-micro
+bench-micro: ## what a decision costs, and the other small parts (Criterion; a few minutes)
+	cargo bench --locked --bench '*'
 
 .PHONY: lint
 lint: ## clippy, warnings are errors

@@ -280,7 +280,7 @@ fn holding(bench: &mut Bench) -> (Worker, Shared) {
 
 fn shared(live: Live, scale: f64) -> Shared {
     let chain = Chain::new(Expected::Auto, None, Moment::START);
-    Shared::new(Clock::start(scale), chain, live, Box::new(|_, _| {}))
+    Shared::new(Clock::start(scale), chain, live, Box::new(|_, _| true))
 }
 
 #[test]

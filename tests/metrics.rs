@@ -371,7 +371,7 @@ fn service() -> Router {
         clock,
         chain,
         Live::default(),
-        Box::new(|_, _| {}),
+        Box::new(|_, _| true),
     ));
     let mut tick = fleet::bare(fleet::identity(0, "NVIDIA A100 80GB PCIe"));
     tick.at = clock.wall();

@@ -122,7 +122,7 @@ fn service(name: &str) -> Service {
         clock,
         chain,
         Live::default(),
-        Box::new(|_, _| {}),
+        Box::new(|_, _| true),
     ));
     let tick = fleet::bare(fleet::identity(0, name));
     let station = Arc::new(Station::new(tick.identity.clone()));

@@ -39,7 +39,7 @@ pub struct HttpConfig {
     pub url: String,
     pub method: Method,
     pub modes: Modes,
-    /// Asked by `check`, never by the control loop.
+    /// Must answer 2xx, once the app is told to go on, before a recovery counts as complete.
     pub health_url: Option<String>,
 }
 

@@ -49,9 +49,19 @@ fn an_empty_file_is_all_defaults() {
     }
 }
 
+/// Prose is `# like this`; a setting has no space behind its `#`, or two and more.
+fn uncommented(example: &str) -> String {
+    let prose = |line: &str| line.starts_with("# ") && !line.starts_with("#  ");
+    let lines = example.lines().filter(|line| !prose(line));
+    let settings = lines.map(|line| line.strip_prefix('#').unwrap_or(line));
+    settings.collect::<Vec<_>>().join("\n")
+}
+
 #[test]
 fn the_example_file_says_the_defaults() {
-    let mut example = good(include_str!("../../deploy/thermal-guard.example.yml"));
+    let file = include_str!("../../deploy/thermal-guard.example.yml");
+    assert_eq!(good(file), Config::default(), "it changes nothing as it is");
+    let mut example = good(&uncommented(file));
     assert_eq!(example.apps.len(), 1);
     example.apps.clear();
     assert_eq!(example, Config::default());

@@ -34,6 +34,9 @@ pub enum EnvFileError {
     /// A file mounted by itself into a container can't be replaced.
     #[error("{} is a mount point: mount its directory instead", .0.display())]
     MountPoint(PathBuf),
+    /// As most are to a service with `ProtectSystem=strict`.
+    #[error("{} is read-only here: the service needs ReadWritePaths= for its directory", .0.display())]
+    ReadOnly(PathBuf),
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: io::Error },
 }
@@ -58,6 +61,9 @@ pub fn set(path: &Path, key: &str, value: &str) -> Result<bool, EnvFileError> {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
             Err(EnvFileError::MountPoint(target))
+        }
+        Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => {
+            Err(EnvFileError::ReadOnly(target))
         }
         Err(error) => Err(failed(error)),
     }

@@ -10,6 +10,7 @@ pub mod events;
 pub mod inherit;
 pub mod journal;
 pub mod lock;
+pub mod pulse;
 pub(crate) mod replace;
 pub mod shared;
 pub mod supervisor;

@@ -16,10 +16,12 @@ use crate::units::Moment;
 
 use super::clock::Clock;
 use super::events::{Events, What};
+use super::pulse::Pulse;
 use super::tick::Tick;
 
-/// Tells the applications on a GPU; must not block.
-pub type TellApps = Box<dyn Fn(&Arc<Identity>, AppMode) + Send + Sync>;
+/// Tells the applications on a GPU, and says whether they are well: those with a health URL have
+/// answered it since they were last told something. Must not block.
+pub type TellApps = Box<dyn Fn(&Arc<Identity>, AppMode) -> bool + Send + Sync>;
 
 /// The state of one guard.
 pub struct Shared {
@@ -74,6 +76,8 @@ impl Drop for Holding {
 /// Where one GPU's worker publishes and can be woken.
 pub struct Station {
     pub identity: Arc<Identity>,
+    /// The worker's.
+    pub pulse: Arc<Pulse>,
     latest: watch::Sender<Option<Arc<Tick>>>,
     thread: Mutex<Option<Thread>>,
 }
@@ -189,6 +193,14 @@ impl Shared {
         ticks
     }
 
+    /// The GPUs whose loops are later than `patience`, and not because of the driver.
+    pub fn stuck(&self, patience: Duration) -> Vec<Arc<Station>> {
+        let now = self.clock.wall();
+        let mut stations = self.stations();
+        stations.retain(|station| !station.pulse.goes_on(now, patience));
+        stations
+    }
+
     pub fn inputs(&self, uuid: &Uuid, wall: Moment) -> Inputs {
         let chain = self.chain().state(wall);
         self.events.note_chain(chain);
@@ -205,8 +217,8 @@ impl Shared {
         }
     }
 
-    pub fn tell_apps(&self, identity: &Arc<Identity>, mode: AppMode) {
-        (self.tell_apps)(identity, mode);
+    pub fn tell_apps(&self, identity: &Arc<Identity>, mode: AppMode) -> bool {
+        (self.tell_apps)(identity, mode)
     }
 
     /// Leases and gradual are ignored on `uuid` until `until`, on the wall's clock.
@@ -303,6 +315,7 @@ impl Station {
     pub fn new(identity: Arc<Identity>) -> Self {
         Self {
             identity,
+            pulse: Arc::default(),
             latest: watch::Sender::new(None),
             thread: Mutex::default(),
         }

@@ -13,6 +13,7 @@ use crate::units::Moment;
 use super::actuate::Hand;
 use super::journal::{self, Entry, Journal};
 use super::lock::{GpuLock, LockError};
+use super::pulse::{Felt, Pulse};
 use super::shared::{Shared, Station};
 use super::tick::Permission;
 use super::worker::{Setup, Worker};
@@ -23,6 +24,9 @@ const ROLL_CALL_EVERY: Duration = Duration::from_secs(30);
 
 /// Between two ticks of one GPU, however often it is woken.
 const WAKE_GAP: Duration = Duration::from_millis(5);
+
+/// Between two looks of a worker whether it is to take its GPU again.
+const DETACHED_LOOK: Duration = Duration::from_secs(1);
 
 /// How long a stop waits for the workers. One inside a hung NVML call is left behind.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
@@ -40,24 +44,37 @@ pub struct Plan {
 pub struct Guard {
     supervisor: JoinHandle<Vec<JoinHandle<()>>>,
     fatal: watch::Receiver<Option<String>>,
+    looked: watch::Receiver<bool>,
     shared: Arc<Shared>,
 }
 
 impl Guard {
     pub fn start(plan: Plan, shared: Arc<Shared>) -> std::io::Result<Self> {
         let (report, fatal) = watch::channel(None);
+        let (look, looked) = watch::channel(false);
         let supervisor = Supervisor {
             plan,
             shared: shared.clone(),
             report,
+            look,
             workers: Vec::new(),
         };
         let thread = thread::Builder::new().name("supervisor".to_owned());
         Ok(Self {
             supervisor: thread.spawn(move || supervisor.run())?,
             fatal,
+            looked,
             shared,
         })
+    }
+
+    /// Resolves once the driver was looked for, with whatever outcome.
+    pub fn looked(&self) -> impl Future<Output = ()> + use<> {
+        let mut looked = self.looked.clone();
+        async move {
+            // An error: the supervisor has ended, and won't look any more.
+            let _ = looked.wait_for(|looked| *looked).await;
+        }
     }
 
     /// Resolves when the guard can't go on: another one holds a GPU.
@@ -95,6 +112,7 @@ struct Supervisor {
     plan: Plan,
     shared: Arc<Shared>,
     report: watch::Sender<Option<String>>,
+    look: watch::Sender<bool>,
     workers: Vec<JoinHandle<()>>,
 }
 
@@ -108,6 +126,7 @@ impl Supervisor {
                 listener = self.listen();
             }
             drop(holding);
+            self.look.send_replace(true);
             thread::park_timeout(if found { ROLL_CALL_EVERY } else { LOOK_EVERY });
         }
         self.workers.extend(listener);
@@ -181,7 +200,9 @@ impl Supervisor {
         let may_write = lock.is_some() || self.plan.lock_dir.is_none();
         let uuid = identity.uuid.clone();
         let station = Arc::new(Station::new(identity.clone()));
-        let worker = Worker::new(self.setup(identity, may_write), self.shared.live());
+        station.pulse.beat(self.shared.clock.wall());
+        let setup = self.setup(identity, may_write, &station.pulse);
+        let worker = Worker::new(setup, self.shared.live());
         let shared = self.shared.clone();
         let post = station.clone();
         let thread = thread::Builder::new().name(format!("gpu-{}", station.identity.index));
@@ -214,7 +235,7 @@ impl Supervisor {
         GpuLock::acquire(directory, &identity.uuid).map(Some)
     }
 
-    fn setup(&self, identity: Arc<Identity>, may_write: bool) -> Setup {
+    fn setup(&self, identity: Arc<Identity>, may_write: bool, pulse: &Arc<Pulse>) -> Setup {
         let uuid = identity.uuid.clone();
         let state_dir = self.plan.state_dir.as_deref();
         let journal = state_dir.map_or_else(Journal::none, |dir| Journal::open(dir, &uuid));
@@ -226,9 +247,10 @@ impl Supervisor {
         let left = state_dir
             .filter(|_| may_write)
             .and_then(|dir| Self::left_behind(dir, &identity));
+        let driver = self.plan.driver.clone();
         Setup {
             identity,
-            driver: self.plan.driver.clone(),
+            driver: Arc::new(Felt::new(driver, pulse.clone(), self.shared.clock)),
             hand,
             left,
             may_write,
@@ -276,7 +298,8 @@ fn work(mut worker: Worker, shared: &Shared, station: &Station) -> bool {
         if shared.is_detached() {
             worker.leave(clock.now(), shared);
             station.publish(worker.idle(clock.now(), clock.wall()));
-            thread::park_timeout(Duration::from_secs(1));
+            station.pulse.beat(clock.wall() + DETACHED_LOOK);
+            thread::park_timeout(DETACHED_LOOK);
             continue;
         }
         let began = clock.wall();
@@ -290,6 +313,7 @@ fn work(mut worker: Worker, shared: &Shared, station: &Station) -> bool {
         }
         let period = clock.on_wall(shared.live().poll_interval);
         due = next(due, began, period);
+        station.pulse.beat(due);
         rest(shared, began, due);
     }
     worker.leave(clock.now(), shared);

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::device::{Cadence, Driver, Facts, Gpu, Identity, Missing, Reading};
-use crate::policy::{AppMode, Decision, Event, Observation, Policy, State};
+use crate::policy::{AppMode, Decision, Event, Observation, Policy, Targets};
 use crate::units::{Celsius, Moment};
 
 use super::actuate::Hand;
@@ -60,6 +60,8 @@ pub struct Worker {
     energy: Option<u64>,
     /// The last tick in turn.
     beat: Option<Moment>,
+    /// The applications have answered their health URLs since they were last told something.
+    apps_well: bool,
     last: Option<(Moment, Decision)>,
     last_success: Option<Duration>,
     changed: Duration,
@@ -85,6 +87,7 @@ impl Worker {
             failing_since: None,
             energy: None,
             beat: None,
+            apps_well: true,
             last: None,
             last_success: None,
             changed: Clock::unix(),
@@ -115,7 +118,7 @@ impl Worker {
             self.hand
                 .apply(gpu.as_mut(), &decision.targets, &reading, &mut self.tally);
         }
-        shared.tell_apps(&self.identity, decision.targets.app);
+        self.apps_well = shared.tell_apps(&self.identity, decision.targets.app);
         self.account(now, &reading, &decision);
         let up = self.gpu.is_some();
         let tick = self.publish(reading, decision, wall, up, inputs.paused_until);
@@ -136,7 +139,7 @@ impl Worker {
     pub fn is_retired(&self) -> bool {
         let idle = self
             .last
-            .is_none_or(|(_, decision)| decision.state == State::Normal);
+            .is_none_or(|(_, decision)| decision.targets == Targets::default());
         let nothing_left = self.left.is_none() && self.hand.claim().is_empty();
         !(self.live.selects)(&self.identity) && nothing_left && idle
     }
@@ -362,6 +365,7 @@ impl Worker {
             lease_clock: wall,
             paused: inputs.paused_until.is_some(),
             fallback: inputs.fallback,
+            apps_well: self.apps_well,
         };
         match &mut self.policy {
             Some(policy) => policy.decide(now, &seen),

@@ -41,6 +41,8 @@ pub struct Policy {
     leased: Option<Moment>,
     trigger: Option<Trigger>,
     strained_since: Option<Moment>,
+    /// Of a recovery: all is off the GPU, and the applications were told so.
+    given_back: bool,
     lease_clock: Moment,
     last: Decision,
 }
@@ -61,6 +63,7 @@ impl Policy {
             leased: None,
             trigger: None,
             strained_since: None,
+            given_back: false,
             lease_clock: Moment::START,
             last: Decision::unseen(),
             settings,
@@ -175,16 +178,14 @@ impl Policy {
         };
         match self.held.step(now, &situation) {
             State::Emergency if before != State::Emergency => self.regulator.bottom(now),
-            State::Recovering if self.regulator.give_back(now, &heat, drive.original) => {
-                self.held.recovered();
-                self.regulator.reset(now);
-            }
+            State::Recovering => self.recover(now, &heat, drive.original, seen.apps_well),
             State::Gradual if !seen.paused => {
                 self.regulator.regulate(now, &heat, drive);
             }
             _ => {}
         }
         let state = self.held.state();
+        self.given_back &= state == State::Recovering;
         let under_lease = self.is_under_lease(now, asked, overheld);
         let targets = self.targets(state, under_lease);
         let asks = Asks {
@@ -206,6 +207,17 @@ impl Policy {
             foreign_limit: false,
             overheld,
             doubt: None,
+        }
+    }
+
+    /// One step of giving back. It is complete only when the applications, told to go on as before,
+    /// are well: so never on the tick that tells them.
+    fn recover(&mut self, now: Moment, heat: &Heat, original: Watts, apps_well: bool) {
+        if !self.given_back {
+            self.given_back = self.regulator.give_back(now, heat, original);
+        } else if apps_well {
+            self.held.recovered();
+            self.regulator.reset(now);
         }
     }
 
@@ -283,6 +295,7 @@ impl Policy {
         let rung = self.regulator.targets();
         match state {
             State::Normal => Targets::default(),
+            State::Recovering if self.given_back => Targets::default(),
             State::Gradual if under_lease => self.under_ceiling(rung),
             State::Emergency => colder(rung, self.regulator.rungs().emergency()),
             State::Gradual | State::Recovering | State::Blind => rung,

@@ -92,6 +92,8 @@ pub struct Observation<'a> {
     pub paused: bool,
     /// An alert chain is expected but not there.
     pub fallback: bool,
+    /// The applications have answered their health URLs since they were last told something.
+    pub apps_well: bool,
 }
 
 /// What to do, and why.

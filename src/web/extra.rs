@@ -73,6 +73,8 @@ pub struct AppSnapshot {
     pub mode: &'static str,
     pub ok: u64,
     pub failed: u64,
+    /// Its health URL has answered since it was last told something; `None` without such a URL.
+    pub well: Option<bool>,
 }
 
 /// How the configuration in force came to be.

@@ -197,7 +197,7 @@ mod tests {
             Clock::start(1.0),
             chain,
             Live::default(),
-            Box::new(|_, _| {}),
+            Box::new(|_, _| true),
         );
         let settings = Settings {
             tokens: Arc::new(Tokens::none()),

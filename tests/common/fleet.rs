@@ -132,6 +132,7 @@ fn extra() -> Extra {
             mode: "gradual",
             ok: 4,
             failed: 1,
+            well: Some(false),
         }],
         reload: ReloadStatus {
             successful: true,

@@ -7,6 +7,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -18,7 +19,8 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    /// Answers each request with what `answer` makes of it: type and body. `None`: never.
+    /// Answers each request with what `answer` makes of it: type and body, or no type for 503.
+    /// `None`: never.
     pub(crate) fn start(
         answer: impl Fn(&str) -> Option<(&'static str, String)> + Send + 'static,
     ) -> Self {
@@ -47,6 +49,14 @@ impl Listener {
         Self::start(|_| Some(("text/plain", String::new())))
     }
 
+    /// Takes everything, but is only well while `well`.
+    pub(crate) fn convalescent(well: Arc<AtomicBool>) -> Self {
+        Self::start(move |request| {
+            let fine = !request.starts_with("GET /health") || well.load(Ordering::SeqCst);
+            Some((if fine { "text/plain" } else { "" }, String::new()))
+        })
+    }
+
     /// Takes connections and never answers.
     pub(crate) fn hanging() -> Self {
         Self::start(|_| None)
@@ -71,8 +81,13 @@ fn read(stream: &TcpStream) -> String {
 
 fn respond(mut stream: TcpStream, (kind, body): &(&'static str, String)) {
     let length = body.len();
+    let status = if kind.is_empty() {
+        "503 Service Unavailable"
+    } else {
+        "200 OK"
+    };
     let _ = write!(
         stream,
-        "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
     );
 }

@@ -52,13 +52,20 @@ pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
 pub(crate) struct Node {
     pub(crate) machine: Machine,
     pub(crate) directory: TempDir,
+    /// How much faster than the wall.
+    scale: u32,
 }
 
 impl Node {
     pub(crate) fn new(profiles: &[&str]) -> Self {
+        Self::faster(profiles, 20)
+    }
+
+    pub(crate) fn faster(profiles: &[&str], scale: u32) -> Self {
         Self {
-            machine: Machine::create(profiles, &["--time-scale", "20"]),
+            machine: Machine::create(profiles, &["--time-scale", &scale.to_string()]),
             directory: TempDir::new().unwrap(),
+            scale,
         }
     }
 
@@ -88,7 +95,8 @@ impl Node {
     pub(crate) fn serve_with(&self, args: &[&str]) -> Guard {
         let mut command = self.command(&["serve", "--web.listen-address=127.0.0.1:0"]);
         command.args(args);
-        command.args(["--debug.time-scale=20", "--log.level=warn"]);
+        command.arg(format!("--debug.time-scale={}", self.scale));
+        command.arg("--log.level=warn");
         Guard(command.stderr(Stdio::null()).spawn().unwrap())
     }
 

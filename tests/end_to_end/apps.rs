@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::common::chain::wait_until;
@@ -89,6 +91,58 @@ fn a_hanging_app_delays_no_throttle() {
     );
     guard.cool(0);
     guard.cool(1);
+    guard.assert_given_back();
+}
+
+#[test]
+fn a_recovery_is_complete_only_when_the_app_is_well_again() {
+    let machine = warm(&["a100-80gb"], &WORKING);
+    machine.ctl(&["limit", "390.5"]);
+    let well = Arc::new(AtomicBool::new(true));
+    let app = Listener::convalescent(well.clone());
+    let url = format!("http://{}", app.address);
+    let config = format!(
+        "policy: {{ recovery_delay: 10s }}\napps: [{{ name: medgemma, http: {{ url: '{url}/mode?mode={{mode}}', health_url: '{url}/health' }} }}]"
+    );
+    let guard = Guard::started(machine, 20, &config);
+    guard.heat(0);
+    guard.wait_throttled(0);
+    well.store(false, Ordering::SeqCst);
+    guard.cool(0);
+
+    let told = || {
+        app.requests()
+            .contains(&"POST /mode?mode=normal".to_owned())
+    };
+    assert!(wait_until(PATIENCE, told), "{:?}", app.requests());
+    let recovering = |metrics: &crate::common::guard::Metrics| {
+        metrics.state(0) == Some("recovering")
+            && metrics.of(0, "thermal_guard_recoveries_total", &[]) == Some(0.0)
+            && metrics.get("thermal_guard_app_well", &[]) == Some(0.0)
+    };
+    let asked = || {
+        app.requests()
+            .iter()
+            .filter(|request| *request == "GET /health")
+            .count()
+    };
+    let before = asked();
+    assert!(
+        wait_until(PATIENCE, || asked() > before + 2),
+        "asked again and again"
+    );
+    assert!(recovering(&guard.metrics()), "{}", guard.log());
+    guard.wait_gpu(0, "limit given back meanwhile", |card| {
+        card["limit_watts"] == 390.5
+    });
+
+    well.store(true, Ordering::SeqCst);
+    let metrics = guard.wait_state(0, "normal");
+    assert_eq!(
+        metrics.of(0, "thermal_guard_recoveries_total", &[]),
+        Some(1.0)
+    );
+    assert_eq!(metrics.get("thermal_guard_app_well", &[]), Some(1.0));
     guard.assert_given_back();
 }
 

@@ -19,8 +19,10 @@ mod common;
 mod access;
 mod apps;
 mod chain;
+mod governed;
 mod hardware;
 mod lifecycle;
+mod systemd;
 
 use std::io::Write;
 use std::time::{Duration, Instant, SystemTime};

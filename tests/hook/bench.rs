@@ -171,7 +171,7 @@ pub(crate) fn shared() -> Shared {
         poll_interval: Duration::from_millis(100),
         ..Live::default()
     };
-    Shared::new(Clock::start(1.0), chain, live, Box::new(|_, _| {}))
+    Shared::new(Clock::start(1.0), chain, live, Box::new(|_, _| true))
 }
 
 pub(crate) fn identity(uuid: &str, index: u32) -> Identity {

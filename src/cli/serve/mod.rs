@@ -3,6 +3,7 @@
 
 mod reload;
 mod site;
+mod systemd;
 
 use std::process::{self, ExitCode};
 use std::sync::{Arc, Mutex};
@@ -24,6 +25,7 @@ use super::{EXIT_CONFIG, Flags, ModeFlag, log, showcase};
 
 use reload::Reloader;
 use site::{About, Doors, Security, Site};
+use systemd::Service;
 
 /// HTTP threads. The GPUs have their own.
 const WEB_THREADS: usize = 2;
@@ -100,7 +102,11 @@ async fn serve(flags: &Flags, config: Config) -> anyhow::Result<()> {
 
     let reloader = Reloader::new(flags, &config);
     let apps = reloader.apps();
-    let tell_apps = Box::new(move |gpu: &_, mode| apps().wish(gpu, mode));
+    let tell_apps = Box::new(move |gpu: &_, mode| {
+        let apps = apps();
+        apps.wish(gpu, mode);
+        apps.are_well(gpu)
+    });
     let shared = Arc::new(Shared::new(
         clock,
         chain(&config, clock),
@@ -122,7 +128,9 @@ async fn serve(flags: &Flags, config: Config) -> anyhow::Result<()> {
 
     let guard = Guard::start(plan(flags, &config, clock), shared.clone())?;
     let site = Site::start(doors, &security, &web, &exposition, &flags.telemetry_path);
+    let mut service = Service::start(&guard, &shared);
     let stop = until_stopped(&guard, &reloader).await;
+    service.stopping();
     // The web goes on while the guard ends: probes and scrapes see it stop.
     if !tokio::task::spawn_blocking(|| guard.stop()).await? {
         tracing::warn!("a GPU's worker hangs inside NVML and is left behind");

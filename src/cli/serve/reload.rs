@@ -13,6 +13,7 @@ use crate::web::snapshot::ReloadStatus;
 use crate::web::{Reload, Settings, Web};
 
 use super::site::{About, Apparatus};
+use super::systemd;
 
 /// Holds what a reload replaces.
 #[derive(Clone)]
@@ -65,7 +66,9 @@ impl Reloader {
         let Some((web, about)) = self.0.served.get() else {
             return Err("starting".to_owned());
         };
+        systemd::reloading();
         let result = self.0.take_over(web);
+        systemd::reloaded();
         let ok = result.is_ok();
         web.shared.events.note(None, What::Reloaded { ok });
         let mut status = about.reload.lock().unwrap_or_else(PoisonError::into_inner);

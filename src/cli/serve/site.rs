@@ -211,6 +211,7 @@ fn app(status: crate::guard::apps::AppStatus) -> AppSnapshot {
         },
         ok: status.notifications_ok,
         failed: status.notifications_failed,
+        well: status.well,
     }
 }
 

@@ -53,16 +53,17 @@ fn panel(svg: &mut String, result: &Result, played: &Played) {
     let story = result.story;
     let hours = story.hours();
     let x = |point: &Point| point.hours / hours * PANEL.0;
+    // In two lines: the longest policy's name leaves no room beside the scenario's.
+    let about = format!("{} on {}", story.scenario.name(), story.profile.key);
     let title = format!(
-        "{} on {}: {}, {:.1} % of the bound",
-        story.scenario.name(),
-        story.profile.key,
+        "{}: {:.1} % of the bound",
         label(played.policy),
         100.0 * played.score.throughput() / result.bound.throughput,
     );
     let _ = writeln!(
         svg,
-        "<text y=\"-8\" font-weight=\"bold\">{title}</text>\n\
+        "<text y=\"-21\" fill=\"#555\">{about}</text>\n\
+         <text y=\"-7\" font-weight=\"bold\">{title}</text>\n\
          <rect width=\"{}\" height=\"{}\" fill=\"#fafafa\" stroke=\"#bbb\"/>",
         PANEL.0, PANEL.1,
     );

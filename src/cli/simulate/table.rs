@@ -8,16 +8,19 @@ use super::work::Result;
 
 const LEGEND: &str = "\
 work: of the same load never limited; of bound: of what an oracle gets that runs at full power until
-alert and then holds exactly that; over: true °C over alert; > alert, > crit.: share of the time;
-temperatures are true ones, of the sensor nearest to its limit; back: all given back after a cool-down.
+alert and then holds exactly that; x script: times what fixed-step gets where it hears of heat at once
+(the oracle's: the most that physics allows whoever stays under alert); over: true °C over alert;
+> alert, > crit.: share of the time; temperatures are true ones, of the sensor nearest to its limit;
+back: all given back after a cool-down.
 fixed-step is the article's script: at its own 78 °C, whatever the card's alert, 120 W (or the card's
 minimum) and batch 1 (keeps 37 % of the work, draws 70 %); back after 30 s at or below 72 °C.
 ";
 
-const COLUMNS: [&str; 10] = [
+const COLUMNS: [&str; 11] = [
     "POLICY",
     "WORK %",
     "OF BOUND %",
+    "x SCRIPT",
     "OVER °C",
     "HOTTEST °C",
     "MEAN °C",
@@ -69,7 +72,8 @@ fn rows(result: &Result) -> String {
     let mut cells = vec![COLUMNS.map(str::to_owned).to_vec()];
     cells.push(oracle(result));
     let runs = result.played.iter().zip(&result.runs);
-    cells.extend(runs.map(|(played, run)| row(label(played.policy), run)));
+    let script = script(result);
+    cells.extend(runs.map(|(played, run)| row(label(played.policy), run, script)));
     aligned(&cells)
 }
 
@@ -79,10 +83,26 @@ fn oracle(result: &Result) -> Vec<String> {
         "(oracle)".to_owned(),
         format!("{:.1}", result.bound.throughput * 100.0),
         "100.0".to_owned(),
+        times(result.bound.throughput, script(result)),
         format!("{:.2}", result.bound.overshoot.max(0.0)),
     ];
     cells.resize(COLUMNS.len(), String::new());
     cells
+}
+
+/// What the script gets that hears of heat at once, if it was asked to run.
+fn script(result: &Result) -> Option<f64> {
+    let mut runs = result.played.iter().zip(&result.runs);
+    let prompt = Policy::FixedStep { latency_seconds: 0 };
+    let at_once = runs.find(|(played, _)| played.policy == prompt);
+    at_once.map(|(_, run)| run.throughput)
+}
+
+fn times(throughput: f64, script: Option<f64>) -> String {
+    let ratio = script.filter(|script| *script > 0.0);
+    ratio.map_or(String::new(), |script| {
+        format!("{:.2}", throughput / script)
+    })
 }
 
 /// The first column to the left, the others to the right.
@@ -113,12 +133,13 @@ pub(super) fn label(policy: Policy) -> String {
     }
 }
 
-fn row(label: String, run: &Run) -> Vec<String> {
+fn row(label: String, run: &Run, script: Option<f64>) -> Vec<String> {
     let percent = |ratio: f64| format!("{:.1}", ratio * 100.0);
     vec![
         label,
         percent(run.throughput),
         percent(run.throughput_of_bound),
+        times(run.throughput, script),
         format!("{:.2}", run.overshoot_celsius),
         format!("{:.1}", run.hottest_celsius),
         format!("{:.1}", run.mean_celsius),

@@ -52,6 +52,26 @@ impl Means {
         }
     }
 
+    /// Where the app says whether it is well.
+    const fn has_health(&self) -> bool {
+        matches!(self, Self::Http(http, _) if http.health_url.is_some())
+    }
+
+    /// Blocks.
+    fn ask_health(&self) -> Result<(), String> {
+        let Self::Http(
+            HttpConfig {
+                health_url: Some(url),
+                ..
+            },
+            agent,
+        ) = self
+        else {
+            return Ok(());
+        };
+        http::ask(agent, url).map_err(|error| format!("health_url: {error}"))
+    }
+
     /// Blocks.
     fn tell(&self, word: &str) -> Result<(), String> {
         match self {
@@ -76,6 +96,10 @@ pub(super) struct Progress {
     pub(super) failed: u64,
     /// `None`: the last attempt succeeded.
     pub(super) error: Option<String>,
+    /// Told something, and its health URL hasn't answered since. Never without such a URL.
+    pub(super) awaits_health: bool,
+    /// Why not.
+    pub(super) health_error: Option<String>,
 }
 
 /// The task's own.
@@ -102,11 +126,11 @@ impl Channel {
         let mut retry = RETRY_FIRST;
         loop {
             let wish = *self.wishes.borrow_and_update();
-            let heeded = match wish {
-                Some(mode) => self.heed(mode, &mut word).await,
+            let settled = match wish {
+                Some(mode) => self.heed(mode, &mut word).await && self.is_well().await,
                 None => true,
             };
-            let alive = if heeded {
+            let alive = if settled {
                 retry = RETRY_FIRST;
                 self.wishes.changed().await.is_ok()
             } else if let Ok(changed) = timeout(retry, self.wishes.changed()).await {
@@ -132,6 +156,8 @@ impl Channel {
             }
             // Not known while under way: a request that timed out may have arrived.
             *known = None;
+            let awaits = self.means.has_health() && !self.observe;
+            self.progress.send_modify(|now| now.awaits_health = awaits);
             if let Err(error) = self.tell(word).await {
                 self.failed(error);
                 return false;
@@ -144,6 +170,34 @@ impl Channel {
         }
         self.progress.send_modify(|now| now.heeded = Some(mode));
         true
+    }
+
+    /// Asks its health URL, if it was told something since that last answered.
+    async fn is_well(&self) -> bool {
+        if !self.progress.borrow().awaits_health {
+            return true;
+        }
+        let means = Arc::clone(&self.means);
+        let asked = spawn_blocking(move || means.ask_health()).await;
+        let error = asked.unwrap_or_else(|panic| Err(panic.to_string())).err();
+        let app = self.app.as_str();
+        match (&error, self.progress.borrow().health_error.is_some()) {
+            (Some(error), false) => {
+                tracing::warn!(
+                    app,
+                    error,
+                    "application isn't well since it was told its mode"
+                );
+            }
+            (None, true) => tracing::info!(app, "application is well again"),
+            _ => {}
+        }
+        let well = error.is_none();
+        self.progress.send_modify(|now| {
+            now.awaits_health = !well;
+            now.health_error = error;
+        });
+        well
     }
 
     async fn tell(&self, word: &str) -> Result<(), String> {

@@ -53,6 +53,11 @@ pub(super) fn tell(agent: &Agent, http: &HttpConfig, mode: &str) -> Result<(), H
     })
 }
 
+/// Whether the app says that it is well. Blocks.
+pub(super) fn ask(agent: &Agent, health_url: &str) -> Result<(), HttpError> {
+    judge(agent.get(health_url).call())
+}
+
 /// The body isn't read, however long it is.
 fn judge(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<(), HttpError> {
     let status = answer

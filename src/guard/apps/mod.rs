@@ -44,6 +44,8 @@ pub struct AppStatus {
     pub last_error: Option<String>,
     pub notifications_ok: u64,
     pub notifications_failed: u64,
+    /// Has answered its health URL since it was last told something; `None` without such a URL.
+    pub well: Option<bool>,
 }
 
 struct App {
@@ -51,6 +53,7 @@ struct App {
     gpus: GpuSelection,
     wish: watch::Sender<Option<AppMode>>,
     channels: Vec<watch::Receiver<Progress>>,
+    has_health: bool,
 }
 
 impl Apps {
@@ -96,7 +99,10 @@ impl Apps {
                 watched
             };
             let channels = channels(&config).into_iter().map(spawn).collect();
+            let http = config.http.as_ref();
+            let has_health = http.is_some_and(|http| http.health_url.is_some());
             apps.push(App {
+                has_health,
                 name: config.name,
                 gpus: config.gpus,
                 wish,
@@ -119,6 +125,13 @@ impl Apps {
         }
         wishes.insert(gpu.uuid.clone(), (Arc::clone(gpu), mode));
         self.pass_on(&wishes);
+    }
+
+    /// Whether the GPU's applications that have a health URL follow their wish and have answered it
+    /// since. Those without one count as well, told or not.
+    pub fn are_well(&self, gpu: &Identity) -> bool {
+        let concerned = self.all.iter().filter(|app| app.gpus.matches(gpu));
+        concerned.filter(|app| app.has_health).all(App::is_well)
     }
 
     /// This GPU is nobody's concern any more, whatever it wished.
@@ -178,6 +191,7 @@ impl App {
             last_error: None,
             notifications_ok: 0,
             notifications_failed: 0,
+            well: self.has_health.then(|| self.is_well()),
         };
         let progress: Vec<_> = self
             .channels
@@ -188,11 +202,19 @@ impl App {
             status.told = progress.iter().filter_map(|channel| channel.heeded).min();
         }
         for channel in progress {
-            status.last_error = status.last_error.or(channel.error);
+            status.last_error = status.last_error.or(channel.error).or(channel.health_error);
             status.notifications_ok += channel.ok;
             status.notifications_failed += channel.failed;
         }
         status
+    }
+
+    fn is_well(&self) -> bool {
+        let wish = *self.wish.borrow();
+        self.channels.iter().all(|channel| {
+            let now = channel.borrow();
+            !now.awaits_health && (wish.is_none() || now.heeded == wish)
+        })
     }
 
     async fn settled(&self) {

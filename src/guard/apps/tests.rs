@@ -168,6 +168,48 @@ async fn an_app_is_told_each_mode_once_and_by_its_own_words() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_app_is_well_again_once_its_health_url_answers_after_it_was_told() {
+    let (server, state) = (Server::answering(204), TempDir::new().unwrap());
+    let (sick, url) = (Server::answering(503), &server.url);
+    let health = format!("{ECO}, health_url: \"{}/health\"", sick.url);
+    let apps = spawn(&http(&format!("{url}/mode?m={{mode}}"), &health), &state);
+    assert!(apps.are_well(&gpu(0)), "nothing was said yet");
+    apps.wish(&gpu(0), AppMode::Gradual);
+    assert!(!apps.are_well(&gpu(0)), "it may not even know yet");
+    let status = eventually(&apps, |status| status.last_error.is_some()).await;
+    assert_eq!(status.well, Some(false));
+    assert_eq!(
+        status.last_error.as_deref(),
+        Some("health_url: answered 503")
+    );
+    assert_eq!(
+        (status.notifications_ok, status.notifications_failed),
+        (1, 0)
+    );
+    assert!(!apps.are_well(&gpu(0)));
+    sick.status.store(200, Ordering::SeqCst);
+    eventually(&apps, |status| status.well == Some(true)).await;
+    assert!(apps.are_well(&gpu(0)));
+    apps.wish(&gpu(0), AppMode::Normal);
+    assert!(
+        !apps.are_well(&gpu(0)),
+        "what it answered before doesn't count"
+    );
+    eventually(&apps, |status| status.well == Some(true)).await;
+    assert_eq!(sick.next(), "GET /health");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_without_a_health_url_holds_up_no_recovery() {
+    let state = TempDir::new().unwrap();
+    let apps = spawn(&http("http://127.0.0.1:1/{mode}", ECO), &state);
+    apps.wish(&gpu(0), AppMode::Gradual);
+    let status = eventually(&apps, |status| status.notifications_failed > 0).await;
+    assert!(apps.are_well(&gpu(0)));
+    assert_eq!(status.well, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_a_place_in_the_url_the_mode_is_in_the_body() {
     let (server, state) = (Server::answering(200), TempDir::new().unwrap());
     let rest = format!(", method: PUT {ECO}");

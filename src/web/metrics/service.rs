@@ -197,6 +197,15 @@ fn apps(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
                 vec![("app", app.name.as_str().into()), ("mode", app.mode.into())];
             (labels, 1.0)
         }),
+    )?;
+    let with_health = apps.iter().filter_map(|app| Some((app, app.well?)));
+    families.gauge(
+        "thermal_guard_app_well",
+        "1 if the application follows its mode and its health URL has answered since it was told",
+        with_health.map(|(app, well)| {
+            let labels: Labels<'_> = vec![("app", app.name.as_str().into())];
+            (labels, f64::from(u8::from(well)))
+        }),
     )
 }
 

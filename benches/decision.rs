@@ -1,0 +1,87 @@
+//! What one decision costs, in a cool room (nothing to do), a hot one (the governor regulates) and
+//! with the ladder instead. The readings are those of a simulated card under a real worker, so the
+//! policy is in the states that it is in for most of its life.
+
+#![allow(
+    clippy::expect_used,
+    missing_docs,
+    reason = "a benchmark: without its card there is nothing to measure"
+)]
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use thermal_guard::device::profile;
+use thermal_guard::device::sim::Conditions;
+use thermal_guard::guard::Tick;
+use thermal_guard::guard::virtual_node::{COOL, Node};
+use thermal_guard::policy::{Asked, Observation, Policy, RegulatorName, Settings};
+use thermal_guard::units::{Celsius, Moment};
+
+/// Ten minutes: from the first heat to regulation at rest.
+const TICKS: usize = 600;
+
+/// An inlet at which an A100 80GB keeps about three quarters of its power.
+const HOT: Celsius = Celsius::new(42.0);
+
+fn story(settings: &Settings, inlet: Celsius) -> Vec<Tick> {
+    let card = profile::named("a100-80gb").expect("a known card");
+    let mut node = Node::new(&[card], settings);
+    node.set(0, Conditions::full_load(inlet));
+    (0..TICKS)
+        .map(|_| node.step().pop().expect("one card"))
+        .collect()
+}
+
+/// The policy once more over what it saw.
+fn replay(mut policy: Policy, ticks: &[Tick]) {
+    for tick in ticks {
+        let seen = Observation {
+            reading: &tick.reading,
+            woken: false,
+            claim: &tick.claim,
+            confirmed: true,
+            asked: Asked::default(),
+            lease_clock: tick.at,
+            paused: false,
+            fallback: false,
+            apps_well: true,
+        };
+        black_box(policy.decide(tick.reading.at, black_box(&seen)));
+    }
+}
+
+fn decisions(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("decision");
+    group.throughput(Throughput::Elements(TICKS as u64));
+    for (name, regulator, inlet) in [
+        ("cool", RegulatorName::Governor, COOL),
+        ("hot, governor", RegulatorName::Governor, HOT),
+        ("hot, ladder", RegulatorName::Ladder, HOT),
+    ] {
+        let settings = Settings {
+            regulator,
+            ..Settings::default()
+        };
+        let ticks = story(&settings, inlet);
+        let first = &ticks[0];
+        let policy = Policy::new(settings, &first.facts, &first.reading);
+        assert!(first.reading.at > Moment::START);
+        group.bench_function(BenchmarkId::from_parameter(name), |bencher| {
+            bencher.iter_batched(
+                || policy.clone(),
+                |policy| replay(policy, &ticks),
+                criterion::BatchSize::SmallInput,
+            );
+        });
+    }
+    group.finish();
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default().measurement_time(Duration::from_secs(3));
+    targets = decisions
+}
+criterion_main!(benches);
