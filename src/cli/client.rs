@@ -1,13 +1,14 @@
 //! Talking to a running guard: one request, one answer, an error that says what to do.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use serde_json::Value;
 use ureq::http::{Method, Request, StatusCode, Uri};
-use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body};
+
+use crate::web::trust;
 
 use super::Flags;
 
@@ -44,7 +45,7 @@ impl Client {
             .proxy(None)
             .user_agent(concat!("thermal-guard/", env!("CARGO_PKG_VERSION")));
         let config = match &flags.ca_file {
-            Some(path) => config.tls_config(trusting(path)?),
+            Some(path) => config.tls_config(trust::only(path).context("--ca-file")?),
             None => config,
         };
         Ok(Self {
@@ -168,22 +169,4 @@ fn checked(url: &str) -> anyhow::Result<String> {
         bail!("--url {url:?} is not of the form http://host:port");
     }
     Ok(url.trim_end_matches('/').to_owned())
-}
-
-fn trusting(ca_file: &Path) -> anyhow::Result<TlsConfig> {
-    let path = ca_file.display();
-    let pem = std::fs::read(ca_file).with_context(|| format!("--ca-file {path}"))?;
-    let mut certificates = Vec::new();
-    for item in parse_pem(&pem) {
-        if let PemItem::Certificate(certificate) =
-            item.with_context(|| format!("--ca-file {path}"))?
-        {
-            certificates.push(certificate);
-        }
-    }
-    if certificates.is_empty() {
-        bail!("--ca-file {path} has no certificate in PEM form");
-    }
-    let roots = RootCerts::from(certificates);
-    Ok(TlsConfig::builder().root_certs(roots).build())
 }

@@ -8,6 +8,7 @@ pub mod app;
 pub mod error;
 pub mod gpus;
 mod lines;
+pub mod pull;
 mod read;
 pub(crate) mod section;
 pub(crate) mod value;
@@ -28,6 +29,7 @@ use crate::units::Ratio;
 pub use app::{AppConfig, EnvFileConfig, HttpConfig, Method, Modes};
 pub use error::{ConfigError, ConfigErrors, LoadError};
 pub use gpus::{GpuRef, GpuSelection, PciAddress};
+pub use pull::{PullConfig, PullCredential};
 
 /// What the operator wants. [`Config::default`] is an empty file.
 #[derive(Clone, Debug, PartialEq)]
@@ -118,14 +120,14 @@ pub struct AlertmanagerConfig {
     pub expected: Expected,
     /// `None`: three times the observed cadence.
     pub heartbeat_timeout: Option<Duration>,
-    /// Base URL to pull active alerts from.
-    pub url: Option<String>,
+    /// `None`: nothing is pulled.
+    pub pull: Option<PullConfig>,
 }
 
 impl AlertmanagerConfig {
     /// Whoever configures a URL expects an Alertmanager behind it.
     pub fn expected(&self) -> Expected {
-        match (self.expected, &self.url) {
+        match (self.expected, &self.pull) {
             (Expected::Auto, Some(_)) => Expected::Yes,
             (expected, _) => expected,
         }

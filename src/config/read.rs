@@ -12,9 +12,11 @@ use crate::policy::{Level, TripOverrides, Trips};
 use crate::units::{Celsius, Megahertz, Ratio};
 
 use super::app::read_apps;
+use super::pull::read_pull;
 use super::section::Section;
 use super::value::{
-    Wrong, boolean, celsius, choice, duration, fraction, integer, list, or_auto, path, text, url,
+    Wrong, boolean, celsius, choice, duration, fraction, integer, list, list_or_none, or_auto,
+    path, text,
 };
 use super::{
     Actuators, AlertmanagerConfig, Config, GpuSelection, HookConfig, Mode, OnExit, PolicyConfig,
@@ -33,7 +35,7 @@ pub(super) fn config(root: &mut Section<'_>, dir: &Path) -> Config {
     let modes = [("enforce", Mode::Enforce), ("observe", Mode::Observe)];
     let exits = [("restore", OnExit::Restore), ("keep", OnExit::Keep)];
     let intervals = Duration::from_millis(100)..=10 * SECOND;
-    Config {
+    let mut config = Config {
         mode: root.take("mode", choice(&modes)).unwrap_or_default(),
         gpus: root.take("gpus", GpuSelection::parse).unwrap_or_default(),
         poll_interval: root
@@ -44,9 +46,12 @@ pub(super) fn config(root: &mut Section<'_>, dir: &Path) -> Config {
         actuators: root.section("actuators", |section| actuators(section, default.actuators)),
         apps: read_apps(root, dir),
         hook: root.section("hook", |section| hook(section, &default.hook, dir)),
-        alertmanager: root.section("alertmanager", alertmanager),
+        alertmanager: AlertmanagerConfig::default(),
         on_exit: root.take("on_exit", choice(&exits)).unwrap_or_default(),
-    }
+    };
+    let lease = config.hook.lease;
+    config.alertmanager = root.section("alertmanager", |section| alertmanager(section, lease, dir));
+    config
 }
 
 /// `thresholds: auto`, or each by itself.
@@ -173,7 +178,7 @@ fn hook(section: &mut Section<'_>, default: &HookConfig, dir: &Path) -> HookConf
     HookConfig {
         bearer_token_file: section.nullable("bearer_token_file", path(dir)),
         client_allowed_sans: section
-            .nullable("client_allowed_sans", list_or_none)
+            .nullable("client_allowed_sans", list_or_none(text))
             .unwrap_or_default(),
         lease: section
             .take("lease", duration(SECOND..=15 * MINUTE))
@@ -185,15 +190,7 @@ fn hook(section: &mut Section<'_>, default: &HookConfig, dir: &Path) -> HookConf
     }
 }
 
-/// As for a list; an empty one is as good as none.
-fn list_or_none(value: &Value) -> Result<Vec<String>, Wrong> {
-    match value {
-        Value::Array(items) if items.is_empty() => Ok(Vec::new()),
-        other => list(text)(other),
-    }
-}
-
-fn alertmanager(section: &mut Section<'_>) -> AlertmanagerConfig {
+fn alertmanager(section: &mut Section<'_>, lease: Duration, dir: &Path) -> AlertmanagerConfig {
     let expected = [
         ("auto", Expected::Auto),
         ("true", Expected::Yes),
@@ -207,6 +204,6 @@ fn alertmanager(section: &mut Section<'_>) -> AlertmanagerConfig {
         heartbeat_timeout: section
             .take("heartbeat_timeout", or_auto(duration(timeouts)))
             .flatten(),
-        url: section.nullable("url", url),
+        pull: read_pull(section, lease, dir),
     }
 }

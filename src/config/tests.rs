@@ -136,6 +136,41 @@ fn true_is_true_quoted_or_not_and_a_url_is_a_promise() {
 }
 
 #[test]
+fn a_url_or_several_are_pulled_from() {
+    assert_eq!(
+        good("alertmanager: { url: null, filter: [], ca_file: null }")
+            .alertmanager
+            .pull,
+        None
+    );
+    let one = good("alertmanager: { url: http://am:9093 }").alertmanager;
+    let one = one.pull.unwrap();
+    assert_eq!(
+        (one.urls.len(), one.interval, &one.credential),
+        (1, None, &PullCredential::None)
+    );
+    let yaml = "
+hook: { lease: 1m }
+alertmanager:
+  url: [http://a:9093, https://b/prefix/]
+  pull_interval: 30s
+  filter: ['instance=\"{hostname}:10835\"']
+  basic_auth: { username: guard, password_file: pw }
+  ca_file: /ca.pem
+";
+    let all = good(yaml).alertmanager.pull.unwrap();
+    assert_eq!(all.urls, ["http://a:9093", "https://b/prefix/"]);
+    assert_eq!(all.interval, Some(Duration::from_secs(30)));
+    assert_eq!(all.filter, ["instance=\"{hostname}:10835\""]);
+    assert_eq!(all.ca_file.as_deref(), Some(Path::new("/ca.pem")));
+    let basic = PullCredential::Basic {
+        username: "guard".to_owned(),
+        password_file: "pw".into(),
+    };
+    assert_eq!(all.credential, basic);
+}
+
+#[test]
 fn an_apps_word_stays_a_word() {
     let config = good(&env("path: f, key: POWER_SAVING, normal: off, gradual: on"));
     let file = config.apps[0].env_file.as_ref().unwrap();
@@ -391,6 +426,54 @@ fn each_mistake_names_its_key_and_nothing_else_is_blamed() {
             "alertmanager.heartbeat_timeout",
         ),
         ("alertmanager: { url: am:9093 }", "alertmanager.url"),
+        ("alertmanager: { url: [] }", "alertmanager.url"),
+        (
+            "alertmanager: { url: [http://a, am:9093] }",
+            "alertmanager.url",
+        ),
+        (
+            "alertmanager: { url: [http://a, http://a] }",
+            "alertmanager.url",
+        ),
+        (
+            "alertmanager: { url: http://a/api/v2/alerts }",
+            "alertmanager.url",
+        ),
+        ("alertmanager: { url: http://a/?x=1 }", "alertmanager.url"),
+        (
+            "alertmanager: { url: http://a, pull_interval: 16s }",
+            "alertmanager.pull_interval",
+        ),
+        (
+            "alertmanager: { url: http://a, pull_interval: 100ms }",
+            "alertmanager.pull_interval",
+        ),
+        (
+            "alertmanager: { pull_interval: 5s }",
+            "alertmanager.pull_interval",
+        ),
+        ("alertmanager: { ca_file: /ca }", "alertmanager.ca_file"),
+        ("alertmanager: { filter: [a] }", "alertmanager.filter"),
+        (
+            "alertmanager: { url: http://a, filter: a }",
+            "alertmanager.filter",
+        ),
+        (
+            "alertmanager: { url: http://a, basic_auth: { username: u } }",
+            "alertmanager.basic_auth.password_file",
+        ),
+        (
+            "alertmanager: { url: http://a, basic_auth: { username: \"u:\", password_file: p } }",
+            "alertmanager.basic_auth.username",
+        ),
+        (
+            "alertmanager: { url: http://a, basic_auth: { username: u, password: hunter2 , password_file: p } }",
+            "alertmanager.basic_auth.password",
+        ),
+        (
+            "alertmanager: { url: http://a, bearer_token_file: t, basic_auth: { username: u, password_file: p } }",
+            "alertmanager.basic_auth",
+        ),
         ("on_exit: reset", "on_exit"),
         ("\"on\\nexit\": keep", "on\\nexit"),
         ("- mode: enforce", ""),

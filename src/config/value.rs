@@ -183,6 +183,16 @@ pub(crate) fn list<T>(
     }
 }
 
+/// As for a list; an empty one is as good as none.
+pub(crate) fn list_or_none<T>(
+    parse: impl Fn(&Value) -> Result<T, Wrong>,
+) -> impl Fn(&Value) -> Result<Vec<T>, Wrong> {
+    move |value| match value {
+        Value::Array(items) if items.is_empty() => Ok(Vec::new()),
+        other => list(&parse)(other),
+    }
+}
+
 /// A path; a relative one counts from `dir`, the directory of the file it stands in.
 pub(crate) fn path(dir: &Path) -> impl Fn(&Value) -> Result<PathBuf, Wrong> {
     move |value| match text(value) {

@@ -1,4 +1,4 @@
-//! The state of the alert chain: Prometheus → Alertmanager → hook.
+//! The state of the alert chain: Prometheus → Alertmanager → hook or pull.
 //!
 //! A heartbeat alert proves it end to end. Its arrival alone proves only Alertmanager: that goes on
 //! repeating the last one for minutes after Prometheus died. So its `eval_ts` annotation, the time
@@ -148,6 +148,16 @@ impl Chain {
         self.timeout.unwrap_or_else(observed)
     }
 
+    /// Whether an evaluation at `eval_ts` is no older than the timeout, measured against the newest
+    /// heard of: nobody's clock is compared with another's.
+    pub fn is_recent(&self, now: Moment, eval_ts: f64) -> bool {
+        let (Some(newest), Some(advanced)) = (self.eval_ts, self.advanced) else {
+            return false;
+        };
+        let behind = Duration::try_from_secs_f64((newest - eval_ts).max(0.0));
+        behind.is_ok_and(|behind| now.since(advanced).saturating_add(behind) <= self.timeout())
+    }
+
     /// When the last heartbeat came.
     pub fn last(&self) -> Option<Moment> {
         self.last
@@ -263,6 +273,18 @@ mod tests {
         let mut chain = Chain::new(Expected::Auto, None, at(0.0));
         chain.heartbeat(at(0.0), None);
         assert_eq!(chain.state(at(1.0)), ChainState::Stale);
+    }
+
+    #[test]
+    fn an_evaluation_is_as_old_as_the_newest_makes_it() {
+        let mut chain = Chain::new(Expected::Auto, Some(Duration::from_secs(15)), at(0.0));
+        assert!(!chain.is_recent(at(0.0), 1000.0), "nothing to measure by");
+        chain.heartbeat(at(10.0), Some(1000.0));
+        assert!(chain.is_recent(at(25.0), 1000.0));
+        assert!(!chain.is_recent(at(25.1), 1000.0));
+        assert!(chain.is_recent(at(20.0), 995.0));
+        assert!(!chain.is_recent(at(20.0), 994.0));
+        assert!(!chain.is_recent(at(10.0), f64::MIN));
     }
 
     #[test]

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+pub use super::pull::PullSnapshot;
+
 /// What the views show of the service around the control loops.
 #[derive(Clone, Debug)]
 pub struct Extra {
@@ -13,6 +15,7 @@ pub struct Extra {
     /// Of the sampling's clock.
     pub poll_interval: Duration,
     pub hook: HookSnapshot,
+    pub pull: PullSnapshot,
     pub apps: Vec<AppSnapshot>,
     pub reload: ReloadStatus,
 }
@@ -24,6 +27,7 @@ impl Default for Extra {
             simulated: false,
             poll_interval: Duration::from_secs(1),
             hook: HookSnapshot::default(),
+            pull: PullSnapshot::default(),
             apps: Vec::new(),
             reload: ReloadStatus::default(),
         }

@@ -10,7 +10,6 @@
 
 pub mod counters;
 mod payload;
-mod target;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,17 +19,13 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use crate::device::Uuid;
 use crate::guard::Clock;
-use crate::policy::lease::{Ended, Granted, Holder};
-use crate::policy::{Lease, Level};
 
-use super::gpus::Gpus;
+use super::alert::{self, Action, Outcome, Status};
 use super::refusal::Refusal;
-use super::{Settings, Web, body};
+use super::{Web, body};
 
-use counters::{Action, Outcome, Status};
-use payload::{Alert, Delivery};
+use payload::Delivery;
 
 pub use counters::{Histogram, HookCounters, HookSnapshot};
 
@@ -87,121 +82,30 @@ fn take(web: &Web, delivery: Delivery) -> Counts {
         *counts.entry(outcome.name()).or_default() += 1;
     };
     let mut wanted = Vec::new();
-    for alert in delivery.alerts {
-        match alert {
-            Err(status) => count(status, Action::None, Outcome::Rejected),
-            Ok(alert) => match target::action(&alert.labels, &settings) {
-                Ok(action) => wanted.push((alert, action)),
-                Err(outcome) => count(alert.status, Action::None, outcome),
-            },
+    for (status, alert) in delivery.alerts {
+        let Some(alert) = alert else {
+            count(status, Action::None, Outcome::Rejected);
+            continue;
+        };
+        match alert::action(&alert.labels, &settings) {
+            Ok(action) => wanted.push((status, action, alert)),
+            Err(outcome) => count(status, Action::None, outcome),
         }
     }
-    wanted.sort_by_key(|(alert, action)| (alert.status, level(*action)));
+    wanted.sort_by_key(|(status, action, _)| (*status, action.level()));
     let firing: BTreeSet<u64> = wanted
         .iter()
-        .filter(|(alert, _)| alert.status == Status::Firing)
-        .map(|(alert, _)| alert.fingerprint)
+        .filter(|(status, ..)| *status == Status::Firing)
+        .map(|(.., alert)| alert.fingerprint)
         .collect();
-    for (alert, action) in &wanted {
-        let overtaken = alert.status == Status::Resolved && firing.contains(&alert.fingerprint);
+    for (status, action, alert) in &wanted {
+        let overtaken = *status == Status::Resolved && firing.contains(&alert.fingerprint);
         let outcome = if overtaken && *action != Action::None {
             Outcome::Stale
         } else {
-            obey(web, &settings, alert, *action)
+            alert::obey(web, &settings, *status, *action, alert)
         };
-        count(alert.status, *action, outcome);
+        count(*status, *action, outcome);
     }
     counts
-}
-
-fn obey(web: &Web, settings: &Settings, alert: &Alert, action: Action) -> Outcome {
-    match level(action) {
-        Level::None if action == Action::Heartbeat => heartbeat(web, settings, alert),
-        Level::None => Outcome::Ignored,
-        level => match target::gpus(&alert.labels, Gpus::of(&web.shared), &settings.node) {
-            Err(outcome) => outcome,
-            Ok(gpus) if alert.status == Status::Firing => {
-                let outcomes = gpus
-                    .iter()
-                    .map(|gpu| fire(web, settings, alert, gpu, level));
-                // Once accepted, accepted; the order of the names is that of the merit.
-                outcomes.min().unwrap_or(Outcome::Unmapped)
-            }
-            Ok(gpus) => {
-                let outcomes = gpus.iter().map(|gpu| resolve(web, alert, gpu));
-                outcomes.min().unwrap_or(Outcome::Unmapped)
-            }
-        },
-    }
-}
-
-/// The worker is woken by what is new; a renewal can wait for its tick.
-fn fire(web: &Web, settings: &Settings, alert: &Alert, gpu: &Uuid, level: Level) -> Outcome {
-    let now = web.shared.clock.wall();
-    let lease = Lease {
-        level,
-        since: now,
-        expires: now + settings.lease,
-        starts_at: alert.starts_at,
-    };
-    let holder = Holder::Alert(alert.fingerprint);
-    let (granted, before) = {
-        let mut leases = web.shared.leases();
-        leases.expire(now);
-        let before = leases.of(gpu).find(|(held, _)| *held == holder);
-        let before = before.map(|(_, lease)| lease.level);
-        (leases.grant(now, gpu, holder, lease), before)
-    };
-    match granted {
-        Granted::Refused => return Outcome::Rejected,
-        Granted::Renewed if before == Some(level) => {}
-        Granted::New | Granted::Renewed => web.shared.wake(gpu),
-    }
-    if granted == Granted::New {
-        tracing::info!(gpu = web.shared.index(gpu), uuid = %gpu, level = level.name(), alert = %hex(alert), "an alert took a lease");
-        Outcome::Accepted
-    } else {
-        Outcome::Renewed
-    }
-}
-
-fn resolve(web: &Web, alert: &Alert, gpu: &Uuid) -> Outcome {
-    let holder = Holder::Alert(alert.fingerprint);
-    let ended = web.shared.leases().resolve(gpu, holder, alert.starts_at);
-    match ended {
-        Ended::Released => {
-            tracing::info!(gpu = web.shared.index(gpu), uuid = %gpu, alert = %hex(alert), "resolved: the alert's lease ended");
-            web.shared.wake(gpu);
-            Outcome::Released
-        }
-        Ended::Stale => Outcome::Stale,
-        Ended::Unknown => Outcome::Ignored,
-    }
-}
-
-/// One that names no node speaks for the chain to all of them.
-fn heartbeat(web: &Web, settings: &Settings, alert: &Alert) -> Outcome {
-    if let Err(outcome) = target::not_anothers(settings.node.judge(&alert.labels)) {
-        return outcome;
-    }
-    let now = web.shared.clock.wall();
-    let mut chain = web.shared.chain();
-    match alert.status {
-        Status::Firing => chain.heartbeat(now, alert.eval_ts),
-        Status::Resolved | Status::Unknown => chain.heartbeat_resolved(),
-    }
-    Outcome::Accepted
-}
-
-const fn level(action: Action) -> Level {
-    match action {
-        Action::Gradual => Level::Gradual,
-        Action::Emergency => Level::Emergency,
-        Action::Heartbeat | Action::None => Level::None,
-    }
-}
-
-/// As Alertmanager prints it, to be looked up there.
-fn hex(alert: &Alert) -> String {
-    format!("{:016x}", alert.fingerprint)
 }

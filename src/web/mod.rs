@@ -1,4 +1,4 @@
-//! Everything over HTTP. Wire formats are private to their file; no handler touches a GPU.
+//! Everything over HTTP, and what is asked of Alertmanager ([`pull`]). Wire formats are private to their file; no handler touches a GPU.
 //!
 //! | path | what | needs |
 //! |---|---|---|
@@ -18,6 +18,7 @@
 //! A credential is a bearer token or an allowed client certificate, see [`auth`]. What needs one
 //! actuates; it all stands in [`actuating`], and only there, behind one gate.
 
+pub mod alert;
 pub mod auth;
 pub mod basic_auth;
 mod body;
@@ -32,10 +33,12 @@ pub mod metrics;
 pub mod node;
 mod operate;
 pub mod page;
+pub mod pull;
 mod refusal;
 pub mod snapshot;
 pub mod status;
 pub mod tls;
+pub mod trust;
 pub mod webconfig;
 
 use std::collections::BTreeMap;
@@ -56,6 +59,7 @@ pub use exposition::Exposition;
 use auth::{Refused, Tokens};
 use hook::HookCounters;
 use node::Node;
+use pull::PullCounters;
 use refusal::Refusal;
 
 /// Reads the configuration again; says what is wrong with it. May block.
@@ -65,6 +69,7 @@ pub type Reload = Box<dyn Fn() -> Result<(), String> + Send + Sync>;
 pub struct Web {
     pub shared: Arc<Shared>,
     pub hook_counters: HookCounters,
+    pub pull_counters: PullCounters,
     settings: RwLock<Arc<Settings>>,
     reload: Reload,
     hook_room: Semaphore,
@@ -88,6 +93,7 @@ impl Web {
         Self {
             shared,
             hook_counters: HookCounters::default(),
+            pull_counters: PullCounters::default(),
             settings: RwLock::new(Arc::new(settings)),
             reload,
             hook_room: Semaphore::new(hook::ROOM),

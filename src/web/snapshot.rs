@@ -13,7 +13,7 @@ use crate::policy::{ChainState, Lease};
 use crate::units::Moment;
 
 pub use super::extra::{
-    AlertCount, AppSnapshot, DurationHistogram, Extra, HookSnapshot, ReloadStatus,
+    AlertCount, AppSnapshot, DurationHistogram, Extra, HookSnapshot, PullSnapshot, ReloadStatus,
 };
 
 /// A GPU is not up when its tick is older than this many polls, or than the floor.

@@ -45,9 +45,35 @@ impl Timing {
     };
 }
 
+/// What differs from the shipped setup of one node.
+pub(crate) struct Setup<'a> {
+    /// More `scrape_configs`.
+    pub(crate) scrape: &'a str,
+    /// Of Alertmanager's configuration.
+    pub(crate) edit: fn(String) -> String,
+    /// Of Alertmanager. Two: a cluster, to which Prometheus sends alike.
+    pub(crate) alertmanagers: Vec<u16>,
+}
+
+impl Default for Setup<'_> {
+    fn default() -> Self {
+        let [alertmanager] = free_ports();
+        Self {
+            scrape: "",
+            edit: |shipped| shipped,
+            alertmanagers: vec![alertmanager],
+        }
+    }
+}
+
+/// How long the second of a cluster waits for the first before it sends what the first should have.
+pub(crate) const PEER_TIMEOUT: Duration = Duration::from_secs(5);
+
 pub(crate) struct Chain {
     pub(crate) prometheus: Service,
     pub(crate) alertmanager: Service,
+    /// The second of a cluster.
+    pub(crate) peer: Option<Service>,
     _dir: TempDir,
     _place: Place,
 }
@@ -56,31 +82,35 @@ impl Chain {
     /// Starts both and waits until they are ready. `guard` is scraped, and its `/hook` called with
     /// the token in `token_file`, whether or not it is there yet.
     pub(crate) fn start(guard: SocketAddr, token_file: &Path, timing: Timing) -> Self {
-        Self::start_scraping(guard, token_file, timing, "")
+        Self::start_with(guard, token_file, timing, &Setup::default())
     }
 
-    /// The same with more `scrape_configs`.
-    pub(crate) fn start_scraping(
+    pub(crate) fn start_with(
         guard: SocketAddr,
         token_file: &Path,
         timing: Timing,
-        more: &str,
+        setup: &Setup<'_>,
     ) -> Self {
         let place = Place::take();
         let dir = TempDir::new().expect("a directory for the chain");
-        let [prometheus, alertmanager] = free_ports();
-        write_config(dir.path(), guard, alertmanager, token_file, timing);
+        let [prometheus] = free_ports();
+        write_config(dir.path(), guard, token_file, timing, setup);
         let mut config = File::options();
         let config = config.append(true).open(dir.path().join("prometheus.yml"));
-        let written = config.and_then(|mut file| file.write_all(more.as_bytes()));
+        let written = config.and_then(|mut file| file.write_all(setup.scrape.as_bytes()));
         written.expect("the configuration");
+        let mut members = Service::alertmanagers(dir.path(), &setup.alertmanagers).into_iter();
         let mut chain = Self {
             prometheus: Service::prometheus(dir.path(), prometheus),
-            alertmanager: Service::alertmanager(dir.path(), alertmanager),
+            alertmanager: members.next().expect("an Alertmanager"),
+            peer: members.next(),
             _dir: dir,
             _place: place,
         };
         chain.alertmanager.start();
+        if let Some(peer) = &mut chain.peer {
+            peer.start();
+        }
         chain.prometheus.start();
         chain
     }
@@ -170,14 +200,28 @@ impl Service {
         Self::new("prometheus", &arguments, dir, port)
     }
 
-    fn alertmanager(dir: &Path, port: u16) -> Self {
-        let arguments = [
-            format!("--config.file={}", dir.join("alertmanager.yml").display()),
-            format!("--storage.path={}", dir.join("alertmanager").display()),
-            format!("--web.listen-address=127.0.0.1:{port}"),
-            "--cluster.listen-address=".to_owned(),
-        ];
-        Self::new("prometheus-alertmanager", &arguments, dir, port)
+    /// One by itself, or two in a cluster.
+    fn alertmanagers(dir: &Path, ports: &[u16]) -> Vec<Self> {
+        let [first, second] = free_ports().map(|port| format!("127.0.0.1:{port}"));
+        let gossip = [(&first, &second), (&second, &first)];
+        let member = |(port, (own, other)): (&u16, (&String, &String))| {
+            let data = dir.join(format!("alertmanager-{port}"));
+            let mut arguments = vec![
+                format!("--config.file={}", dir.join("alertmanager.yml").display()),
+                format!("--storage.path={}", data.display()),
+                format!("--web.listen-address=127.0.0.1:{port}"),
+            ];
+            if ports.len() == 1 {
+                arguments.push("--cluster.listen-address=".to_owned());
+            } else {
+                arguments.push(format!("--cluster.listen-address={own}"));
+                arguments.push(format!("--cluster.peer={other}"));
+                let timeout = PEER_TIMEOUT.as_secs();
+                arguments.push(format!("--cluster.peer-timeout={timeout}s"));
+            }
+            Self::new("prometheus-alertmanager", &arguments, dir, *port)
+        };
+        ports.iter().zip(gossip).map(member).collect()
     }
 
     fn new(program: &'static str, arguments: &[String], dir: &Path, port: u16) -> Self {
@@ -264,12 +308,14 @@ pub(crate) fn free_ports<const N: usize>() -> [u16; N] {
     held.map(|listener| listener.local_addr().expect("its address").port())
 }
 
-fn write_config(dir: &Path, guard: SocketAddr, alertmanager: u16, token: &Path, timing: Timing) {
+fn write_config(dir: &Path, guard: SocketAddr, token: &Path, timing: Timing, setup: &Setup<'_>) {
+    let members = setup.alertmanagers.iter();
+    let members: Vec<_> = members.map(|port| format!("127.0.0.1:{port}")).collect();
     let alerts = Path::new(env!("CARGO_MANIFEST_DIR")).join("alerts");
     let token = token.display().to_string();
     let place = [
         ("n1.example:10835", guard.to_string()),
-        ("127.0.0.1:9093", format!("127.0.0.1:{alertmanager}")),
+        ("127.0.0.1:9093", members.join("\", \"")),
         ("/etc/alertmanager/thermal-guard.token", token),
     ];
     for name in [
@@ -281,10 +327,10 @@ fn write_config(dir: &Path, guard: SocketAddr, alertmanager: u16, token: &Path, 
         let local = place
             .iter()
             .fold(shipped, |text, (from, to)| text.replace(from, to));
-        let text = if name.ends_with(".rules.yml") {
-            faster_rules(&local, timing)
-        } else {
-            faster_config(&local, timing)
+        let text = match name {
+            "alertmanager.yml" => faster_config(&(setup.edit)(local), timing),
+            "prometheus.yml" => faster_config(&local, timing),
+            _ => faster_rules(&local, timing),
         };
         fs::write(dir.join(name), text).expect(name);
     }

@@ -23,7 +23,7 @@ use thermal_guard::policy::{
 use thermal_guard::units::{Celsius, Megahertz, Moment, Ratio, Watts};
 use thermal_guard::web::snapshot::{
     AlertCount, AppSnapshot, Build, ChainView, DurationHistogram, Extra, GpuView, HookSnapshot,
-    LeaseView, ReloadStatus, Snapshot,
+    LeaseView, PullSnapshot, ReloadStatus, Snapshot,
 };
 
 const C: fn(f64) -> Celsius = Celsius::new;
@@ -127,6 +127,7 @@ fn extra() -> Extra {
             },
             last_success: Some(unix_ago(3)),
         },
+        pull: PullSnapshot::default(),
         apps: vec![AppSnapshot {
             name: "medgemma".to_owned(),
             mode: "gradual",

@@ -202,13 +202,13 @@ fn nothing_actuates_without_the_token_and_everything_does_with_it() {
 }
 
 /// A certificate authority, and certificates of its.
-struct Ca {
+pub(crate) struct Ca {
     issuer: Issuer<'static, KeyPair>,
-    pem: String,
+    pub(crate) pem: String,
 }
 
 impl Ca {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -218,7 +218,7 @@ impl Ca {
     }
 
     /// Certificate and key.
-    fn issue(&self, san: SanType) -> [String; 2] {
+    pub(crate) fn issue(&self, san: SanType) -> [String; 2] {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.subject_alt_names = vec![san];

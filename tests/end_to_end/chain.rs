@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::json;
 
-use crate::common::chain::{Chain, Timing, wait_until};
+use crate::common::chain::{Chain, Setup, Timing, wait_until};
 use crate::common::guard::{Guard, Metrics, PATIENCE, die, limit, writes};
 use crate::common::http::Listener;
 use crate::common::nvml_sim::Machine;
@@ -280,7 +280,11 @@ fn prometheus_ingests_both_formats_and_promtool_finds_nothing_wrong() {
         classic.address
     );
     let token_file = guard.token_file();
-    let chain = Chain::start_scraping(guard.address(), &token_file, TIMING, &more);
+    let setup = Setup {
+        scrape: &more,
+        ..Setup::default()
+    };
+    let chain = Chain::start_with(guard.address(), &token_file, TIMING, &setup);
 
     let accept = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5";
     let answer = ureq::get(guard.url("/metrics"))

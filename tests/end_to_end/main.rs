@@ -22,6 +22,7 @@ mod chain;
 mod governed;
 mod hardware;
 mod lifecycle;
+mod pull;
 mod systemd;
 
 use std::io::Write;

@@ -1,5 +1,6 @@
 //! Everything that actuates over HTTP: what is sent, through the real router, against the lease
-//! table and the chain. No socket, no GPU, no driver: the hook must not need them.
+//! table and the chain; and what is pulled, against the same. No GPU, no driver: neither must need
+//! them.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -11,6 +12,7 @@ mod auth;
 mod bad_bodies;
 mod bench;
 mod operate;
+mod pull;
 mod recorded;
 mod targets;
 mod traffic;

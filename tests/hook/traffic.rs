@@ -9,7 +9,7 @@ use axum::body::{Body, Bytes};
 use http_body::Frame;
 use thermal_guard::guard::Clock;
 use thermal_guard::policy::Level;
-use thermal_guard::web::hook::counters::{Action, Outcome, Status};
+use thermal_guard::web::alert::{Action, Outcome, Status};
 
 use crate::bench::{Bench, GPU_0, alert, delivery, hook_request};
 

@@ -1,6 +1,7 @@
 //! `check`: what an operator wants to know before trusting a node to the guard. Writes to no GPU.
 //! Exit codes: 0 all is ok or only warned of, 1 something fails.
 
+mod alertmanager;
 mod apps;
 mod gpu;
 mod node;
@@ -145,6 +146,7 @@ pub(super) fn run(flags: &Flags, options: &Options) -> ExitCode {
     let (config, mut findings) = configuration(flags);
     findings.extend(of_driver(flags, &config));
     findings.extend(node::all(flags, &config));
+    findings.extend(alertmanager::all(&config));
     findings.extend(config.apps.iter().flat_map(apps::all));
     let text = if options.json {
         let json = serde_json::to_string_pretty(&findings).unwrap_or_default();

@@ -19,6 +19,8 @@ use crate::device::nvml::NvmlDriver;
 use crate::guard::events::What;
 use crate::guard::{Apps, Clock, Events, Guard, Live, Plan, Shared};
 use crate::policy::Chain;
+use crate::web::Web;
+use crate::web::pull::{Pull, Puller};
 use crate::web::snapshot::ReloadStatus;
 
 use super::{EXIT_CONFIG, Flags, ModeFlag, log, showcase};
@@ -126,11 +128,17 @@ async fn serve(flags: &Flags, config: Config) -> anyhow::Result<()> {
     reloader.serve(&web, &about);
     let exposition = site::exposition(&web, reloader.apps(), about);
 
+    let puller = puller(&config, &web)?;
+
     let guard = Guard::start(plan(flags, &config, clock), shared.clone())?;
+    let pull = puller.map(Pull::start);
     let site = Site::start(doors, &security, &web, &exposition, &flags.telemetry_path);
     let mut service = Service::start(&guard, &shared);
     let stop = until_stopped(&guard, &reloader).await;
     service.stopping();
+    if let Some(pull) = pull {
+        pull.close().await;
+    }
     // The web goes on while the guard ends: probes and scrapes see it stop.
     if !tokio::task::spawn_blocking(|| guard.stop()).await? {
         tracing::warn!("a GPU's worker hangs inside NVML and is left behind");
@@ -180,6 +188,11 @@ fn chain(config: &Config, clock: Clock) -> Chain {
         alertmanager.heartbeat_timeout,
         clock.wall(),
     )
+}
+
+fn puller(config: &Config, web: &Arc<Web>) -> anyhow::Result<Option<Puller>> {
+    let pull = config.alertmanager.pull.as_ref();
+    Ok(pull.map(|pull| Puller::new(web, pull)).transpose()?)
 }
 
 fn apps(flags: &Flags, config: &Config) -> Apps {

@@ -14,6 +14,7 @@ use crate::cli::Flags;
 use crate::config::{Config, Mode};
 use crate::guard::{Apps, Clock, Shared};
 use crate::policy::AppMode;
+use crate::web::alert::{Action, Outcome, Status};
 use crate::web::auth::Tokens;
 use crate::web::exposition::Exposition;
 use crate::web::gate::{self, Gate};
@@ -163,6 +164,7 @@ pub(super) fn exposition(web: &Arc<Web>, apps: Apparatus, about: Arc<About>) -> 
         simulated: about.simulated,
         poll_interval: web.shared.live().poll_interval,
         hook: hook(web.hook_counters.snapshot()),
+        pull: web.pull_counters.snapshot(),
         apps: apps().snapshot().into_iter().map(app).collect(),
         reload: *about.reload.lock().unwrap_or_else(PoisonError::into_inner),
     });
@@ -170,14 +172,11 @@ pub(super) fn exposition(web: &Arc<Web>, apps: Apparatus, about: Arc<About>) -> 
 }
 
 fn hook(counted: hook::HookSnapshot) -> HookSnapshot {
-    let alert = |((status, action, result), count): ((hook::counters::Status, _, _), u64)| {
-        let (action, result): (hook::counters::Action, hook::counters::Outcome) = (action, result);
-        AlertCount {
-            status: status.name(),
-            action: action.name(),
-            result: result.name(),
-            count,
-        }
+    let alert = |((status, action, result), count): ((Status, Action, Outcome), u64)| AlertCount {
+        status: status.name(),
+        action: action.name(),
+        result: result.name(),
+        count,
     };
     let duration = counted.request_duration;
     let bounds = duration.bounds.iter().copied().chain([f64::INFINITY]);

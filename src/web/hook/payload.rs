@@ -1,43 +1,21 @@
-//! Alertmanager's webhook body, version 4. Private to the hook: what the rest sees is [`Alert`].
-//!
-//! Read by hand from a JSON tree, so that one broken alert costs itself and not the delivery, and
-//! so that no error repeats what was sent. Unknown fields are ignored: newer versions add some.
-
-use std::collections::BTreeMap;
-use std::time::{Duration, UNIX_EPOCH};
+//! Alertmanager's webhook body, version 4. Private to the hook.
 
 use axum::http::StatusCode;
 use serde_json::Value;
 
+use crate::web::alert::{Alert, Status};
 use crate::web::refusal::Refusal;
 
-use super::counters::Status;
-
 const MAX_ALERTS: usize = 500;
-const MAX_LABELS: usize = 64;
-/// Bytes of one label's value.
-const MAX_VALUE: usize = 1024;
 
 /// One delivery.
 #[derive(Debug)]
 pub(super) struct Delivery {
-    pub(super) alerts: Vec<Result<Alert, Status>>,
+    /// Each by its own status. The group's own `status` is not here on purpose: it is computed
+    /// after cutting off, so it can say resolved while an alert fires.
+    pub(super) alerts: Vec<(Status, Option<Alert>)>,
     /// Alerts that the sender cut off. Nothing is inferred from what isn't there.
     pub(super) truncated: u64,
-}
-
-/// One alert. The group's own `status` is not here on purpose: it is computed after cutting off,
-/// so it can say resolved while an alert fires.
-#[derive(Debug)]
-pub(super) struct Alert {
-    pub(super) status: Status,
-    pub(super) labels: BTreeMap<String, String>,
-    pub(super) fingerprint: u64,
-    /// Since the Unix epoch; zero where missing, which makes a firing never too old and a resolved
-    /// too old to end anything.
-    pub(super) starts_at: Duration,
-    /// When the rule was evaluated, on heartbeats.
-    pub(super) eval_ts: Option<f64>,
 }
 
 impl Delivery {
@@ -67,118 +45,10 @@ impl Delivery {
     }
 }
 
-fn alert(alert: &Value) -> Result<Alert, Status> {
-    let text = |field: &str| alert.get(field).and_then(Value::as_str);
-    let status = match text("status") {
-        Some("firing") => Status::Firing,
-        Some("resolved") => Status::Resolved,
-        _ => return Err(Status::Unknown),
-    };
-    let labels = labels(alert.get("labels")).ok_or(status)?;
-    let fingerprint = text("fingerprint").and_then(sixteen_hex);
-    let eval_ts = alert.get("annotations").and_then(|all| all.get("eval_ts"));
-    Ok(Alert {
-        status,
-        fingerprint: fingerprint.unwrap_or_else(|| hash(&labels)),
-        starts_at: text("startsAt").and_then(since_epoch).unwrap_or_default(),
-        eval_ts: eval_ts.and_then(Value::as_str).and_then(evaluated),
-        labels,
-    })
-}
-
-fn labels(labels: Option<&Value>) -> Option<BTreeMap<String, String>> {
-    let labels = labels?.as_object()?;
-    if labels.len() > MAX_LABELS {
-        return None;
-    }
-    let label = |(name, value): (&String, &Value)| {
-        let value = value.as_str()?;
-        (value.len() <= MAX_VALUE).then(|| (name.clone(), value.to_owned()))
-    };
-    labels.iter().map(label).collect()
-}
-
-fn sixteen_hex(text: &str) -> Option<u64> {
-    let is_hex = text.len() == 16 && text.bytes().all(|b| b.is_ascii_hexdigit());
-    is_hex.then(|| u64::from_str_radix(text, 16).ok())?
-}
-
-/// Alertmanager's own fingerprint: FNV-1a over names and values in order, each ended by 0xff.
-fn hash(labels: &BTreeMap<String, String>) -> u64 {
-    const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
-    const PRIME: u64 = 0x0100_0000_01b3;
-    let texts = labels.iter().flat_map(|(name, value)| [name, value]);
-    let bytes = texts.flat_map(|text| text.bytes().chain([0xff]));
-    bytes.fold(OFFSET, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(PRIME)
-    })
-}
-
-/// A time within the range of sane clocks: infinity would never be advanced upon again.
-fn evaluated(text: &str) -> Option<f64> {
-    let year_5138 = 1e11;
-    let seconds = text.trim().parse::<f64>().ok()?;
-    (0.0..year_5138).contains(&seconds).then_some(seconds)
-}
-
-/// RFC 3339. Prometheus writes UTC; whoever posts to Alertmanager's API may write an offset.
-fn since_epoch(text: &str) -> Option<Duration> {
-    let utc = |text: &str| {
-        let time = humantime::parse_rfc3339(text).ok()?;
-        time.duration_since(UNIX_EPOCH).ok()
-    };
-    if text.ends_with('Z') {
-        return utc(text);
-    }
-    let (local, offset) = text.split_at_checked(text.len().checked_sub("+00:00".len())?)?;
-    let (hours, minutes) = offset.get(1..)?.split_once(':')?;
-    let minutes = hours.parse::<u64>().ok()? * 60 + minutes.parse::<u64>().ok()?;
-    let (local, ahead) = (
-        utc(&format!("{local}Z"))?,
-        Duration::from_secs(minutes * 60),
-    );
-    match offset.get(..1) {
-        Some("+") => local.checked_sub(ahead),
-        Some("-") => local.checked_add(ahead),
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_start_is_the_same_moment_in_every_time_zone() {
-        let utc = since_epoch("2026-11-23T08:06:41.752Z");
-        assert!(utc.is_some());
-        assert_eq!(since_epoch("2026-11-23T10:06:41.752+02:00"), utc);
-        assert_eq!(since_epoch("2026-11-23T03:36:41.752-04:30"), utc);
-        for nonsense in [
-            "",
-            "Z",
-            "0001-01-01T00:00:00Z",
-            "2026-11-23T10:06:41.752*02:00",
-            "2026-11-23",
-            "ééé:00",
-            "1970-01-01T00:00:00+02:00",
-        ] {
-            assert_eq!(since_epoch(nonsense), None, "{nonsense}");
-        }
-    }
-
-    #[test]
-    fn a_missing_fingerprint_is_the_one_alertmanager_would_send() {
-        let labels = [("alertname", "H"), ("instance", "x")];
-        let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        assert_eq!(hash(&labels.into()), 0xa638_e8a7_6d1e_b14b);
-    }
-
-    #[test]
-    fn an_evaluation_time_is_a_time() {
-        assert_eq!(evaluated("1795421657.013"), Some(1_795_421_657.013));
-        for nonsense in ["inf", "NaN", "-1", "1e300", "", "soon"] {
-            assert_eq!(evaluated(nonsense), None, "{nonsense}");
-        }
+fn alert(alert: &Value) -> (Status, Option<Alert>) {
+    match alert.get("status").and_then(Value::as_str) {
+        Some("firing") => (Status::Firing, Alert::read(alert)),
+        Some("resolved") => (Status::Resolved, Alert::read(alert)),
+        _ => (Status::Unknown, None),
     }
 }

@@ -10,6 +10,7 @@ mod guard;
 mod negotiate;
 mod per_gpu;
 mod process;
+mod pull;
 mod service;
 
 use std::fmt;

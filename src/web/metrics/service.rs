@@ -7,6 +7,7 @@ use crate::policy::ChainState;
 use crate::web::snapshot::{HookSnapshot, Snapshot};
 
 use super::families::{Families, Labels, flag, one_hot};
+use super::pull;
 
 const MODES: [&str; 2] = ["enforce", "observe"];
 
@@ -68,6 +69,7 @@ pub(super) fn encode(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::R
         ),
     )?;
     hook(families, &snapshot.extra.hook)?;
+    pull::encode(families, &snapshot.extra.pull)?;
     apps(families, snapshot)?;
     families.counter(
         "thermal_guard_event_log_events_total",

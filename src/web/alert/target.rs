@@ -8,13 +8,13 @@ use crate::web::Settings;
 use crate::web::gpus::Gpus;
 use crate::web::node::{Node, Whose};
 
-use super::counters::{Action, Outcome};
+use super::{Action, Outcome};
 
 type Labels = BTreeMap<String, String>;
 
 /// The label's action, or, where the operator opted in and there is no such label, the severity's.
 /// `Err`: an action that there isn't.
-pub(super) fn action(labels: &Labels, settings: &Settings) -> Result<Action, Outcome> {
+pub(crate) fn action(labels: &Labels, settings: &Settings) -> Result<Action, Outcome> {
     match labels.get("guard_action").map(String::as_str) {
         Some("gradual") => Ok(Action::Gradual),
         Some("emergency") => Ok(Action::Emergency),
@@ -58,7 +58,7 @@ pub(super) fn gpus(labels: &Labels, gpus: Gpus, node: &Node) -> Result<Vec<Uuid>
     Ok(found.iter().map(|gpu| gpu.uuid.clone()).collect())
 }
 
-pub(super) fn not_anothers(whose: Whose) -> Result<(), Outcome> {
+fn not_anothers(whose: Whose) -> Result<(), Outcome> {
     match whose {
         Whose::Ours | Whose::Unsaid => Ok(()),
         Whose::AnotherNodes => Err(Outcome::WrongNode),

@@ -1,0 +1,75 @@
+//! The Alertmanagers that alerts are pulled from: each answers as one, and knows of a heartbeat.
+
+use crate::config::{Config, PullConfig, PullCredential};
+use crate::web::pull::client::{Census, Client, PullError};
+
+use super::Finding;
+
+const CHECK: &str = "alertmanager";
+
+pub(super) fn all(config: &Config) -> Vec<Finding> {
+    let Some(pull) = &config.alertmanager.pull else {
+        return Vec::new();
+    };
+    match Client::all(pull) {
+        Ok(clients) => clients.iter().map(|client| of(client, pull)).collect(),
+        Err(error) => {
+            let remedy = "correct it: `serve` doesn't start with it";
+            vec![Finding::fail(CHECK, error.to_string(), remedy)]
+        }
+    }
+}
+
+fn of(client: &Client, pull: &PullConfig) -> Finding {
+    let url = client.url();
+    match client.census() {
+        Ok(census) => good(url, census).warned(unencrypted(url, pull)),
+        Err(error) => bad(url, &error),
+    }
+}
+
+fn good(url: &str, census: Census) -> Finding {
+    let Census {
+        active,
+        suppressed,
+        heartbeats,
+    } = census;
+    let detail = format!("{url} lists {active} active alerts and {suppressed} silenced ones");
+    if heartbeats == 0 {
+        return Finding::warn(
+            CHECK,
+            format!("{detail}, but no heartbeat"),
+            "load the rules of alerts/ into Prometheus and let it send here; without a heartbeat the chain counts as broken",
+        );
+    }
+    Finding::ok(CHECK, format!("{detail}; a heartbeat is among them"))
+}
+
+/// One that isn't there yet is no failure: the guard needs none, and goes on asking.
+fn bad(url: &str, error: &PullError) -> Finding {
+    let detail = format!("{url}: {error}");
+    match error {
+        PullError::Unreachable(_) | PullError::Timeout => Finding::warn(
+            CHECK,
+            detail,
+            "start Alertmanager, or correct alertmanager.url (and ca_file, if it is about a certificate)",
+        ),
+        PullError::Status(500..) => {
+            Finding::warn(CHECK, detail, "see Alertmanager's log, or the proxy's")
+        }
+        _ => Finding::fail(CHECK, detail, "until then no alert is pulled"),
+    }
+}
+
+/// On the way to another machine, everybody could read along.
+fn unencrypted(url: &str, pull: &PullConfig) -> Option<(String, &'static str)> {
+    let host = crate::config::value::host_part(url);
+    let own = ["127.", "localhost", "[::1]"];
+    let exposed = url.starts_with("http:")
+        && pull.credential != PullCredential::None
+        && !own.iter().any(|local| host.starts_with(local));
+    exposed.then(|| {
+        let warning = "the credential goes over the network unencrypted".to_owned();
+        (warning, "use https, or be sure of the network")
+    })
+}

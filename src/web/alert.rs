@@ -1,0 +1,114 @@
+//! What an alert means to this guard, whichever way it came: sent to the [hook](super::hook) or
+//! fetched by a [pull](super::pull). Both take the same leases by the same rules, so that an alert
+//! that comes both ways is one.
+
+mod fields;
+mod outcome;
+mod target;
+
+use crate::device::Uuid;
+use crate::policy::lease::{Ended, Granted, Holder};
+use crate::policy::{Lease, Level};
+
+use super::gpus::Gpus;
+use super::node::Whose;
+use super::{Settings, Web};
+
+pub(super) use fields::{Alert, since_epoch};
+pub use outcome::{Action, Outcome, Status};
+pub(super) use target::action;
+
+/// Does what one alert asks for.
+pub(super) fn obey(
+    web: &Web,
+    settings: &Settings,
+    status: Status,
+    action: Action,
+    alert: &Alert,
+) -> Outcome {
+    match action.level() {
+        Level::None if action == Action::Heartbeat => heartbeat(web, settings, status, alert),
+        Level::None => Outcome::Ignored,
+        level => match target::gpus(&alert.labels, Gpus::of(&web.shared), &settings.node) {
+            Err(outcome) => outcome,
+            Ok(gpus) if status == Status::Firing => {
+                let outcomes = gpus
+                    .iter()
+                    .map(|gpu| fire(web, settings, alert, gpu, level));
+                // Once accepted, accepted; the order of the names is that of the merit.
+                outcomes.min().unwrap_or(Outcome::Unmapped)
+            }
+            Ok(gpus) => {
+                let outcomes = gpus.iter().map(|gpu| resolve(web, alert, gpu));
+                outcomes.min().unwrap_or(Outcome::Unmapped)
+            }
+        },
+    }
+}
+
+/// The worker is woken by what is new; a renewal can wait for its tick.
+fn fire(web: &Web, settings: &Settings, alert: &Alert, gpu: &Uuid, level: Level) -> Outcome {
+    let now = web.shared.clock.wall();
+    let lease = Lease {
+        level,
+        since: now,
+        expires: now + settings.lease,
+        starts_at: alert.starts_at,
+    };
+    let holder = Holder::Alert(alert.fingerprint);
+    let (granted, before) = {
+        let mut leases = web.shared.leases();
+        leases.expire(now);
+        let before = leases.of(gpu).find(|(held, _)| *held == holder);
+        let before = before.map(|(_, lease)| lease.level);
+        (leases.grant(now, gpu, holder, lease), before)
+    };
+    match granted {
+        Granted::Refused => return Outcome::Rejected,
+        Granted::Renewed if before == Some(level) => {}
+        Granted::New | Granted::Renewed => web.shared.wake(gpu),
+    }
+    if granted == Granted::New {
+        tracing::info!(gpu = web.shared.index(gpu), uuid = %gpu, level = level.name(), alert = %hex(alert), "an alert took a lease");
+        Outcome::Accepted
+    } else {
+        Outcome::Renewed
+    }
+}
+
+fn resolve(web: &Web, alert: &Alert, gpu: &Uuid) -> Outcome {
+    let holder = Holder::Alert(alert.fingerprint);
+    let ended = web.shared.leases().resolve(gpu, holder, alert.starts_at);
+    match ended {
+        Ended::Released => {
+            tracing::info!(gpu = web.shared.index(gpu), uuid = %gpu, alert = %hex(alert), "resolved: the alert's lease ended");
+            web.shared.wake(gpu);
+            Outcome::Released
+        }
+        Ended::Stale => Outcome::Stale,
+        Ended::Unknown => Outcome::Ignored,
+    }
+}
+
+/// Whether a heartbeat speaks to us: one that names no node speaks for the chain to all of them.
+pub(super) fn is_not_anothers(settings: &Settings, alert: &Alert) -> bool {
+    settings.node.judge(&alert.labels) != Whose::AnotherNodes
+}
+
+fn heartbeat(web: &Web, settings: &Settings, status: Status, alert: &Alert) -> Outcome {
+    if !is_not_anothers(settings, alert) {
+        return Outcome::WrongNode;
+    }
+    let now = web.shared.clock.wall();
+    let mut chain = web.shared.chain();
+    match status {
+        Status::Firing => chain.heartbeat(now, alert.eval_ts),
+        Status::Resolved | Status::Unknown => chain.heartbeat_resolved(),
+    }
+    Outcome::Accepted
+}
+
+/// As Alertmanager prints it, to be looked up there.
+fn hex(alert: &Alert) -> String {
+    format!("{:016x}", alert.fingerprint)
+}
