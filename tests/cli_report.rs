@@ -52,14 +52,14 @@ fn the_report_tells_what_the_metrics_count_with_and_without_a_guard() {
     guard.wait_state(0, "gradual");
     guard.cool(0);
     let metrics = guard.wait_state(0, "normal");
-    let (throttles, recoveries) = counted(&metrics);
-    assert!(throttles >= 1.0 && recoveries >= 1.0);
+    let (begun, recoveries) = counted(&metrics);
+    assert!(begun >= 1.0 && recoveries >= 1.0);
     wait_until("the log has it", || {
-        told(&report(&guard)) == (throttles, recoveries)
+        told(&report(&guard)) == (begun, recoveries)
     });
     assert_eq!(guard.stop(), Some(0));
     let record = report(&guard);
-    assert_eq!(told(&record), (throttles, recoveries));
+    assert_eq!(told(&record), (begun, recoveries));
     assert_eq!(
         record["guard"],
         json!({ "starts": 1, "deaths": 0, "reloads_refused": 0,
@@ -69,7 +69,7 @@ fn the_report_tells_what_the_metrics_count_with_and_without_a_guard() {
     let throttled = metrics.of(0, "thermal_guard_throttled_seconds_total", &[]);
     let told = record["gpus"][0]["throttled_seconds"].as_f64().unwrap();
     // A tick is a second of the plant's, and begin and end fall between two each.
-    let slack = 2.0 * (throttles + recoveries);
+    let slack = 2.0 * (begun + recoveries);
     assert!(
         (told - throttled.unwrap()).abs() <= slack,
         "{told} {throttled:?}"
@@ -122,7 +122,7 @@ fn a_throttle_over_which_a_guard_is_killed_is_one_incident() {
 fn kill_9_while_writing_costs_at_most_a_torn_line() {
     let mut guard = Guard::new(machine(&["a100-80gb"]), 1, "");
     let log = guard.path("state/events.jsonl");
-    for _ in 0..5 {
+    for _ in 0..3 {
         guard.start();
         let before = fs::metadata(&log).unwrap().len();
         let bearer = format!("Bearer {}", guard.token());
@@ -146,8 +146,8 @@ fn kill_9_while_writing_costs_at_most_a_torn_line() {
     guard.stop();
     let record = report(&guard);
     assert_eq!(record["unreadable_lines"], json!(1));
-    assert_eq!(record["guard"]["starts"], json!(6));
-    assert_eq!(record["guard"]["deaths"], json!(5));
+    assert_eq!(record["guard"]["starts"], json!(4));
+    assert_eq!(record["guard"]["deaths"], json!(3));
 }
 
 /// Runs until dropped.
@@ -194,7 +194,7 @@ fn a_full_disk_drops_events_and_stops_no_throttle() {
     wait_until("the guard runs", || {
         scrape().is_some_and(|it| it.state(0).is_some())
     });
-    for round in 0..4 {
+    for round in 0..2 {
         guard.heat(0);
         guard.wait_throttled(0);
         guard.cool(0);

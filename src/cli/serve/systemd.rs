@@ -77,7 +77,7 @@ async fn feed(shared: Arc<Shared>, deadline: Duration) {
             tell(&[NotifyState::Watchdog]);
         } else if std::mem::replace(&mut well, false) {
             for station in stuck {
-                tracing::error!(gpu = %station.identity.uuid, "control loop stuck: the watchdog is not fed any more");
+                tracing::error!(gpu = station.identity.index, uuid = %station.identity.uuid, "control loop stuck: the watchdog is not fed any more");
             }
         }
     }
