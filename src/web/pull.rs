@@ -220,11 +220,15 @@ impl Puller {
     fn pause(&self, began: Moment) -> Duration {
         let lease = self.web.settings().lease;
         let interval = self.interval.unwrap_or(lease / PULLS_PER_LEASE);
-        let took = self.web.shared.clock.wall().since(began);
-        let next = interval.mul_f64(1.0 - JITTER * lot());
-        // A slow Alertmanager isn't asked without a rest.
-        next.saturating_sub(took).max(interval / 10)
+        pause(interval, lot(), self.web.shared.clock.wall().since(began))
     }
+}
+
+/// After a pull that took so long.
+fn pause(interval: Duration, lot: f64, took: Duration) -> Duration {
+    let next = interval.mul_f64(1.0 - JITTER * lot);
+    // A slow Alertmanager isn't asked without a rest.
+    next.saturating_sub(took).max(interval / 10)
 }
 
 /// From 0 to 1.
@@ -233,4 +237,19 @@ fn lot() -> f64 {
     // Without randomness, in step.
     let _ = getrandom::fill(&mut byte);
     f64::from(byte[0]) / 255.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pulls_come_early_by_lot_never_late_and_never_without_a_rest() {
+        let (interval, second) = (Duration::from_secs(10), Duration::from_secs(1));
+        assert_eq!(pause(interval, 0.0, Duration::ZERO), 10 * second);
+        assert_eq!(pause(interval, 1.0, Duration::ZERO), 8 * second);
+        assert_eq!(pause(interval, 0.0, 4 * second), 6 * second);
+        assert_eq!(pause(interval, 1.0, 60 * second), second);
+        assert!((0.0..=1.0).contains(&lot()));
+    }
 }

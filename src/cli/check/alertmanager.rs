@@ -34,15 +34,17 @@ fn good(url: &str, census: Census) -> Finding {
         suppressed,
         heartbeats,
     } = census;
-    let detail = format!("{url} lists {active} active alerts and {suppressed} silenced ones");
+    let detail = format!(
+        "{url} answers: {active} active alerts, heartbeats among them (of all nodes): {heartbeats}, silenced: {suppressed}"
+    );
     if heartbeats == 0 {
         return Finding::warn(
             CHECK,
-            format!("{detail}, but no heartbeat"),
+            detail,
             "load the rules of alerts/ into Prometheus and let it send here; without a heartbeat the chain counts as broken",
         );
     }
-    Finding::ok(CHECK, format!("{detail}; a heartbeat is among them"))
+    Finding::ok(CHECK, detail)
 }
 
 /// One that isn't there yet is no failure: the guard needs none, and goes on asking.

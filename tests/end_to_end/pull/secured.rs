@@ -123,7 +123,9 @@ fn a_password_and_an_authority_of_its_own_open_alertmanager() {
     let (code, line) = checked(&guard);
     assert_eq!(code, Some(0));
     assert!(
-        line.starts_with("ok") && line.contains("2 active alerts"),
+        line.starts_with("ok")
+            && line.contains("2 active alerts")
+            && line.contains("(of all nodes): 1,"),
         "{line}"
     );
     tell(&line);
