@@ -181,10 +181,15 @@ impl LeaseTable {
     }
 
     pub fn expire(&mut self, now: Moment) {
-        let expired = self.leases.extract_if(.., |_, lease| now >= lease.expires);
-        for (key, lease) in expired.collect::<Vec<_>>() {
+        let is_over = |(_, lease): &(_, &Lease)| now >= lease.expires;
+        let over = self.leases.iter().filter(is_over);
+        let over: Vec<_> = over
+            .map(|(key, lease)| (key.clone(), lease.level))
+            .collect();
+        for (key, level) in over {
+            self.leases.remove(&key);
             self.endings.expired += 1;
-            self.turn(key, lease.level, Turn::Expired);
+            self.turn(key, level, Turn::Expired);
         }
     }
 

@@ -6,6 +6,7 @@ mod gpu;
 mod node;
 mod permission;
 
+use std::fmt::Write as _;
 use std::process::ExitCode;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
@@ -131,10 +132,12 @@ fn page(findings: &[Finding]) -> String {
         "" => String::new(),
         warns => format!("; {WARN}look at{WARN:#}: {warns}"),
     };
-    text.push_str(&match fails.as_str() {
-        "" => format!("\n{GOOD}ready{GOOD:#}{}\n", warned),
-        fails => format!("\n{BAD}not ready{BAD:#}: {fails}{}\n", warned),
-    });
+    let verdict = match fails.as_str() {
+        "" => format!("{GOOD}ready{GOOD:#}"),
+        fails => format!("{BAD}not ready{BAD:#}: {fails}"),
+    };
+    // Writing to a String can't fail.
+    let _ = writeln!(text, "\n{verdict}{warned}");
     text
 }
 

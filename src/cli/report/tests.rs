@@ -1,4 +1,3 @@
-use std::fmt::Write as _;
 use std::fs;
 
 use super::*;
@@ -105,12 +104,9 @@ fn what_was_over_before_is_left_out_and_what_reaches_in_is_not() {
 
 #[test]
 fn a_guard_that_left_a_gpu_capped_and_never_came_back_is_said() {
-    let mut log = LOG.lines().take(6).collect::<Vec<_>>().join("\n");
-    let _ = write!(
-        log,
-        "\n{}",
-        r#"{"time":"2026-03-02T10:01:00Z","event":"stopped","pid":7}"#
-    );
+    let stopped = r#"{"time":"2026-03-02T10:01:00Z","event":"stopped","pid":7}"#;
+    let log: Vec<_> = LOG.lines().take(6).chain([stopped]).collect();
+    let log = log.join("\n");
     let page = page(&log, "2026-03-02T00:00:00Z", "2026-03-03T00:00:00Z");
     assert!(
         page.contains("1m  gradual by alert (lease), hottest 70 °C: left capped"),

@@ -12,7 +12,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -146,11 +146,8 @@ impl Writer {
     fn run(&mut self, events: &Receiver<Arc<Event>>) {
         while let Ok(event) = events.recv() {
             self.take(&event);
-            loop {
-                match events.try_recv() {
-                    Ok(event) => self.take(&event),
-                    Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
-                }
+            while let Ok(event) = events.try_recv() {
+                self.take(&event);
             }
             // A power cut may cost what no longer stands here; a crash of the process costs nothing.
             if let Some(open) = &self.file {

@@ -16,7 +16,8 @@ use super::event::{LeaseTurn, Outcome, Seen, Throttle, What, Word, trouble};
 #[derive(Debug, Default)]
 pub struct Watch {
     episode: Option<Episode>,
-    troubles: BTreeMap<Key, (Moment, Option<Word>)>,
+    /// Since when, and the detail, which may be empty.
+    troubles: BTreeMap<Key, (Moment, Word)>,
     paused_until: Option<Moment>,
     tally: Tally,
 }
@@ -121,15 +122,15 @@ impl Watch {
 
     fn troubles(&mut self, tick: &Tick, events: &mut Vec<What>) {
         let (now, decision) = (tick.reading.at, &tick.decision);
-        let mut tell = |name, active: bool, detail: Option<Word>| {
-            self.trouble(now, (name, ""), active.then_some(detail), events);
+        let mut tell = |name, active: bool, detail: &'static str| {
+            self.trouble(now, (name, ""), active.then_some(detail.into()), events);
         };
-        tell(trouble::GPU_LOST, !tick.up, None);
-        tell(trouble::INFEASIBLE, decision.infeasible, None);
-        tell(trouble::CONTESTED, decision.contested, None);
-        tell(trouble::OVERHELD, decision.overheld, None);
-        let doubt = decision.doubt.map(Doubt::name).map(Word::from);
-        tell(trouble::DOUBT, doubt.is_some(), doubt);
+        tell(trouble::GPU_LOST, !tick.up, "");
+        tell(trouble::INFEASIBLE, decision.infeasible, "");
+        tell(trouble::CONTESTED, decision.contested, "");
+        tell(trouble::OVERHELD, decision.overheld, "");
+        let doubt = decision.doubt.map(Doubt::name);
+        tell(trouble::DOUBT, doubt.is_some(), doubt.unwrap_or_default());
         self.failing(tick, events);
     }
 
@@ -149,12 +150,7 @@ impl Watch {
             match failed {
                 Some(result) => {
                     let detail = format!("{}: {}", action.name(), result.name()).into();
-                    self.trouble(
-                        now,
-                        (trouble::ACTION, action.name()),
-                        Some(Some(detail)),
-                        events,
-                    );
+                    self.trouble(now, (trouble::ACTION, action.name()), Some(detail), events);
                 }
                 None if more(ActionResult::Ok) || idle => {
                     self.trouble(now, (trouble::ACTION, action.name()), None, events);
@@ -163,34 +159,30 @@ impl Watch {
             }
         }
         if tick.tally.journal_failures > self.tally.journal_failures {
-            self.trouble(now, (trouble::JOURNAL, ""), Some(None), events);
+            self.trouble(now, (trouble::JOURNAL, ""), Some(Word::default()), events);
         } else if wrote || idle {
             self.trouble(now, (trouble::JOURNAL, ""), None, events);
         }
     }
 
     /// `current`: it is there, with its detail. Another detail is another trouble.
-    fn trouble(
-        &mut self,
-        now: Moment,
-        key: Key,
-        current: Option<Option<Word>>,
-        events: &mut Vec<What>,
-    ) {
+    fn trouble(&mut self, now: Moment, key: Key, current: Option<Word>, events: &mut Vec<What>) {
         let before = self.troubles.get(&key);
         if before.map(|(_, detail)| detail) == current.as_ref() {
             return;
         }
         let trouble = Word::from(key.0);
+        let told = |detail: Word| Some(detail).filter(|detail| !detail.is_empty());
         if let Some((since, detail)) = self.troubles.remove(&key) {
             events.push(What::TroubleEnded {
                 trouble: trouble.clone(),
-                detail,
+                detail: told(detail),
                 seconds: seconds(now.since(since)),
             });
         }
         if let Some(detail) = current {
             self.troubles.insert(key, (now, detail.clone()));
+            let detail = told(detail);
             events.push(What::TroubleBegan { trouble, detail });
         }
     }
