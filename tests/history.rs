@@ -120,7 +120,7 @@ async fn get(shared: &Arc<Shared>, path: &str) -> (StatusCode, Value) {
 async fn the_charts_get_columns_and_only_what_is_new() {
     let clock = Clock::start(1.0);
     let chain = Chain::new(Expected::No, None, Moment::START);
-    let nobody = Box::new(|_: &_, _| {});
+    let nobody = Box::new(|_: &_, _| true);
     let shared = Arc::new(Shared::new(clock, chain, Live::default(), nobody));
     let first = tick(0, 71.25, State::Gradual);
     let station = Arc::new(Station::new(first.identity.clone()));
