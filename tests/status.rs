@@ -258,16 +258,17 @@ fn the_page_shows_the_board_without_a_script() {
     }
 }
 
+/// What happens to a calm node.
+type Trouble = fn(&mut Snapshot);
+
 #[test]
 fn the_page_says_in_a_sentence_what_must_not_be_overlooked() {
     let calm = page::render(&Status::of(&calm_snapshot()), "/metrics");
-    assert!(!calm.contains("<li data-part data-key=\"observe"), "{calm}");
-    type Trouble = fn(&mut Snapshot);
     let troubles: [(&str, Trouble); 5] = [
         ("Observe: ", |snapshot| snapshot.extra.mode = "observe"),
         ("Simulated: ", |snapshot| snapshot.extra.simulated = true),
         ("Detached by an operator: ", |snapshot| {
-            snapshot.detached = true
+            snapshot.detached = true;
         }),
         ("No NVIDIA driver", |snapshot| snapshot.driver.up = false),
         ("Fallback: the alert chain is stale.", |snapshot| {
