@@ -32,27 +32,36 @@ pub(super) fn text(options: &Options) -> anyhow::Result<String> {
 /// reach as much further into the future as the alert comes later. The slope that counts as a runaway
 /// stays.
 fn guard(pace: Pace) -> anyhow::Result<String> {
+    if pace == TUNED {
+        return Ok(GUARD.to_owned());
+    }
     let window = 5 * pace.scrape;
     let later = pace.latency() - TUNED.latency();
-    let latency = |pace: Pace| {
-        let Pace {
-            scrape, evaluation, ..
-        } = pace;
-        let worst = pace.latency();
-        format!("scrape {scrape} s + evaluation {evaluation} s, at worst {worst} s")
-    };
     let pieces = [
+        ("[5s], 7)", format!("[{window}s], {})", 7 + later)),
+        ("[5s], 5)", format!("[{window}s], {})", 5 + later)),
+        ("[5s])", format!("[{window}s])")),
+        // The same in words. Faster heat passes the 8 °C while it is on its way here.
+        ("trip within 7 s.", format!("trip within {} s.", 7 + later)),
+        ("up to 3 s,", format!("up to {} s,", 3 + later)),
         (
-            "[5s], 7)".to_owned(),
-            format!("[{window}s], {})", 7 + later),
+            "from 0.1 to 3 °C/s this leaves 3 s or more.",
+            "faster heat than 0.6 °C/s is seen first by the guard.".to_owned(),
         ),
         (
-            "[5s], 5)".to_owned(),
-            format!("[{window}s], {})", 5 + later),
+            "there within 5 s.",
+            format!("there within {} s.", 5 + later),
         ),
-        ("[5s])".to_owned(), format!("[{window}s])")),
-        (latency(TUNED), latency(pace)),
+        (
+            "scrape 1 s + evaluation 1 s",
+            format!(
+                "scrape {} s + evaluation {} s",
+                pace.scrape, pace.evaluation
+            ),
+        ),
+        ("at worst 2 s.", format!("at worst {} s.", pace.latency())),
     ];
+    let pieces = pieces.map(|(from, to)| (from.to_owned(), to));
     replace(&at(pace, GUARD)?, &pieces)
 }
 
