@@ -71,7 +71,7 @@ fn generated(what: &str, nodes: &str, more: &str) -> String {
 fn guard_settings(generated: &str) -> String {
     let (_, block) = generated.split_once("(thermal-guard.yml):\n").unwrap();
     let lines = block.lines().map_while(|line| line.strip_prefix("# "));
-    lines.map(|line| format!("{line}\n")).collect()
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// Both, as generated for `guard` and a second node that nobody answers for.

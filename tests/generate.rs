@@ -247,7 +247,7 @@ fn for_guards_that_pull_nothing_is_sent_and_heartbeats_wake_nobody() {
 fn guard_settings(text: &str) -> Config {
     let (_, block) = text.split_once("(thermal-guard.yml):\n").unwrap();
     let lines = block.lines().map_while(|line| line.strip_prefix("# "));
-    let settings: String = lines.map(|line| format!("{line}\n")).collect();
+    let settings = lines.collect::<Vec<_>>().join("\n");
     let dir = TempDir::new().unwrap();
     Config::load(&written(&dir, "thermal-guard.yml", &settings)).unwrap()
 }

@@ -30,7 +30,7 @@ pub(super) struct Nodes {
     /// Where Prometheus scrapes a guard, port 10835 if none is said; repeatable, or separated by
     /// commas [default: n1.example:10835, an example].
     #[arg(long = "node", value_name = "HOST[:PORT]", value_delimiter = ',')]
-    nodes: Vec<Node>,
+    named: Vec<Node>,
 
     /// File with a node on each line; # begins a comment.
     #[arg(long = "nodes-file", value_name = "PATH")]
@@ -51,7 +51,7 @@ pub(super) struct Fleet {
 
 impl Nodes {
     pub(super) fn fleet(&self) -> anyhow::Result<Fleet> {
-        let mut nodes = self.nodes.clone();
+        let mut nodes = self.named.clone();
         if let Some(path) = &self.file {
             let listed = read(path).and_then(|text| parse_lines(&text));
             nodes.extend(listed.with_context(|| path.display().to_string())?);
