@@ -3,7 +3,7 @@
 # A test that can't fail proves nothing: each claim has a negative control, a change to a copy of the
 # files that must make the check fail. Every file here has one, and every alert.
 #
-# tests/gentle.test.yml is run by tests/generate.rs, on rules that are in no file.
+# tests/gentle.test.yml is run by tests/generate, on rules that are in no file.
 set -euo pipefail
 cd "$(dirname "$0")"
 
