@@ -113,7 +113,7 @@ fn promtool_and_amtool_take_what_is_printed_for_one_three_and_hundreds() {
             assert!(
                 fs::read_to_string(config)
                     .unwrap()
-                    .contains(&format!("'{node}:10835'"))
+                    .contains(&format!("\"{node}:10835\""))
             );
         }
         let classic = generate(&["alertmanager", &fleet]);

@@ -172,7 +172,7 @@ fn pull() -> String {
 #
 # The settings of each guard that go with it (thermal-guard.yml):
 # alertmanager:
-#   url: http://alertmanager.example:9093
+#   url: http://alertmanager.example:9093    # or a list of all members of a cluster
 {ROOT}    \
     # Read by guards, not by people.
     - matchers: ['guard_action=\"heartbeat\"']

@@ -52,13 +52,11 @@ alerting:
     # waiting behind a dead one for that long.
     - timeout: 2s
       static_configs:
-        - targets:
-{alertmanagers}
+        - targets:{alertmanagers}
 scrape_configs:
   - job_name: thermal-guard       # the rules ask for up{{job=\"thermal-guard\"}}
 {tls}    static_configs:
-      - targets:
-{guards}"
+      - targets:{guards}"
     ))
 }
 
@@ -96,11 +94,15 @@ global:
     )
 }
 
+/// One in its line, more below it.
 fn targets(nodes: &[Node]) -> String {
-    let mut text = String::new();
+    if let [node] = nodes {
+        return format!(" [\"{node}\"]\n");
+    }
+    let mut text = String::from("\n");
     for node in nodes {
         // Writing to a String doesn't fail.
-        let _ = writeln!(text, "          - '{node}'");
+        let _ = writeln!(text, "          - \"{node}\"");
     }
     text
 }
