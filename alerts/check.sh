@@ -1,17 +1,26 @@
 #!/usr/bin/env bash
-# Checks the rules, their tests and the example configurations with promtool and amtool.
+# Checks the rules, their tests, their runbook and the configurations with promtool and amtool.
 # A test that can't fail proves nothing: each claim has a negative control, a change to a copy of the
-# files that must make the check fail.
+# files that must make the check fail. Every file here has one, and every alert.
+#
+# tests/gentle.test.yml is run by tests/generate, on rules that are in no file.
 set -euo pipefail
 cd "$(dirname "$0")"
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-failures=0
+controlled=" "
 
+# Written down, because controls run beside each other.
 fail() {
     echo "FAIL  $*"
-    failures=$((failures + 1))
+    echo "$*" >>"$scratch/failed"
+}
+
+# Runs it in the background, as many at a time as there are processors.
+beside() {
+    while (($(jobs -rp | wc -l) >= $(nproc))); do wait -n || true; done
+    "$@" &
 }
 
 # check NAME COMMAND…: must succeed.
@@ -26,27 +35,42 @@ check() {
     fi
 }
 
+# Is it still what it was meant to be? A control that only breaks the syntax proves nothing.
 valid() {
     case $1 in
-    */alertmanager.yml) amtool check-config "$1" ;;
+    *.md) true ;;
+    */prometheus.yml) promtool check config --syntax-only "$1" ;;
+    */alertmanager*.yml) amtool check-config "$(untemplated "$1")" ;;
     *) promtool check rules "$1" ;;
     esac
 }
 
+# amtool 0.25 takes no templated address, and no timeout: all else in the file can be checked by it.
+untemplated() {
+    local copy=$scratch/$BASHPID.yml
+    sed 's/{{ .GroupLabels.instance }}/guard.example/; /^        timeout: /d' "$1" >"$copy"
+    echo "$copy"
+}
+
 # Runs COMMAND in a copy of this folder after `sed -E EXPRESSION FILE` there; it must fail.
 # must_fail NAME FILE EXPRESSION COMMAND…
-must_fail() {
-    local name=$1 file=$2 expression=$3 copy=$scratch/copy
+must_fail() { beside fails_in_a_copy "$@"; }
+
+fails_in_a_copy() {
+    local name=$1 file=$2 expression=$3 own=$scratch/$BASHPID
+    local copy=$own/alerts out=$own/out
     shift 3
-    rm -rf "$copy"
+    mkdir -p "$own/docs"
     cp -r . "$copy"
-    sed -E -i "$expression" "$copy/$file"
-    if cmp -s "$file" "$copy/$file"; then
+    cp ../docs/runbook.md "$own/docs"
+    if ! sed -E -i "$expression" "$copy/$file"; then
+        fail "control that sed doesn't understand: $name"
+    elif cmp -s "$file" "$copy/$file"; then
         fail "control changes nothing, look at its expression: $name"
-    elif ! valid "$copy/$file" >"$scratch/out" 2>&1; then
+    elif ! valid "$copy/$file" >"$out" 2>&1; then
         fail "control breaks the syntax, which proves nothing: $name"
-        sed 's/^/      /' "$scratch/out"
-    elif (cd "$copy" && "$@") >"$scratch/out" 2>&1; then
+        sed 's/^/      /' "$out"
+    elif (cd "$copy" && "$@") >"$out" 2>&1; then
         fail "passes although it must not: $name"
     else
         echo "ok    control: $name"
@@ -56,15 +80,23 @@ must_fail() {
 # The rules of one alert, as a sed address.
 alert() { echo "/alert: $1\$/,/alert: |- name:/"; }
 
+alerts_in() { sed -n 's/^ *- alert: //p' "$@" | sort -u; }
+
 rules=thermal-guard.rules.yml
+dcgm=thermal-guard-dcgm.rules.yml
 margin='thermal_guard_margin_to_(alert|critical)_celsius'
 
-check "rules are valid" promtool check rules --lint=all --lint-fatal "$rules"
-check "prometheus.yml is valid" promtool check config --lint=all --lint-fatal prometheus.yml
-check "alertmanager.yml is valid" amtool check-config alertmanager.yml
+for file in "$rules" "$dcgm"; do
+    check "$file is valid" promtool check rules --lint=all --lint-fatal "$file"
+done
 
 # control TEST NAME ALERT EXPRESSION: with ALERT's rule changed, tests/TEST.test.yml must fail.
-control() { must_fail "$2" "$rules" "$(alert "$3") $4" promtool test rules "tests/$1.test.yml"; }
+control() {
+    local file=$rules
+    [ "$1" != dcgm ] || file=$dcgm
+    controlled+="$file:$3 "
+    must_fail "$2" "$file" "$(alert "$3") { $4 }" promtool test rules "tests/$1.test.yml"
+}
 
 check "driving rules" promtool test rules tests/driving.test.yml
 control driving "announced later, at the set point" GpuHeatingTowardsAlertTrip 's/< 3$/< 2/'
@@ -89,39 +121,135 @@ control heartbeat "one for all" ThermalGuardHeartbeat 's/time\(\) .*/vector(time
 control heartbeat "of every job" ThermalGuardHeartbeat 's/up\{.*\}/up/'
 control heartbeat "time that stands still" ThermalGuardHeartbeat 's/time\(\)/10/'
 
-check "rules for people" promtool test rules tests/people.test.yml
+for test in people gpus hours trend days; do
+    check "rules for people: $test" promtool test rules "tests/$test.test.yml"
+done
 control people "a restart reported as an outage" ThermalGuardDown 's/for: 30s/for: 5s/'
 control people "absence unseen" ThermalGuardAbsent 's/for: 1m/for: 1h/'
 control people "chain: reported where it is well" ThermalGuardChainBroken 's/ == 1/ >= 0/'
+control people "chain: a lost scrape starts anew" ThermalGuardChainBroken 's/last_over_time\((.*)\[30s\]\)/\1/'
 control people "cannot actuate: reported where it can" ThermalGuardCannotActuate 's/ == 1/ >= 0/'
-control people "driver loss unseen" ThermalGuardTelemetryStale 's/thermal_guard_nvml_up == 0 or //'
+control people "a single failed write reported" ThermalGuardActionFailing 's/> 2$/> 0/'
+control people "failing actions: an alert for each" ThermalGuardActionFailing 's/\(action, result\)/(result)/'
+control people "lack of permission counted twice" ThermalGuardActionFailing 's/failed\|/failed|no_permission|/'
+control people "journal: old failures reported for ever" ThermalGuardJournalFailing 's/increase\((.*)\[10m\]\)/\1/'
+control people "refused configuration unseen" ThermalGuardReloadFailed 's/== 0/== 2/'
+control hours "a driver upgrade called too long" ThermalGuardDetachedTooLong 's/for: 30m/for: 5m/'
+control people "driver loss unseen" ThermalGuardTelemetryStale 's/last_over_time\(thermal_guard_nvml_up\[30s\]\) == 0/vector(0) == 1/'
 control people "old readings unseen" ThermalGuardTelemetryStale 's/> 30$/> 3000/'
-control people "lost GPU: reported of every GPU" GpuLost 's/ == 0/ >= 0/'
-control people "blind GPU unseen" GpuBlind 's/"blind"/"blinded"/'
-control people "slowdown: one alert per reason" GpuHardwareSlowdown 's/without \(reason\)/without ()/'
-control people "slowdown: short ones missed" GpuHardwareSlowdown 's/\[1m\]/[6s]/'
+control people "no readings: paged during a detach" ThermalGuardTelemetryStale 's/detached\[30s\]\) == 1/detached[30s]) == 2/'
+control gpus "lost GPU: reported of every GPU" GpuLost 's/gpu_up\[30s\]\) == 0/gpu_up[30s]) >= 0/'
+control people "lost GPU: paged during a detach" GpuLost '/last_over_time\(thermal_guard_detached/ s/== [01]/== 2/g'
+control gpus "lost GPU: each of them with the driver" GpuLost 's/nvml_up\[30s\]\) == 0/nvml_up[30s]) == 2/'
+control gpus "blind GPU unseen" GpuBlind 's/"blind"/"blinded"/'
+control gpus "a lost GPU called blind, too" GpuBlind 's/gpu_up\[30s\]\) == 1/gpu_up[30s]) >= 0/'
+control gpus "a doubted GPU called blind, too" GpuBlind 's/"frozen\|fallen/"fallen/; s/\|contradicted//'
+control gpus "doubt: a reason that changes starts anew" GpuSensorDoubted 's/max without \(doubt\)/max without ()/'
+control gpus "doubt: a missing reading taken for a lie" GpuSensorDoubted 's/"frozen/"missing|frozen/'
+control gpus "slowdown: one alert per reason" GpuHardwareSlowdown 's/without \(reason\)/without ()/'
+control gpus "slowdown: short ones missed" GpuHardwareSlowdown 's/\[1m\]/[6s]/'
+control gpus "slowdown: those between scrapes missed" GpuHardwareSlowdown 's/ > 0$/ > 100/'
+control gpus "slowdown: the driver's own taken for it" GpuHardwareSlowdown 's/reason="hw_thermal/reason=~".w_thermal/'
+control gpus "Xid of a program reported" GpuXid 's/"48/"31|48/'
+control gpus "Xid without its number" GpuXid 's/increase\(.*\) > 0/sum without (xid) (&)/'
+control gpus "memory by a fixed degree" GpuMemoryHot 's/- ignoring.*/- 95/'
+control gpus "memory by the core's limit" GpuMemoryHot 's/mem_max/gpu_max/'
+control gpus "infeasible: reported where it isn't" GpuInfeasible 's/ == 1/ >= 0/'
+control gpus "infeasible: reported at once" GpuInfeasible 's/for: 1m/for: 5s/'
+control gpus "contested: reported where it isn't" GpuContested 's/ == 1/ >= 0/'
+control gpus "overheld: reported where it isn't" GpuOverheld 's/ == 1/ >= 0/'
+control hours "a short pause reported" GpuPausedTooLong 's/for: 1h/for: 10m/'
 
-# route NAME RECEIVERS LABEL=VALUE…: where an alert goes.
-route() {
-    check "route: $1" amtool config routes test --config.file alertmanager.yml \
-        --verify.receivers="$2" "${@:3}"
+control trend "slow warming unseen" GpuWarmingSteadily 's/< 30$/< 10/'
+control trend "seconds taken for minutes" GpuWarmingSteadily 's/-60/-1/'
+control trend "a load that sets in taken for a trend" GpuWarmingSteadily '/offset/d;'
+control trend "a GPU at its set point taken for warming" GpuWarmingSteadily 's/\) > 1\)/) > -9)/; s/-0\.003/0.1/'
+
+control days "a first day of observing reported" ThermalGuardObservesOnly 's/3d/1h/'
+control days "enforcing reported" ThermalGuardObservesOnly 's/\} == 1/} >= 0/; s/3d == 1/3d >= 0/'
+
+check "rules on dcgm-exporter" promtool test rules tests/dcgm.test.yml
+control dcgm "announced without coming from outside the band" GpuHeatingTowardsAlertTrip 's/>= 11/>= 0/; s/< 10/< 16/'
+control dcgm "past alert: no level hysteresis" GpuPastAlertTrip 's/< 8$/< 7/'
+control dcgm "past alert: hysteresis as entry" GpuPastAlertTrip 's/celsius < 7$/celsius < 11/'
+control dcgm "critical unseen" GpuAtCriticalTrip 's/<= 0/< 0/'
+control dcgm "heartbeat to the exporter's port" ThermalGuardHeartbeat 's/\$1:10835/$1:9400/'
+control dcgm "heartbeat of every job" ThermalGuardHeartbeat 's/up\{.*\}/up/'
+control dcgm "absence unseen" DcgmAbsent 's/for: 2m/for: 1h/'
+control dcgm "no limit known: reported of every GPU" DcgmMarginUnknown '/unless/d;'
+record() { must_fail "dcgm: $1" "$dcgm" "/- record:/,/- alert:/ { $2 }" promtool test rules tests/dcgm.test.yml; }
+record "labels that change" 's/gpu, Hostname/gpu, pod, Hostname/'
+record "a limit of 0 believed" 's/\(last_over_time\((DCGM_FI_DEV_GPU_MAX_OP_TEMP.*)\) >= 60 <= 110\)/last_over_time(\1)/'
+record "memory left out" 's/"sensor", "memory"/"sensor", ""/'
+record "no bridge between scrapes" 's/\[1m\]/[4s]/'
+
+# Of each alert at least one control, and an entry in the runbook; and no entry of anything else.
+for file in "$rules" "$dcgm"; do
+    for name in $(alerts_in "$file"); do
+        case $controlled in *" $file:$name "*) ;; *) fail "no control of $name in $file" ;; esac
+    done
+done
+runbook() { diff <(alerts_in "$rules" "$dcgm") <(sed -n 's/^## //p' ../docs/runbook.md | sort); }
+# What an alert links to is its own entry.
+links() {
+    diff <(alerts_in "$rules" "$dcgm" | tr '[:upper:]' '[:lower:]') \
+        <(sed -n "s|^ *runbook_url: 'docs/runbook.md#\(.*\)'|\1|p" "$rules" "$dcgm" | sort -u)
+}
+check "runbook: an entry for each alert" runbook
+check "runbook: each alert links to its own" links
+must_fail "runbook: an entry is missing" ../docs/runbook.md '/^## GpuLost$/d' runbook
+must_fail "runbook: an entry is left over" ../docs/runbook.md 's/^## GpuLost$/&\n## GpuFound/' runbook
+must_fail "runbook: a link to nowhere" "$rules" 's/#gpulost/#gpu-lost/' links
+
+# The scrape's name is what the rules ask for, and the rules are there.
+job() { grep -q "job_name: $(sed -n 's/.*absent(up{job="\(.*\)"}).*/\1/p' "$rules") " prometheus.yml; }
+check "prometheus.yml is valid" promtool check config --lint=all --lint-fatal prometheus.yml
+check "prometheus.yml scrapes the job of the rules" job
+must_fail "prometheus: rules that aren't there" prometheus.yml 's/(thermal-guard).rules/\1s.rules/' \
+    promtool check config prometheus.yml
+must_fail "prometheus: another job" prometheus.yml 's/job_name: .*/job_name: guards # not/' job
+
+# goes FILE RECEIVERS LABEL=VALUE…: where an alert is sent.
+goes() {
+    amtool config routes test --config.file "$(untemplated "$1")" --verify.receivers="$2" "${@:3}"
 }
 n1=instance=n1.example:10835
-route "gradual to the node and to people" guard-n1,people guard_action=gradual $n1
-route "emergency to the node and to people" guard-n1,people guard_action=emergency $n1
-route "heartbeat to its own node only" guard-n1 guard_action=heartbeat $n1
-route "another node's heartbeat to nobody" nobody guard_action=heartbeat instance=n2.example:10835
-route "another node's alert to people only" people guard_action=gradual instance=n2.example:10835
-route "what is for people to people only" people alertname=GpuLost severity=critical $n1
-must_fail "route: no explicit catch-all" alertmanager.yml '/^    - receiver: people$/d' \
-    amtool config routes test --config.file alertmanager.yml \
-    --verify.receivers=guard-n1,people guard_action=gradual $n1
-must_fail "route: heartbeat without instance" alertmanager.yml 's/(heartbeat"'\'').*n1.*\]/\1]/' \
-    amtool config routes test --config.file alertmanager.yml \
-    --verify.receivers=nobody guard_action=heartbeat instance=n2.example:10835
+n2=instance=n2.example:10835
+for file in alertmanager.yml alertmanager-0.31.yml; do
+    own=guard-n1.example:10835
+    [ $file = alertmanager.yml ] || own=guards
+    route() { check "$file: $1" goes "$file" "${@:2}"; }
+    misroute() { must_fail "$file: $1" "$file" "$2" goes "$file" "${@:3}"; }
+    check "$file is valid" amtool check-config "$(untemplated "$file")"
+    route "gradual to the node and to people" "$own,people" guard_action=gradual $n1
+    route "emergency to the node and to people" "$own,people" guard_action=emergency $n1
+    route "heartbeat to its own node only" "$own" guard_action=heartbeat $n1
+    route "another node's heartbeat to nobody" nobody guard_action=heartbeat $n2
+    route "another node's alert to people only" nobody,people guard_action=gradual $n2
+    route "what is for people to people only" people alertname=GpuLost severity=critical $n1
+    misroute "no explicit catch-all" '/^    - receiver: people$/d' "$own,people" guard_action=gradual $n1
+    misroute "any instance will do" 's/instance=~?"[^"]*"/instance=~".*"/' nobody guard_action=heartbeat $n2
+    misroute "the wrong instance" 's/(instance=~?"n)1/\13/' "$own" guard_action=heartbeat $n1
+    # What keeps the token where it belongs.
+    token() { grep -q 'follow_redirects: false' "$1"; }
+    check "$file: no redirects" token "$file"
+    must_fail "$file: redirects" "$file" 's/(follow_redirects:) false/\1 true/' token "$file"
+done
+tls() { grep -q "url: 'https://{{" "$1" && grep -q 'tls_config: {ca_file: ' "$1"; }
+check "alertmanager-0.31.yml: TLS where the alert names the address" tls alertmanager-0.31.yml
+must_fail "alertmanager-0.31.yml: plain HTTP" alertmanager-0.31.yml 's/https:/http:/' tls alertmanager-0.31.yml
 
-if ((failures > 0)); then
-    echo "$failures of the alert checks failed"
+pull=alertmanager-pull.yml
+check "$pull is valid" amtool check-config "$pull"
+check "$pull: heartbeats wake nobody" goes "$pull" nobody guard_action=heartbeat $n1
+check "$pull: alerts go to people" goes "$pull" people guard_action=gradual $n1
+must_fail "$pull: heartbeats to people" "$pull" 's/(receiver: )nobody/\1people/' \
+    goes "$pull" nobody guard_action=heartbeat $n1
+
+wait
+if [ -s "$scratch/failed" ]; then
+    echo "$(wc -l <"$scratch/failed") of the alert checks failed:"
+    cat "$scratch/failed"
     exit 1
 fi
 echo "all alert checks passed"

@@ -1,7 +1,7 @@
 //! The command line as its help shows it. Every flag is accepted after every command, but each
 //! command's own help names only those that it heeds: twenty others would hide its own.
 
-use clap::{Command, CommandFactory};
+use clap::{Command, CommandFactory, Id};
 
 use super::Cli;
 
@@ -31,6 +31,9 @@ fn heeded(command: &str) -> Option<&'static [&'static str]> {
             "lock_dir",
         ],
         "report" => &["simulate", "state_dir"],
+        // Of `generate`.
+        "alertmanager" => &["token_file", "ca_file"],
+        "prometheus" => &["ca_file"],
         _ => &[],
     })
 }
@@ -77,17 +80,24 @@ fn shaped(mut command: Command) -> Command {
         .collect();
     // Hands the shared flags down to the commands, where they can then be hidden.
     command.build();
-    command.mut_subcommands(|command| {
-        let heeded = heeded(command.get_name());
-        let command = command.mut_args(|arg| {
-            let id = arg.get_id().as_str();
-            let is_heeded = match heeded {
-                Some(heeded) => heeded.contains(&id),
-                None => !CLIENT_ONLY.contains(&id),
-            };
-            let hidden = shared.contains(arg.get_id()) && !is_heeded;
-            if hidden { arg.hide(true) } else { arg }
-        });
-        command.after_help(MORE)
-    })
+    command.mut_subcommands(|command| with_heeded(command, &shared))
+}
+
+/// And its own commands, if it has some.
+fn with_heeded(command: Command, shared: &[Id]) -> Command {
+    let heeded = heeded(command.get_name());
+    let command = command.mut_args(|arg| {
+        let id = arg.get_id().as_str();
+        let is_heeded = match heeded {
+            Some(heeded) => heeded.contains(&id),
+            None => !CLIENT_ONLY.contains(&id),
+        };
+        let hidden = shared.contains(arg.get_id()) && !is_heeded;
+        if hidden { arg.hide(true) } else { arg }
+    });
+    let command = command.mut_subcommands(|command| with_heeded(command, shared));
+    match command.get_after_help() {
+        Some(_) => command,
+        None => command.after_help(MORE),
+    }
 }

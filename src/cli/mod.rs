@@ -4,6 +4,7 @@
 mod assets;
 mod check;
 mod client;
+mod generate;
 mod help;
 mod lease;
 mod log;
@@ -63,6 +64,8 @@ enum Command {
     Report(report::Options),
     /// Policies against the thermal model, in virtual time: what each keeps of the work, how hot it gets.
     Simulate(simulate::Options),
+    /// Ready configuration of Alertmanager and Prometheus for a list of nodes.
+    Generate(generate::Options),
     /// A completion script for a shell, on standard output.
     #[command(hide = true)]
     Completions(assets::Completions),
@@ -278,6 +281,7 @@ pub fn run(cli: &Cli) -> ExitCode {
         Command::Restore(options) => restore::run(flags, options),
         Command::Report(options) => exit(report::run(flags, options)),
         Command::Simulate(options) => simulate::run(options),
+        Command::Generate(options) => generate::run(flags, options),
         Command::Completions(wanted) => exit(assets::completions(wanted)),
         Command::Man(wanted) => exit(assets::man(wanted)),
     }

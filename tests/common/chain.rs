@@ -99,7 +99,16 @@ impl Chain {
         let config = config.append(true).open(dir.path().join("prometheus.yml"));
         let written = config.and_then(|mut file| file.write_all(setup.scrape.as_bytes()));
         written.expect("the configuration");
-        let mut members = Service::alertmanagers(dir.path(), &setup.alertmanagers).into_iter();
+        Self::run(dir, prometheus, &setup.alertmanagers, place)
+    }
+
+    /// Starts both on the configuration in this directory, on these ports.
+    pub(crate) fn start_on(dir: TempDir, [prometheus, alertmanager]: [u16; 2]) -> Self {
+        Self::run(dir, prometheus, &[alertmanager], Place::take())
+    }
+
+    fn run(dir: TempDir, prometheus: u16, alertmanagers: &[u16], place: Place) -> Self {
+        let mut members = Service::alertmanagers(dir.path(), alertmanagers).into_iter();
         let mut chain = Self {
             prometheus: Service::prometheus(dir.path(), prometheus),
             alertmanager: members.next().expect("an Alertmanager"),

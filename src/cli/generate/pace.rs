@@ -1,0 +1,134 @@
+//! How often things are done, and the guard settings that follow from it.
+//!
+//! One node can have everything at once: heat is in the hook within 2 s. For hundreds of nodes that
+//! would be a scrape of each and a pass over each heartbeat every second. The guard's own loop acts
+//! in either case; alerts only come earlier or later.
+
+use clap::ValueEnum;
+
+/// From here on a second is too often: 50 nodes with 8 GPUs are 50 000 samples for each scrape, and
+/// ten heartbeats a second.
+const GENTLE_FROM: usize = 50;
+
+/// The guard's own least heartbeat time-out.
+const SHORTEST_TIMEOUT: u32 = 15;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum PaceName {
+    Tuned,
+    Gentle,
+}
+
+impl PaceName {
+    pub(super) const fn pace(self) -> Pace {
+        match self {
+            Self::Tuned => TUNED,
+            Self::Gentle => GENTLE,
+        }
+    }
+}
+
+/// Intervals, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Pace {
+    pub(super) scrape: u32,
+    /// Of the rules that drive guards.
+    pub(super) evaluation: u32,
+    /// Prometheus's flag: how soon an alert that Alertmanager didn't take is sent again.
+    pub(super) resend: u32,
+    pub(super) group_interval: u32,
+    pub(super) heartbeat_repeat: u32,
+    pub(super) action_repeat: u32,
+}
+
+pub(super) const TUNED: Pace = Pace {
+    scrape: 1,
+    evaluation: 1,
+    resend: 1,
+    group_interval: 1,
+    heartbeat_repeat: 5,
+    action_repeat: 10,
+};
+
+pub(super) const GENTLE: Pace = Pace {
+    scrape: 5,
+    evaluation: 5,
+    resend: 5,
+    group_interval: 5,
+    heartbeat_repeat: 15,
+    action_repeat: 15,
+};
+
+impl Pace {
+    pub(super) fn of(nodes: usize) -> Self {
+        if nodes < GENTLE_FROM { TUNED } else { GENTLE }
+    }
+
+    /// Alertmanager looks at a group once per group interval, so a repetition may come one interval
+    /// later than asked for.
+    pub(super) fn longest_gap(&self, repeat: u32) -> u32 {
+        repeat + self.group_interval
+    }
+
+    /// One heartbeat may get lost.
+    pub(super) fn heartbeat_timeout(&self) -> u32 {
+        (2 * self.longest_gap(self.heartbeat_repeat) + 1).max(SHORTEST_TIMEOUT)
+    }
+
+    /// One repetition may get lost, and the next one may be late; in whole 5 s.
+    pub(super) fn lease(&self) -> u32 {
+        (2 * self.longest_gap(self.action_repeat) + 5).next_multiple_of(5)
+    }
+
+    /// From heat to Alertmanager, at worst.
+    pub(super) fn latency(&self) -> u32 {
+        self.scrape + self.evaluation
+    }
+
+    /// The guard's part, as a comment: without its `# ` it is YAML.
+    pub(super) fn guard_settings(&self) -> String {
+        format!(
+            "\
+# The settings of each guard that go with these intervals (thermal-guard.yml):
+# hook:
+#   lease: {lease}s                # outlives one lost repetition of an alert
+# alertmanager:
+#   expected: true            # a chain that never comes up is reported, too
+#   heartbeat_timeout: {timeout}s    # outlives one lost heartbeat
+",
+            lease = self.lease(),
+            timeout = self.heartbeat_timeout(),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_and_a_heartbeat_outlive_one_lost_repetition_at_every_pace() {
+        for pace in [TUNED, GENTLE] {
+            let gap = pace.longest_gap(pace.heartbeat_repeat);
+            assert!(pace.heartbeat_timeout() > 2 * gap, "{pace:?}");
+            assert!(
+                pace.lease() > 2 * pace.longest_gap(pace.action_repeat),
+                "{pace:?}"
+            );
+            // Prometheus forgets an alert after four of these.
+            assert!(4 * pace.resend.max(pace.evaluation) < pace.heartbeat_timeout());
+            // Each heartbeat that goes out must have been evaluated anew.
+            assert!(pace.evaluation.max(pace.resend) <= pace.heartbeat_repeat);
+        }
+        assert_eq!(GENTLE.heartbeat_timeout(), 41);
+        assert_eq!(TUNED.heartbeat_timeout(), 15);
+        assert_eq!((TUNED.lease(), GENTLE.lease()), (30, 45));
+    }
+
+    #[test]
+    fn hundreds_are_treated_gently_and_one_is_not() {
+        assert_eq!(Pace::of(1), TUNED);
+        assert_eq!(Pace::of(49), TUNED);
+        assert_eq!(Pace::of(50), GENTLE);
+    }
+}

@@ -1,0 +1,128 @@
+//! The receivers of an Alertmanager configuration: where a guard's hook is, and what opens it.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, ensure};
+
+use super::node::{Fleet, Node};
+use crate::cli::Flags;
+
+const TOKEN: &str = "/etc/alertmanager/thermal-guard.token";
+const CA: &str = "/etc/alertmanager/thermal-guard-ca.pem";
+
+/// In the token's path: the node's host.
+const HOST: &str = "{host}";
+
+/// Paths on the Alertmanager host.
+pub(super) struct Credentials {
+    token: String,
+    ca: Option<PathBuf>,
+}
+
+impl Credentials {
+    pub(super) fn of(flags: &Flags) -> anyhow::Result<Self> {
+        let token = flags.token_file.as_deref().unwrap_or(Path::new(TOKEN));
+        let ca = flags.ca_file.clone();
+        quoted(token)?;
+        ca.as_deref().map(quoted).transpose()?;
+        let token = token.to_string_lossy().into_owned();
+        Ok(Self { token, ca })
+    }
+
+    /// A receiver per node. Alertmanager knows no other way before 0.31.
+    pub(super) fn per_node(&self, fleet: &Fleet) -> anyhow::Result<String> {
+        let mut text = String::from(
+            "\x20 # One for each node. The token is the content of <state.dir>/hook-token there, or the same for all
+  # by hook.bearer_token_file. From Alertmanager 0.28 on add `timeout: 2s` under `url`: a hook that
+  # hangs is then tried again.
+",
+        );
+        if self.ca.is_none() {
+            text.push_str(
+                "  # Across a network use https: see --web.config.file, and --ca-file here.\n",
+            );
+        }
+        for node in &fleet.nodes {
+            self.receiver(&mut text, node)?;
+        }
+        Ok(text)
+    }
+
+    fn receiver(&self, text: &mut String, node: &Node) -> anyhow::Result<()> {
+        let token = self.token.replace(HOST, node.host.trim_matches(['[', ']']));
+        let scheme = if self.ca.is_some() { "https" } else { "http" };
+        writeln!(
+            text,
+            "  - name: {}\n    webhook_configs:\n      - url: {scheme}://{node}/hook",
+            name(node)
+        )?;
+        text.push_str(&http_config(&token, self.ca.as_deref())?);
+        Ok(())
+    }
+
+    /// One receiver that takes the address from the alert.
+    pub(super) fn templated(&self) -> anyhow::Result<String> {
+        let one =
+            "every guard gets the same token where the address is templated; give a path without";
+        ensure!(!self.token.contains(HOST), "--token-file: {one} {HOST}");
+        let ca = self.ca.as_deref().unwrap_or(Path::new(CA));
+        let config = http_config(&self.token, Some(ca))?;
+        Ok(format!(
+            "\x20 # One for all nodes: the address comes from the alert's own label. Who can post alerts to this
+  # Alertmanager (by default, everybody who can reach its port) can name any address there, and gets
+  # the token sent to it, if nothing stands in between. So:
+  # - only instances in the list `guards` above come here: list addresses, no patterns like `.*`;
+  # - https only, with a CA that signs nothing but guards: TLS fails before the token is sent;
+  # - no redirects;
+  # - close the API (--web.config.file of Alertmanager), and let it out to the guards' ports only.
+  # Better than a token is a certificate: cert_file and key_file in tls_config, its name in the
+  # guards' hook.client_allowed_sans, and no `authorization` here.
+  - name: guards
+    webhook_configs:
+      - url: 'https://{{{{ .GroupLabels.instance }}}}/hook'
+        timeout: 2s         # a hook that hangs is tried again
+{config}"
+        ))
+    }
+}
+
+/// Of a node's receiver, quoted.
+pub(super) fn name(node: &Node) -> String {
+    format!("'guard-{node}'")
+}
+
+fn http_config(token: &str, ca: Option<&Path>) -> anyhow::Result<String> {
+    let token = quoted(Path::new(token))?;
+    let mut text = format!(
+        "        \
+        send_resolved: true
+        max_alerts: 0       # never cut a notification short
+        http_config:
+          follow_redirects: false     # never carry the token elsewhere
+          authorization: {{type: Bearer, credentials_file: {token}}}
+"
+    );
+    if let Some(ca) = ca {
+        writeln!(text, "          tls_config: {{ca_file: {}}}", quoted(ca)?)?;
+    }
+    Ok(text)
+}
+
+/// A path for YAML: in quotes, unless it is as plain as most are.
+pub(super) fn quoted(path: &Path) -> anyhow::Result<String> {
+    let said = path.display();
+    let text = path
+        .to_str()
+        .with_context(|| format!("{said}: not UTF-8"))?;
+    ensure!(path.is_absolute(), "{said}: an absolute path is wanted");
+    ensure!(
+        !text.chars().any(char::is_control),
+        "{text:?}: a control character"
+    );
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+    if text.chars().all(plain) {
+        return Ok(text.to_owned());
+    }
+    Ok(format!("'{}'", text.replace('\'', "''")))
+}
