@@ -116,3 +116,64 @@ fn a_slower_cadence_is_learnt_and_an_outage_is_not() {
     }
     assert_eq!(chain.state(at(859.0)), ChainState::Ok);
 }
+
+#[test]
+fn three_states_are_a_promise_not_kept() {
+    let fallback = ChainState::ALL.map(|state| (state.name(), state.is_fallback()));
+    assert_eq!(
+        fallback,
+        [
+            ("standalone", false),
+            ("unknown", true),
+            ("ok", false),
+            ("stale", true),
+            ("down", true)
+        ]
+    );
+}
+
+#[test]
+fn the_last_heartbeat_and_the_last_advance_are_told_apart() {
+    let mut chain = Chain::new(Expected::Auto, None, at(0.0));
+    assert_eq!((chain.last(), chain.eval_age(at(9.0))), (None, None));
+    chain.heartbeat(at(3.0), Some(1.0));
+    chain.heartbeat(at(7.0), Some(1.0));
+    assert_eq!(chain.last(), Some(at(7.0)));
+    assert_eq!(chain.eval_age(at(9.0)), Some(Duration::from_secs(6)));
+}
+
+/// The timeout after heartbeats with these gaps.
+fn timeout_after(gaps: &[f64]) -> f64 {
+    let mut now = 0.0;
+    let mut chain = Chain::new(Expected::Auto, None, at(0.0));
+    chain.heartbeat(at(now), Some(now));
+    for gap in gaps {
+        now += gap;
+        chain.heartbeat(at(now), Some(now));
+    }
+    chain.timeout().as_secs_f64()
+}
+
+#[test]
+fn an_outage_is_a_gap_of_over_three_beats_and_over_the_least_timeout() {
+    for (gaps, timeout) in [
+        // Three tenths of the newest gap, seven of what was before; three times that.
+        (&[10.0, 20.0][..], 39.0),
+        (&[10.0, 30.0], 48.0),
+        (&[10.0, 30.5], 30.0),
+        (&[4.0, 15.0], 21.9),
+        (&[4.0, 15.5], 15.0),
+    ] {
+        let got = timeout_after(gaps);
+        assert!((got - timeout).abs() < 1e-6, "{gaps:?}: {got}");
+    }
+}
+
+#[test]
+fn a_beat_is_at_most_a_third_of_the_greatest_timeout() {
+    assert!((timeout_after(&[200.0]) - 600.0).abs() < 1e-6);
+    assert!((timeout_after(&[200.5]) - 15.0).abs() < 1e-6, "an outage");
+    // The third such gap is the cadence, as far as it may be: 200 s.
+    let learnt = timeout_after(&[300.0, 300.0, 300.0, 100.0]);
+    assert!((learnt - 510.0).abs() < 1e-6, "{learnt}");
+}

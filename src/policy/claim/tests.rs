@@ -69,3 +69,37 @@ fn our_own_original_put_back_by_another_is_corrected_too() {
     );
     assert_eq!(limit.original, W(400));
 }
+
+#[test]
+fn a_claim_on_anything_is_a_claim() {
+    assert!(Claim::default().is_empty());
+    let lock = Claim {
+        memory_clock: true,
+        ..Claim::default()
+    };
+    assert!(!lock.is_empty());
+}
+
+#[test]
+fn a_contest_is_three_corrections_within_ten_minutes() {
+    let mut contest = Contest::default();
+    contest.corrected(at(0));
+    contest.corrected(at(10));
+    assert!(!contest.is_contested(at(10)));
+    contest.corrected(at(20));
+    assert!(contest.is_contested(at(600)));
+    assert!(!contest.is_contested(at(601)));
+}
+
+#[test]
+fn our_own_limit_and_a_lower_one_of_ours_stand() {
+    let mut limit = LimitClaim {
+        original: W(400),
+        previous: W(250),
+        next: W(300),
+    };
+    let mut contest = Contest::default();
+    assert_eq!(contest.observe(at(0), W(300), &mut limit), Verdict::Ours);
+    assert_eq!(contest.observe(at(0), W(250), &mut limit), Verdict::Ours);
+    assert_eq!(limit.original, W(400));
+}

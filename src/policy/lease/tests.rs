@@ -107,3 +107,85 @@ fn a_flood_evicts_the_lowest_and_never_an_emergency() {
     );
     assert_eq!(refused, Granted::Refused);
 }
+
+#[test]
+fn what_is_asked_is_the_most_that_anyone_asks() {
+    let asked = |alert, manual| Asked { alert, manual }.level();
+    assert_eq!(asked(Level::None, Level::None), Level::None);
+    assert_eq!(asked(Level::Gradual, Level::None), Level::Gradual);
+    assert_eq!(asked(Level::Gradual, Level::Emergency), Level::Emergency);
+}
+
+#[test]
+fn a_renewal_keeps_since_when_and_the_newest_start() {
+    let mut table = LeaseTable::default();
+    let (a, alert) = (gpu("a"), Holder::Alert(7));
+    table.grant(at(0), &a, alert, lease(Level::Gradual, 0, 100));
+    table.grant(at(9), &a, alert, lease(Level::Emergency, 9, 90));
+    let held = table.of(&a).next().map(|(_, lease)| *lease);
+    let renewed = Lease {
+        level: Level::Emergency,
+        since: at(0),
+        expires: at(39),
+        starts_at: Duration::from_secs(100),
+    };
+    assert_eq!(held, Some(renewed));
+}
+
+/// A full table: gradual leases, number 3 the first to expire.
+fn full() -> LeaseTable {
+    let mut table = LeaseTable::default();
+    for number in 0..CAPACITY as u64 {
+        let since = if number == 3 { 1 } else { 2 };
+        let lease = lease(Level::Gradual, since, 0);
+        let granted = table.grant(at(2), &gpu("a"), Holder::Alert(number), lease);
+        assert_eq!(granted, Granted::New, "{number}");
+    }
+    table
+}
+
+#[test]
+fn a_full_table_makes_room_for_the_same_level_and_for_a_higher_one() {
+    for level in [Level::Gradual, Level::Emergency] {
+        let mut table = full();
+        let new = (gpu("b"), Holder::Alert(1));
+        assert_eq!(
+            table.grant(at(3), &new.0, new.1, lease(level, 3, 0)),
+            Granted::New
+        );
+        assert_eq!(table.endings().evicted, 1);
+        let first = table.resolve(&gpu("a"), Holder::Alert(3), Duration::ZERO);
+        assert_eq!(first, Ended::Unknown, "the first to expire went");
+        assert_eq!(table.of(&gpu("a")).count(), CAPACITY - 1);
+    }
+}
+
+#[test]
+fn a_full_table_refuses_a_lower_level() {
+    let mut table = full();
+    let none = table.grant(at(3), &gpu("b"), Holder::Manual, lease(Level::None, 3, 0));
+    assert_eq!(none, Granted::Refused);
+    assert_eq!(table.endings().evicted, 0);
+}
+
+#[test]
+fn endings_are_counted_each_for_itself() {
+    let mut table = LeaseTable::default();
+    let a = gpu("a");
+    for number in 0..3 {
+        table.grant(
+            at(0),
+            &a,
+            Holder::Alert(number),
+            lease(Level::Gradual, 0, 0),
+        );
+    }
+    table.resolve(&a, Holder::Alert(0), Duration::ZERO);
+    table.expire(at(30));
+    let endings = Endings {
+        expired: 2,
+        resolved: 1,
+        evicted: 0,
+    };
+    assert_eq!(table.endings(), endings);
+}
