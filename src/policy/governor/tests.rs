@@ -348,7 +348,13 @@ fn a_rung_is_not_taken_over_the_floor_nor_at_the_set_point() {
 
 #[test]
 fn between_the_rungs_they_and_not_the_limit_decide() {
-    let mut governor = resting(3.0, 192, Some(FLOOR));
+    let alone = resting(3.0, 290, Some(w(300)));
+    assert_eq!(alone.targets().limit, Some(w(300)));
+    assert_eq!(
+        exhausted(3.0, 90, Some(w(150))).targets().limit,
+        Some(w(150))
+    );
+    let mut governor = resting(3.0, 192, Some(w(300)));
     let hot = over_alert(3.0);
     governor.ladder.regulate(at(0), &hot, drive(192));
     assert_eq!(governor.targets(), governor.ladder.targets());
