@@ -297,12 +297,12 @@ fn applications_are_not_well_on_the_tick_that_tells_them() {
     let mut card = Card::new();
     card.tick(CRITICAL);
     card.until(COOL, State::Recovering);
-    let mut told = false;
-    while !told {
+    let told = (0..60).any(|_| {
         let decision = card.tick(COOL);
-        told = decision.targets == Targets::default();
         assert_eq!(decision.state, State::Recovering);
-    }
+        decision.targets == Targets::default()
+    });
+    assert!(told);
     assert_eq!(card.tick(COOL).state, State::Normal);
 }
 

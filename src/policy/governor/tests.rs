@@ -465,14 +465,15 @@ fn giving_back_goes_half_the_way_then_half_the_rest_then_all() {
     let cool = over_alert(-20.0);
     let mut governor = resting(-20.0, 192, Some(w(200)));
     let mut limits = Vec::new();
-    let mut second = 0;
-    while !governor.give_back(at(second), &cool, w(400)) {
+    for step in 0..9 {
+        if governor.give_back(at(5 * step), &cool, w(400)) {
+            break;
+        }
         limits.push(
             governor
                 .limit
                 .map_or(400, |limit| limit.milliwatts() / 1000),
         );
-        second += 5;
     }
     // 8 % of the default limit, 32 W, is near enough.
     assert_eq!(limits, [200, 300, 350, 375, 400]);
@@ -500,12 +501,14 @@ fn a_gap_of_just_eight_percent_is_given_back_whole() {
 fn rungs_are_given_back_before_the_limit_from_the_floor_on() {
     let cool = over_alert(-20.0);
     let mut governor = exhausted(-20.0, 192, Some(w(100)));
-    let mut second = 0;
-    while !governor.ladder.is_released() {
-        second += 5;
-        assert!(!governor.give_back(at(second), &cool, w(400)));
+    for step in 1..9 {
+        assert!(!governor.give_back(at(5 * step), &cool, w(400)));
+        if governor.ladder.is_released() {
+            break;
+        }
     }
-    assert!(!governor.give_back(at(second), &cool, w(400)));
+    assert!(governor.ladder.is_released());
+    assert!(!governor.give_back(at(45), &cool, w(400)));
     assert!(governor.limit.is_none_or(|limit| limit >= FLOOR));
 }
 
