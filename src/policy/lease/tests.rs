@@ -189,3 +189,58 @@ fn endings_are_counted_each_for_itself() {
     };
     assert_eq!(table.endings(), endings);
 }
+
+#[test]
+fn what_became_of_a_lease_is_told_once_and_to_its_gpu() {
+    let mut table = LeaseTable::default();
+    let (a, b) = (gpu("a"), gpu("b"));
+    let (one, two) = (Holder::Alert(1), Holder::Alert(2));
+    let (gradual, emergency) = (Level::Gradual, Level::Emergency);
+    table.grant(at(0), &a, one, lease(gradual, 0, 0));
+    table.grant(at(0), &b, one, lease(gradual, 0, 0));
+    table.grant(at(1), &a, one, lease(gradual, 1, 0));
+    table.grant(at(2), &a, one, lease(emergency, 2, 0));
+    table.grant(at(3), &a, two, lease(gradual, 3, 0));
+    table.resolve(&a, one, Duration::ZERO);
+    table.expire(at(33));
+    let of_a = [
+        (one, gradual, Turn::Began),
+        (one, emergency, Turn::Changed),
+        (two, gradual, Turn::Began),
+        (one, emergency, Turn::Resolved),
+        (two, gradual, Turn::Expired),
+    ];
+    assert_eq!(table.take_turns(&a), of_a);
+    assert_eq!(table.take_turns(&a), []);
+    let of_b = [(one, gradual, Turn::Began), (one, gradual, Turn::Expired)];
+    assert_eq!(table.take_turns(&b), of_b);
+}
+
+#[test]
+fn what_nobody_asks_for_is_forgotten_the_oldest_first() {
+    let mut table = full();
+    table.grant(
+        at(3),
+        &gpu("b"),
+        Holder::Manual,
+        lease(Level::Emergency, 3, 0),
+    );
+    let evicted = (Holder::Alert(3), Level::Gradual, Turn::Evicted);
+    let turns = table.take_turns(&gpu("a"));
+    assert_eq!(turns.first().map(|turn| turn.0), Some(Holder::Alert(2)));
+    assert_eq!(turns.last(), Some(&evicted));
+    assert_eq!(turns.len(), CAPACITY - 1);
+}
+
+#[test]
+fn turns_are_told_in_words() {
+    let words = [
+        Turn::Began,
+        Turn::Changed,
+        Turn::Expired,
+        Turn::Resolved,
+        Turn::Evicted,
+    ]
+    .map(Turn::name);
+    assert_eq!(words, ["began", "changed", "expired", "ended", "evicted"]);
+}
