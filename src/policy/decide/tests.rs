@@ -719,3 +719,62 @@ fn of_two_targets_each_the_one_that_slows_more() {
     assert_eq!(colder(b, a), both);
     assert_eq!(slower(None, None), None);
 }
+
+#[test]
+fn what_binds_holds_the_local_level_on_and_a_leases_ceiling_does_not() {
+    let mut bound = Card::new();
+    for _ in 0..5 {
+        bound.tick(82.0);
+    }
+    assert!(bound.limit() < w(350), "regulated");
+    for _ in 0..35 {
+        bound.reading.draw = Ok(bound.limit());
+        assert_eq!(bound.tick(WARM).asks.local, Level::Gradual);
+    }
+    let mut leased = Card::new();
+    leased.asked = alert(Level::Gradual);
+    leased.tick(70.0);
+    leased.policy.local.hold(Level::Gradual);
+    leased.reading.draw = Ok(w(340));
+    for _ in 0..35 {
+        leased.tick(WARM);
+    }
+    assert_eq!(leased.policy.last.asks.local, Level::None);
+}
+
+#[test]
+fn an_emergency_hands_over_at_the_bottom_and_blindness_does_not() {
+    let mut card = Card::new();
+    card.tick(CRITICAL);
+    assert!(card.policy.regulator.is_exhausted());
+    let mut blind = Card::new();
+    blind.tick(COOL);
+    for _ in 0..5 {
+        blind.tick_blind();
+    }
+    assert!(!blind.policy.regulator.is_exhausted());
+}
+
+#[test]
+fn leases_out_of_time_take_nothing_from_what_heat_holds() {
+    let mut card = Card::new();
+    card.policy.ledger.set_max_hold(Duration::ZERO);
+    card.tick(HOT);
+    assert!(!card.tick(HOT).overheld, "no lease, nothing overheld");
+    card.asked = alert(Level::Emergency);
+    let decision = card.tick(WARM);
+    assert!(decision.overheld);
+    assert_eq!(decision.state, State::Gradual);
+}
+
+#[test]
+fn a_foreign_limit_is_told_on_its_own_tick_only() {
+    let mut card = Card::new();
+    card.asked = alert(Level::Gradual);
+    card.tick(COOL);
+    card.reading.limit = Ok(w(250));
+    assert!(card.look().foreign_limit);
+    card.reading.core = Err(Missing::Failed(999));
+    card.reading.limit = Err(Missing::Failed(999));
+    assert!(!card.look().foreign_limit);
+}

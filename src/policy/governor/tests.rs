@@ -341,8 +341,8 @@ fn a_rung_is_not_taken_over_the_floor_nor_at_the_set_point() {
         assert!(governor.ladder.is_released(), "{level} {limit:?}");
         assert_eq!(governor.floored_since, None, "the wait begins anew");
     }
-    let mut governor = resting(-0.15, 192, Some(FLOOR));
-    governor.escalate(at(100), &over_alert(-0.15), drive(192));
+    let mut governor = resting(-0.17, 192, Some(FLOOR));
+    governor.escalate(at(100), &over_alert(-0.17), drive(192));
     assert_eq!(governor.floored_since, Some(at(100)));
 }
 

@@ -135,3 +135,62 @@ fn a_card_at_its_own_target_does_its_job() {
         (Some(FINE), None)
     );
 }
+
+#[test]
+fn a_fall_of_just_what_metal_can_do_is_believed() {
+    let seen = doubts([(80.0, 300), (65.0, 300), (49.9, 300)].into_iter());
+    assert_eq!(seen, [None, None, Some(Doubt::Fallen)]);
+}
+
+/// The doubt after ten seconds of the driver's slowdown at `core`, with a target of 70 °C.
+fn slowed_at(core: f64, heat: Heat) -> Option<Doubt> {
+    let facts = |target| {
+        let mut facts = Facts::default();
+        facts.thresholds.acoustic_current = Some(Celsius::new(target));
+        facts
+    };
+    let mut witness = Witness::of(&facts(30.0));
+    witness.recalibrate(&facts(70.0));
+    let software = reading(core, 300, ClockEvents::SW_THERMAL_SLOWDOWN);
+    witness.question(at(0), &software, Ok(heat));
+    witness.question(at(10), &software, Ok(heat)).1
+}
+
+#[test]
+fn a_card_within_a_degree_of_its_target_does_its_job_as_long_as_it_likes() {
+    assert_eq!(slowed_at(71.0, FINE), None);
+    assert_eq!(slowed_at(69.0, FINE), None);
+    assert_eq!(slowed_at(68.9, FINE), Some(Doubt::Contradicted));
+}
+
+#[test]
+fn a_slowdown_at_alert_contradicts_nothing() {
+    let at_alert = Heat {
+        to_alert: Celsius::new(0.0),
+        ..FINE
+    };
+    assert_eq!(slowed_at(50.0, at_alert), None);
+}
+
+#[test]
+fn a_slowdown_that_ended_begins_anew() {
+    let mut witness = witness();
+    let slowed = reading(60.0, 300, ClockEvents::SW_THERMAL_SLOWDOWN);
+    let free = reading(60.0, 300, ClockEvents::default());
+    witness.question(at(0), &slowed, Ok(FINE));
+    witness.question(at(3), &free, Ok(FINE));
+    assert_eq!(witness.question(at(6), &slowed, Ok(FINE)).1, None);
+}
+
+#[test]
+fn a_hardware_slowdown_is_hot_and_close_to_critical_no_contradiction() {
+    let hardware = reading(60.0, 300, ClockEvents::HW_THERMAL_SLOWDOWN);
+    let (heat, _) = witness().question(at(0), &hardware, Ok(FINE));
+    assert!(heat.is_some_and(|heat| heat.is_hot()));
+    let close = Heat {
+        to_critical: Celsius::new(3.0),
+        ..FINE
+    };
+    let question = witness().question(at(0), &hardware, Ok(close));
+    assert_eq!(question, (Some(close), None));
+}

@@ -113,3 +113,25 @@ fn a_missing_memory_reading_is_not_ignored() {
     };
     assert_eq!(table.heat(&blind), Err(Missing::Failed(999)));
 }
+
+#[test]
+fn safe_is_thirteen_degrees_under_critical_for_both_kinds_of_sensor() {
+    let auto = TripOverrides::default();
+    let core = TripTable::resolve(&auto, &facts(Some(85.0), None), false, false);
+    let heat = core.heat(&reading(60.0, None, None)).expect("heat");
+    assert_eq!(heat.to_safe, Celsius::new(12.0));
+    let margin = TripTable::resolve(&auto, &facts(None, None), true, false);
+    let heat = margin.heat(&reading(60.0, None, Some(26.0))).expect("heat");
+    assert_eq!(heat.to_safe, Celsius::new(13.0));
+}
+
+#[test]
+fn the_trips_in_force_move_with_a_margin_and_stand_without() {
+    let auto = TripOverrides::default();
+    let margin = TripTable::resolve(&auto, &facts(Some(87.0), None), true, false);
+    let now = margin.in_force(&reading(60.0, None, Some(20.0)));
+    assert_eq!(now, Some(Trips::under(Celsius::new(80.0))));
+    assert_eq!(margin.in_force(&reading(60.0, None, None)), None);
+    let core = TripTable::resolve(&auto, &facts(Some(87.0), None), false, false);
+    assert_eq!(core.in_force(&reading(60.0, None, None)), Some(core.core));
+}
