@@ -67,6 +67,9 @@ alerts: install-deps ## rules, their tests with negative controls, example confi
 .PHONY: browser
 browser: install-deps ## the status page in headless Chromium
 	tests/browser/run.sh
+.PHONY: mutants
+mutants: ## mutation testing of the policy, an hour; wants cargo-mutants (cargo install --locked cargo-mutants)
+	tests/mutants/run.sh
 
 .PHONY: install-deps
 install-deps: ## Debian packages that are missing (as root)

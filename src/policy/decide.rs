@@ -489,3 +489,6 @@ fn colder(a: Targets, b: Targets) -> Targets {
         app: a.app.max(b.app).max(AppMode::Gradual),
     }
 }
+
+#[cfg(test)]
+mod tests;

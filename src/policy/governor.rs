@@ -48,17 +48,15 @@ const TURNS_MAX: u32 = 4;
 /// Corrections in one direction are a trend, as of a room that warms: each goes further than the
 /// one before, up to so many times.
 const TREND_MAX: i32 = 3;
-/// The least worth a write, as a share of the default limit.
-const STEP_DOWN: f64 = 0.01;
-/// Between two corrections down, unless a large one is due.
+/// Between two corrections down, unless one of more than this share of the default limit is due.
 const DOWN_DWELL: Duration = Duration::from_secs(4);
+const URGENT: f64 = 0.04;
 
 /// Up when the temperature stays under the set point by this much for the next half minute.
 const ROOM: f64 = 1.0;
 const ROOM_AHEAD: Duration = Duration::from_secs(30);
 /// By then the sink has come to rest, too.
 const REST_AHEAD: Duration = Duration::from_secs(180);
-const STEP_UP: f64 = 0.02;
 const STEP_UP_MAX: f64 = 0.08;
 const UP_DWELL: Duration = Duration::from_secs(20);
 /// A step up that is taken back within this doubles the next dwell, up to the maximum.
@@ -271,16 +269,15 @@ impl Governor {
                 return (dwelt >= MILD_DWELL).then_some(self.trimmed(limit, excess));
             }
             let wanted = observer.power_for(set_point, AHEAD);
-            let urgent = power - wanted > 4.0 * STEP_DOWN;
-            let due = urgent || dwelt >= DOWN_DWELL;
-            return (power - wanted >= STEP_DOWN && due).then_some(wanted);
+            let due = power - wanted > URGENT || dwelt >= DOWN_DWELL;
+            return due.then_some(wanted);
         }
         if self.limit.is_none() || !binds {
             return None;
         }
         if dwelt >= self.up_dwell && observer.predict(limit, ROOM_AHEAD) < set_point - ROOM {
             let room = observer.power_for(set_point - OVERSHOOTS, ROOM_AHEAD) - limit;
-            return (room >= STEP_UP).then_some(limit + room.min(STEP_UP_MAX));
+            return Some(limit + room.min(STEP_UP_MAX));
         }
         let off = self.average - set_point;
         let rests = dwelt >= TRIM_DWELL * (1 + self.turns) && observer.is_steady();
@@ -387,3 +384,6 @@ impl Governor {
         self.floored_since = None;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -80,28 +80,4 @@ fn bucket(minute: u64) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const TICK: Duration = Duration::from_secs(1);
-
-    #[test]
-    fn no_hour_holds_more_than_allowed() {
-        let max = Duration::from_secs(30 * 60);
-        let mut ledger = HoldLedger::new(max);
-        let mut held = Vec::new();
-        for second in 0..4 * 3600 {
-            let now = Moment::from_start(TICK * second);
-            ledger.charge(now, held.last().copied().unwrap_or(false));
-            held.push(ledger.permits(TICK));
-        }
-        for hour in held.windows(3600) {
-            let seconds = hour.iter().filter(|&&held| held).count();
-            assert!(seconds <= 1800, "{seconds}");
-        }
-        assert!(
-            held[2 * 3600..].iter().any(|&held| held),
-            "the budget comes back"
-        );
-    }
-}
+mod tests;

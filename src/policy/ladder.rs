@@ -232,3 +232,6 @@ impl Ladder {
         self.well_under_since = None;
     }
 }
+
+#[cfg(test)]
+mod tests;

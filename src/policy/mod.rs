@@ -170,3 +170,20 @@ pub enum Event {
     /// The GPU can't be seen any more.
     Blinded,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_brought_a_throttle_about_is_told_in_the_contracts_words() {
+        let names = Trigger::ALL.map(Trigger::name);
+        assert_eq!(names, ["alert", "local", "fallback", "manual"]);
+    }
+
+    #[test]
+    fn why_a_sensor_is_doubted_is_told_in_a_word() {
+        let names = Doubt::ALL.map(Doubt::name);
+        assert_eq!(names, ["missing", "frozen", "fallen", "contradicted"]);
+    }
+}

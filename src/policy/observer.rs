@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use crate::units::{Celsius, Moment, Watts};
+use crate::units::{Moment, Watts};
 
 use super::zone::Heat;
 
@@ -167,7 +167,5 @@ fn share(seconds: f64, constant: f64) -> f64 {
     1.0 - (-seconds / constant).exp()
 }
 
-/// For [`Celsius`] users: a distance under alert.
-pub const fn under_alert(distance: Celsius) -> f64 {
-    -distance.degrees()
-}
+#[cfg(test)]
+mod tests;

@@ -134,3 +134,6 @@ impl Regulator {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -171,3 +171,6 @@ fn memory_range(settings: &Settings, facts: &Facts) -> Option<ClockRange> {
         max: clock,
     })
 }
+
+#[cfg(test)]
+mod tests;

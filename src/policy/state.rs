@@ -251,3 +251,6 @@ impl Machine {
         self.calm_since = None;
     }
 }
+
+#[cfg(test)]
+mod tests;

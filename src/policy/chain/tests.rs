@@ -1,0 +1,179 @@
+use super::*;
+
+fn at(seconds: f64) -> Moment {
+    Moment::from_secs_f64(seconds)
+}
+
+fn beating(every: f64, until: f64) -> Chain {
+    let mut chain = Chain::new(Expected::Auto, None, at(0.0));
+    let mut now = 0.0;
+    while now <= until {
+        chain.heartbeat(at(now), Some(1000.0 + now));
+        now += every;
+    }
+    chain
+}
+
+#[test]
+fn nobody_is_missed_before_the_first_heartbeat() {
+    let chain = Chain::new(Expected::Auto, None, at(0.0));
+    assert_eq!(chain.state(at(1e6)), ChainState::Standalone);
+}
+
+#[test]
+fn a_promised_chain_is_missed_from_the_start() {
+    let chain = Chain::new(Expected::Yes, None, at(0.0));
+    assert_eq!(chain.state(at(1.0)), ChainState::Unknown);
+    assert_eq!(chain.state(at(61.0)), ChainState::Down);
+    assert!(chain.state(at(1.0)).is_fallback());
+}
+
+#[test]
+fn silence_is_down_within_three_beats() {
+    let chain = beating(10.0, 100.0);
+    assert_eq!(chain.state(at(129.0)), ChainState::Ok);
+    assert_eq!(chain.state(at(131.0)), ChainState::Down);
+    assert_eq!(
+        beating(1.0, 100.0).state(at(116.0)),
+        ChainState::Down,
+        "never under 15 s"
+    );
+}
+
+#[test]
+fn a_dead_prometheus_behind_a_living_alertmanager_is_stale() {
+    let mut chain = beating(5.0, 100.0);
+    for beat in 1..=4 {
+        chain.heartbeat(at(100.0 + 4.0 * f64::from(beat)), Some(1100.0));
+    }
+    assert_eq!(chain.state(at(114.0)), ChainState::Ok);
+    assert_eq!(chain.state(at(116.5)), ChainState::Stale);
+    chain.heartbeat_resolved();
+    assert_eq!(chain.state(at(116.9)), ChainState::Down);
+}
+
+#[test]
+fn equal_eval_ts_in_a_healthy_pair_is_no_fault() {
+    let mut chain = Chain::new(Expected::Auto, None, at(0.0));
+    // As measured: beats every 4 to 5 s, the evaluation time in 6 s steps.
+    for (now, ts) in [
+        (0.0, 0.0),
+        (4.0, 0.0),
+        (9.0, 6.0),
+        (13.0, 12.0),
+        (18.0, 12.0),
+    ] {
+        chain.heartbeat(at(now), Some(ts));
+        assert_eq!(chain.state(at(now)), ChainState::Ok, "at {now}");
+    }
+}
+
+#[test]
+fn a_late_copy_does_not_undo_a_resolved() {
+    let mut chain = beating(5.0, 100.0);
+    chain.heartbeat_resolved();
+    chain.heartbeat(at(101.0), Some(1100.0));
+    assert_eq!(chain.state(at(101.0)), ChainState::Down);
+    chain.heartbeat(at(106.0), Some(1106.0));
+    assert_eq!(chain.state(at(106.0)), ChainState::Ok);
+}
+
+#[test]
+fn a_heartbeat_without_eval_ts_proves_nothing() {
+    let mut chain = Chain::new(Expected::Auto, None, at(0.0));
+    chain.heartbeat(at(0.0), None);
+    assert_eq!(chain.state(at(1.0)), ChainState::Stale);
+}
+
+#[test]
+fn an_evaluation_is_as_old_as_the_newest_makes_it() {
+    let mut chain = Chain::new(Expected::Auto, Some(Duration::from_secs(15)), at(0.0));
+    assert!(!chain.is_recent(at(0.0), 1000.0), "nothing to measure by");
+    chain.heartbeat(at(10.0), Some(1000.0));
+    assert!(chain.is_recent(at(25.0), 1000.0));
+    assert!(!chain.is_recent(at(25.1), 1000.0));
+    assert!(chain.is_recent(at(20.0), 995.0));
+    assert!(!chain.is_recent(at(20.0), 994.0));
+    assert!(!chain.is_recent(at(10.0), f64::MIN));
+}
+
+#[test]
+fn a_configured_timeout_wins() {
+    let mut chain = Chain::new(Expected::Yes, Some(Duration::from_secs(2)), at(0.0));
+    chain.heartbeat(at(0.0), Some(1.0));
+    assert_eq!(chain.state(at(2.0)), ChainState::Ok);
+    assert_eq!(chain.state(at(2.1)), ChainState::Down);
+}
+
+#[test]
+fn a_slower_cadence_is_learnt_and_an_outage_is_not() {
+    let mut chain = beating(5.0, 100.0);
+    chain.heartbeat(at(200.0), Some(1200.0));
+    assert_eq!(chain.state(at(216.0)), ChainState::Down, "an outage");
+    for beat in 1..=10_u32 {
+        let now = 200.0 + 60.0 * f64::from(beat);
+        chain.heartbeat(at(now), Some(1000.0 + now));
+    }
+    assert_eq!(chain.state(at(859.0)), ChainState::Ok);
+}
+
+#[test]
+fn three_states_are_a_promise_not_kept() {
+    let fallback = ChainState::ALL.map(|state| (state.name(), state.is_fallback()));
+    assert_eq!(
+        fallback,
+        [
+            ("standalone", false),
+            ("unknown", true),
+            ("ok", false),
+            ("stale", true),
+            ("down", true)
+        ]
+    );
+}
+
+#[test]
+fn the_last_heartbeat_and_the_last_advance_are_told_apart() {
+    let mut chain = Chain::new(Expected::Auto, None, at(0.0));
+    assert_eq!((chain.last(), chain.eval_age(at(9.0))), (None, None));
+    chain.heartbeat(at(3.0), Some(1.0));
+    chain.heartbeat(at(7.0), Some(1.0));
+    assert_eq!(chain.last(), Some(at(7.0)));
+    assert_eq!(chain.eval_age(at(9.0)), Some(Duration::from_secs(6)));
+}
+
+/// The timeout after heartbeats with these gaps.
+fn timeout_after(gaps: &[f64]) -> f64 {
+    let mut now = 0.0;
+    let mut chain = Chain::new(Expected::Auto, None, at(0.0));
+    chain.heartbeat(at(now), Some(now));
+    for gap in gaps {
+        now += gap;
+        chain.heartbeat(at(now), Some(now));
+    }
+    chain.timeout().as_secs_f64()
+}
+
+#[test]
+fn an_outage_is_a_gap_of_over_three_beats_and_over_the_least_timeout() {
+    for (gaps, timeout) in [
+        // Three tenths of the newest gap, seven of what was before; three times that.
+        (&[10.0, 20.0][..], 39.0),
+        (&[10.0, 30.0], 48.0),
+        (&[10.0, 30.5], 30.0),
+        (&[4.0, 15.0], 21.9),
+        (&[4.0, 15.5], 15.0),
+    ] {
+        let got = timeout_after(gaps);
+        assert!((got - timeout).abs() < 1e-6, "{gaps:?}: {got}");
+    }
+}
+
+#[test]
+fn a_beat_is_at_most_a_third_of_the_greatest_timeout() {
+    assert!((timeout_after(&[200.0]) - 600.0).abs() < 1e-6);
+    assert!((timeout_after(&[200.5]) - 15.0).abs() < 1e-6, "an outage");
+    // The third such gap is the cadence, as far as it may be: 200 s.
+    let learnt = timeout_after(&[300.0, 300.0, 300.0, 100.0]);
+    assert!((learnt - 510.0).abs() < 1e-6, "{learnt}");
+}

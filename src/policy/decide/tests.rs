@@ -1,0 +1,780 @@
+use super::*;
+use crate::device::{Missing, Thresholds};
+use crate::policy::{Asked, LimitClaim};
+use crate::units::{Celsius, Megahertz};
+
+fn w(watts: u32) -> Watts {
+    Watts::from_watts(watts)
+}
+
+fn at(second: u64) -> Moment {
+    Moment::from_start(Duration::from_secs(second))
+}
+
+fn lock(megahertz: u32) -> ClockRange {
+    ClockRange {
+        min: Megahertz::new(200),
+        max: Megahertz::new(megahertz),
+    }
+}
+
+fn facts() -> Facts {
+    Facts {
+        power: Some(PowerConstraints {
+            default: w(400),
+            min: w(100),
+            max: w(500),
+        }),
+        thresholds: Thresholds {
+            gpu_max: Some(Celsius::new(85.0)),
+            ..Thresholds::default()
+        },
+        gpu_clock_min: Some(Megahertz::new(200)),
+        gpu_clock_max: Some(Megahertz::new(2000)),
+        ..Facts::default()
+    }
+}
+
+/// A card of 85 / 78 / 72 that does what it is told, a second a tick.
+struct Card {
+    policy: Policy,
+    reading: Reading,
+    claim: Claim,
+    asked: Asked,
+    second: u64,
+    paused: bool,
+    fallback: bool,
+    apps_well: bool,
+}
+
+const COOL: f64 = 50.0;
+/// Between safe and the set point.
+const WARM: f64 = 75.0;
+const HOT: f64 = 78.0;
+const CRITICAL: f64 = 85.0;
+
+impl Card {
+    fn new() -> Self {
+        let reading = Reading {
+            core: Ok(Celsius::new(COOL)),
+            draw: Ok(w(390)),
+            limit: Ok(w(400)),
+            ..Reading::missing(Moment::START, Missing::NotSupported)
+        };
+        Self {
+            policy: Policy::new(Settings::default(), &facts(), &reading),
+            reading,
+            claim: Claim::default(),
+            asked: Asked::default(),
+            second: 0,
+            paused: false,
+            fallback: false,
+            apps_well: true,
+        }
+    }
+
+    /// Decides only: nothing is written.
+    fn look(&mut self) -> Decision {
+        self.second += 1;
+        let seen = Observation {
+            reading: &self.reading,
+            woken: false,
+            claim: &self.claim,
+            confirmed: true,
+            asked: self.asked,
+            lease_clock: at(self.second),
+            paused: self.paused,
+            fallback: self.fallback,
+            apps_well: self.apps_well,
+        };
+        self.policy.decide(at(self.second), &seen)
+    }
+
+    fn tick(&mut self, core: f64) -> Decision {
+        self.reading.core = Ok(Celsius::new(core));
+        let decision = self.look();
+        self.obey(&decision.targets);
+        decision
+    }
+
+    fn tick_blind(&mut self) -> Decision {
+        self.reading.core = Err(Missing::Failed(999));
+        let decision = self.look();
+        self.obey(&decision.targets);
+        decision
+    }
+
+    fn obey(&mut self, targets: &Targets) {
+        let current = self.reading.limit.expect("a limit");
+        match targets.limit {
+            Some(limit) if limit != current => {
+                self.claim.writing(current, limit);
+                self.reading.limit = Ok(limit);
+            }
+            Some(_) => {}
+            None => {
+                let original = self.claim.limit.take().map(|ours| ours.original);
+                self.reading.limit = Ok(original.unwrap_or(current));
+            }
+        }
+        self.claim.gpu_clock = targets.gpu_clock.is_some();
+        self.claim.memory_clock = targets.memory_clock.is_some();
+    }
+
+    fn limit(&self) -> Watts {
+        self.reading.limit.expect("a limit")
+    }
+
+    /// Ticks until it is in `state`; what the last tick decided.
+    #[track_caller]
+    fn until(&mut self, core: f64, state: State) -> Decision {
+        for _ in 0..4000 {
+            let decision = self.tick(core);
+            if decision.state == state {
+                return decision;
+            }
+        }
+        panic!("never {state:?}");
+    }
+}
+
+fn alert(level: Level) -> Asked {
+    Asked {
+        alert: level,
+        ..Asked::default()
+    }
+}
+
+#[test]
+fn a_cool_card_is_left_alone() {
+    let mut card = Card::new();
+    for _ in 0..100 {
+        let decision = card.tick(WARM);
+        let nothing = Decision {
+            heat: decision.heat,
+            ..Decision::unseen()
+        };
+        assert_eq!(decision, nothing);
+    }
+    assert!(card.claim.is_empty());
+}
+
+#[test]
+fn trips_are_the_cards() {
+    let card = Card::new();
+    assert_eq!(card.policy.trips().core.critical, Celsius::new(85.0));
+}
+
+#[test]
+fn critical_is_an_emergency_at_once_and_eased_below_alert_for_the_delay() {
+    let mut card = Card::new();
+    let decision = card.tick(CRITICAL);
+    assert_eq!(decision.level, Level::Emergency);
+    let begun = Event::Throttled(Level::Emergency, Trigger::Local);
+    assert_eq!(decision.event, Some(begun));
+    assert_eq!(decision.targets.limit, Some(w(100)));
+    assert_eq!(decision.targets.gpu_clock, Some(lock(1000)));
+    assert_eq!(decision.targets.app, AppMode::Emergency);
+    assert_eq!(card.tick(CRITICAL).event, None, "once");
+    for second in 0..30 {
+        assert_eq!(card.tick(77.5).state, State::Emergency, "{second}");
+    }
+    let eased = card.tick(77.5);
+    assert_eq!(
+        (eased.state, eased.event),
+        (State::Gradual, Some(Event::Eased))
+    );
+    assert_eq!(eased.trigger, Some(Trigger::Local));
+    assert!(
+        eased.targets.limit <= Some(w(132)),
+        "a step from the bottom"
+    );
+}
+
+#[test]
+fn the_local_loop_acts_at_its_set_point_and_says_for_whom() {
+    for (fallback, trigger) in [(false, Trigger::Local), (true, Trigger::Fallback)] {
+        let mut card = Card::new();
+        card.fallback = fallback;
+        card.tick(WARM);
+        let decision = card.tick(77.0);
+        let begun = Event::Throttled(Level::Gradual, trigger);
+        assert_eq!(decision.event, Some(begun));
+        assert_eq!(decision.asks.local, Level::Gradual);
+        assert_eq!(decision.trigger, Some(trigger));
+    }
+}
+
+#[test]
+fn a_throttle_is_by_the_first_that_asks_for_as_much_the_card_itself_before_others() {
+    let (none, gradual, emergency) = (Level::None, Level::Gradual, Level::Emergency);
+    for (local, alert, manual, level, fallback, trigger) in [
+        (gradual, gradual, none, gradual, false, Trigger::Local),
+        (gradual, none, none, gradual, true, Trigger::Fallback),
+        (gradual, emergency, none, emergency, true, Trigger::Alert),
+        (none, gradual, gradual, gradual, false, Trigger::Alert),
+        (none, gradual, gradual, gradual, true, Trigger::Alert),
+        (none, none, gradual, gradual, false, Trigger::Manual),
+        (
+            gradual,
+            gradual,
+            emergency,
+            emergency,
+            false,
+            Trigger::Manual,
+        ),
+    ] {
+        let asks = Asks {
+            local,
+            alert,
+            manual,
+        };
+        assert_eq!(trigger_of(level, asks, fallback), trigger, "{asks:?}");
+    }
+}
+
+#[test]
+fn a_lease_caps_the_limit_and_its_end_gives_back_after_the_delay() {
+    let mut card = Card::new();
+    card.asked = alert(Level::Gradual);
+    let decision = card.tick(COOL);
+    let begun = Event::Throttled(Level::Gradual, Trigger::Alert);
+    assert_eq!(decision.event, Some(begun));
+    assert_eq!(decision.targets.limit, Some(w(340)), "85 % of the default");
+    for _ in 0..60 {
+        assert_eq!(card.tick(COOL).targets.limit, Some(w(340)));
+    }
+    card.asked = Asked::default();
+    for second in 0..30 {
+        let decision = card.tick(COOL);
+        assert_eq!(decision.state, State::Gradual, "{second}");
+        assert_eq!(card.limit() == w(340), second < 29, "{second}");
+    }
+    assert_eq!(card.tick(COOL).event, Some(Event::Recovering));
+    let back = card.until(COOL, State::Normal);
+    assert_eq!((back.event, back.trigger), (Some(Event::Recovered), None));
+    assert_eq!(card.limit(), w(400));
+    assert!(card.claim.is_empty());
+}
+
+#[test]
+fn an_emergency_lease_is_an_emergency() {
+    let mut card = Card::new();
+    card.asked = alert(Level::Emergency);
+    let decision = card.tick(COOL);
+    assert_eq!((decision.state, card.limit()), (State::Emergency, w(100)));
+}
+
+#[test]
+fn a_manual_lease_is_counted_as_manual() {
+    let mut card = Card::new();
+    card.asked.manual = Level::Gradual;
+    let decision = card.tick(COOL);
+    assert_eq!(decision.trigger, Some(Trigger::Manual));
+    assert_eq!(decision.asks.manual, Level::Gradual);
+}
+
+#[test]
+fn a_recovery_is_complete_only_when_the_applications_told_so_are_well() {
+    let mut card = Card::new();
+    card.asked = alert(Level::Gradual);
+    card.tick(COOL);
+    card.asked = Asked::default();
+    card.apps_well = false;
+    card.until(COOL, State::Recovering);
+    for _ in 0..100 {
+        assert_eq!(card.tick(COOL).state, State::Recovering);
+    }
+    assert_eq!(card.limit(), w(400), "all else is given back");
+    let told = card.tick(COOL).targets;
+    assert_eq!(told, Targets::default());
+    card.apps_well = true;
+    assert_eq!(card.tick(COOL).state, State::Normal);
+}
+
+#[test]
+fn applications_are_not_well_on_the_tick_that_tells_them() {
+    let mut card = Card::new();
+    card.tick(CRITICAL);
+    card.until(COOL, State::Recovering);
+    let told = (0..60).any(|_| {
+        let decision = card.tick(COOL);
+        assert_eq!(decision.state, State::Recovering);
+        decision.targets == Targets::default()
+    });
+    assert!(told);
+    assert_eq!(card.tick(COOL).state, State::Normal);
+}
+
+#[test]
+fn heat_in_a_recovery_takes_hold_again_and_all_is_given_back_anew() {
+    let mut card = Card::new();
+    card.asked = alert(Level::Gradual);
+    card.tick(COOL);
+    card.asked = Asked::default();
+    card.apps_well = false;
+    card.until(COOL, State::Recovering);
+    for _ in 0..60 {
+        card.tick(COOL);
+    }
+    card.asked = alert(Level::Gradual);
+    let decision = card.tick(COOL);
+    assert_eq!((decision.state, card.limit()), (State::Gradual, w(340)));
+    card.asked = Asked::default();
+    card.until(COOL, State::Recovering);
+    assert!(!card.policy.given_back || card.limit() == w(400));
+}
+
+#[test]
+fn leases_hold_a_cool_card_for_at_most_max_hold_in_an_hour() {
+    let mut card = Card::new();
+    card.asked = alert(Level::Gradual);
+    let mut held = 0;
+    let mut overheld = false;
+    for _ in 0..3600 {
+        let decision = card.tick(COOL);
+        held += u64::from(decision.level > Level::None);
+        overheld |= decision.overheld;
+    }
+    assert!(overheld);
+    assert!((1790..=1800).contains(&held), "{held}");
+    assert_eq!(card.policy.last.level, Level::None);
+}
+
+#[test]
+fn what_the_card_itself_asks_for_is_not_charged_to_leases() {
+    let mut card = Card::new();
+    card.asked = alert(Level::Gradual);
+    card.reading.draw = Ok(w(100));
+    for _ in 0..3600 {
+        assert!(!card.tick(77.5).overheld);
+    }
+    assert_eq!(card.policy.ledger.spent(), Duration::ZERO);
+}
+
+#[test]
+fn a_paused_card_is_not_regulated_but_critical_acts() {
+    let mut card = Card::new();
+    card.paused = true;
+    card.asked = alert(Level::Emergency);
+    assert_eq!(card.tick(HOT).state, State::Normal);
+    assert_eq!(card.tick(CRITICAL).state, State::Emergency);
+    let mut card = Card::new();
+    card.tick(HOT);
+    let held = card.limit();
+    card.paused = true;
+    for _ in 0..20 {
+        let decision = card.tick(82.0);
+        assert_eq!(decision.state, State::Gradual, "not released while hot");
+        assert_eq!(card.limit(), held, "nor taken further");
+    }
+}
+
+#[test]
+fn a_failed_read_changes_nothing_and_says_nothing() {
+    let mut card = Card::new();
+    let before = card.tick(HOT);
+    let blink = card.tick_blind();
+    let same = Decision {
+        event: None,
+        heat: None,
+        doubt: blink.doubt,
+        ..before
+    };
+    assert_eq!(blink, same);
+}
+
+#[test]
+fn a_blind_guard_holds_the_cap_and_never_raises() {
+    for (fallback, trigger) in [(false, Trigger::Local), (true, Trigger::Fallback)] {
+        let mut card = Card::new();
+        card.tick(COOL);
+        card.fallback = fallback;
+        card.tick_blind();
+        card.tick_blind();
+        let decision = card.tick_blind();
+        assert_eq!(decision.state, State::Blind);
+        assert_eq!(decision.event, Some(Event::Blinded));
+        assert_eq!(decision.trigger, Some(trigger));
+        assert_eq!(card.limit(), w(192), "the floor");
+        assert_eq!(decision.targets.app, AppMode::Gradual);
+        assert_eq!(card.tick_blind().event, None, "once");
+        card.reading.limit = Ok(w(150));
+        card.claim.limit = None;
+        card.tick_blind();
+        assert_eq!(card.limit(), w(150), "a lower one stays");
+    }
+}
+
+#[test]
+fn sight_that_comes_back_begins_no_throttle() {
+    let mut card = Card::new();
+    card.tick(COOL);
+    for _ in 0..5 {
+        card.tick_blind();
+    }
+    for _ in 0..9 {
+        assert_eq!(card.tick(COOL).state, State::Blind);
+    }
+    let decision = card.tick(COOL);
+    assert_eq!((decision.state, decision.event), (State::Gradual, None));
+    card.until(COOL, State::Normal);
+    assert_eq!(card.limit(), w(400));
+    // But what is worse than what was held does.
+    let mut card = Card::new();
+    card.tick(COOL);
+    for _ in 0..5 {
+        card.tick_blind();
+    }
+    for _ in 0..9 {
+        card.tick(CRITICAL);
+    }
+    let begun = Event::Throttled(Level::Emergency, Trigger::Local);
+    assert_eq!(card.tick(CRITICAL).event, Some(begun));
+}
+
+#[test]
+fn an_emergency_goes_on_in_the_dark_and_a_lease_can_ask_for_one() {
+    let mut told = Card::new();
+    told.tick(COOL);
+    for _ in 0..5 {
+        told.tick_blind();
+    }
+    told.asked = alert(Level::Emergency);
+    let decision = told.tick_blind();
+    assert_eq!((decision.level, told.limit()), (Level::Emergency, w(100)));
+    assert_eq!(decision.targets.gpu_clock, Some(lock(1000)));
+    assert_eq!(decision.targets.app, AppMode::Emergency);
+    assert!(
+        told.policy.regulator.is_exhausted(),
+        "where sight goes on from"
+    );
+    let mut own = Card::new();
+    own.tick(CRITICAL);
+    for _ in 0..5 {
+        assert_eq!(own.tick_blind().level, Level::Emergency);
+    }
+}
+
+#[test]
+fn a_card_that_never_told_a_temperature_is_left_alone() {
+    let mut card = Card::new();
+    card.asked = alert(Level::Emergency);
+    for _ in 0..20 {
+        assert_eq!(card.tick_blind().targets, Targets::default());
+    }
+}
+
+#[test]
+fn a_lock_or_a_limit_that_the_draw_leans_on_binds() {
+    let ours = |original, next| LimitClaim {
+        original: w(original),
+        previous: w(original),
+        next: w(next),
+    };
+    for (limit, draw, gpu_clock, memory_clock, binds) in [
+        (None, 300, false, false, false),
+        (None, 300, true, false, true),
+        (None, 300, false, true, true),
+        (Some(ours(400, 300)), 285, false, false, true),
+        (Some(ours(400, 300)), 284, false, false, false),
+        (Some(ours(300, 300)), 300, false, false, false),
+        (Some(ours(200, 200)), 300, false, false, false),
+    ] {
+        let mut card = Card::new();
+        card.reading.limit = Ok(w(300));
+        card.reading.draw = Ok(w(draw));
+        let claim = Claim {
+            limit,
+            gpu_clock,
+            memory_clock,
+        };
+        let seen = Observation {
+            reading: &card.reading,
+            woken: false,
+            claim: &claim,
+            confirmed: true,
+            asked: Asked::default(),
+            lease_clock: Moment::START,
+            paused: false,
+            fallback: false,
+            apps_well: true,
+        };
+        assert_eq!(Policy::binds(&seen), binds, "{claim:?}, {draw} W");
+    }
+}
+
+#[test]
+fn what_nothing_can_hold_is_infeasible_after_a_minute() {
+    let mut card = Card::new();
+    for second in 0..60 {
+        assert!(!card.tick(CRITICAL).infeasible, "{second}");
+    }
+    assert!(card.tick(CRITICAL).infeasible);
+    assert!(!card.tick(WARM).infeasible);
+    assert!(!card.tick(CRITICAL).infeasible, "a minute anew");
+    let mut gradual = Card::new();
+    gradual.reading.draw = Ok(w(100));
+    gradual.tick(HOT);
+    gradual.policy.regulator.bottom(at(0));
+    for _ in 0..60 {
+        assert!(!gradual.tick(HOT).infeasible);
+    }
+    assert!(gradual.tick(HOT).infeasible);
+    let mut room = Card::new();
+    room.tick(HOT);
+    for _ in 0..5 {
+        assert!(!room.tick(HOT).infeasible);
+    }
+    assert_eq!(room.policy.strained_since, None, "not the coldest rung");
+}
+
+/// A card in an emergency lease, at 100 of 400 W.
+fn capped() -> Card {
+    let mut card = Card::new();
+    card.asked = alert(Level::Emergency);
+    card.tick(COOL);
+    card
+}
+
+#[test]
+fn a_higher_foreign_limit_is_lowered_at_once_then_every_ten_seconds() {
+    let mut card = capped();
+    let mut lowered = Vec::new();
+    for second in 0..21 {
+        card.reading.limit = Ok(w(350));
+        let decision = card.tick(COOL);
+        assert_eq!(decision.contested, second == 20, "{second}");
+        if card.limit() < w(350) {
+            lowered.push(second);
+        }
+    }
+    assert_eq!(lowered, [0, 10, 20]);
+    let original = card.claim.limit.map(|ours| ours.original);
+    assert!(original <= Some(w(400)));
+}
+
+#[test]
+fn at_critical_a_higher_limit_is_lowered_every_tick() {
+    let mut card = Card::new();
+    card.tick(CRITICAL);
+    for second in 0..5 {
+        card.reading.limit = Ok(w(350));
+        card.tick(CRITICAL);
+        assert_eq!(card.limit(), w(100), "{second}");
+    }
+}
+
+#[test]
+fn a_contested_limit_gets_a_clock_lock() {
+    let mut card = Card::new();
+    card.asked = alert(Level::Gradual);
+    card.tick(COOL);
+    for second in 0..21 {
+        card.reading.limit = Ok(w(390));
+        let decision = card.tick(COOL);
+        let lock = (second == 20).then_some(lock(1500));
+        assert_eq!(decision.targets.gpu_clock, lock, "{second}");
+    }
+}
+
+#[test]
+fn a_lower_foreign_limit_stands_and_is_the_original_from_then_on() {
+    let mut card = Card::new();
+    card.asked = alert(Level::Gradual);
+    card.tick(COOL);
+    card.reading.limit = Ok(w(250));
+    let decision = card.tick(COOL);
+    assert!(decision.foreign_limit);
+    assert_eq!(card.limit(), w(250));
+    assert!(decision.targets.limit <= Some(w(250)));
+}
+
+#[test]
+fn our_own_limit_is_not_foreign() {
+    let mut card = capped();
+    let decision = card.tick(COOL);
+    assert!(!decision.foreign_limit && !decision.contested);
+}
+
+#[test]
+fn nothing_is_raised_at_or_above_alert_and_everything_stays_in_range() {
+    let mut card = capped();
+    card.asked = Asked::default();
+    for _ in 0..200 {
+        card.tick(HOT);
+        assert_eq!(card.limit(), w(100));
+        assert!(card.claim.gpu_clock);
+    }
+    let mut low = Card::new();
+    low.reading.limit = Ok(w(150));
+    low.asked = alert(Level::Gradual);
+    for _ in 0..50 {
+        low.tick(COOL);
+        assert_eq!(low.limit(), w(150), "a ceiling of 340 is over the original");
+    }
+}
+
+#[test]
+fn a_lock_on_the_card_is_not_loosened_while_hot() {
+    let mut card = capped();
+    card.policy.last.targets.gpu_clock = Some(lock(900));
+    card.policy.last.targets.memory_clock = Some(lock(800));
+    card.claim.memory_clock = true;
+    let decision = card.tick(HOT);
+    assert_eq!(decision.targets.gpu_clock, Some(lock(900)));
+    assert_eq!(decision.targets.memory_clock, Some(lock(800)));
+    let decision = card.tick(70.0);
+    assert_eq!(decision.targets.gpu_clock, Some(lock(1000)));
+}
+
+#[test]
+fn what_a_dead_guard_left_is_gone_on_from_and_given_back() {
+    let mut card = Card::new();
+    card.claim.writing(w(400), w(250));
+    card.claim.gpu_clock = true;
+    card.reading.limit = Ok(w(250));
+    card.policy.adopt(at(0), &card.claim);
+    let left = card.policy.last;
+    assert_eq!((left.state, left.level), (State::Gradual, Level::Gradual));
+    assert_eq!(left.targets.limit, Some(w(250)));
+    assert_eq!(
+        left.targets.gpu_clock,
+        Some(lock(1000)),
+        "which isn't known"
+    );
+    assert_eq!(left.targets.memory_clock, None);
+    let decision = card.tick_blind();
+    assert_eq!(decision.state, State::Gradual, "a blink, for it has seen");
+    let decision = card.tick(COOL);
+    assert_eq!((decision.state, decision.event), (State::Gradual, None));
+    assert_eq!(decision.trigger, Some(Trigger::Local));
+    card.until(COOL, State::Normal);
+    assert_eq!(card.limit(), w(400));
+    assert!(card.claim.is_empty());
+}
+
+#[test]
+fn after_a_release_from_outside_it_begins_afresh() {
+    let mut card = capped();
+    card.asked = Asked::default();
+    card.claim = Claim::default();
+    card.reading.limit = Ok(w(400));
+    card.policy.released(at(card.second));
+    let decision = card.tick(COOL);
+    assert_eq!((decision.state, decision.event), (State::Normal, None));
+    assert_eq!(decision.trigger, None);
+    assert!(card.policy.regulator.is_released());
+}
+
+#[test]
+fn a_card_opened_anew_and_other_settings_have_other_trips_and_limits() {
+    let mut card = Card::new();
+    let mut other = facts();
+    other.thresholds.gpu_max = Some(Celsius::new(95.0));
+    other.power = other.power.map(|power| PowerConstraints {
+        min: w(120),
+        ..power
+    });
+    card.policy.recalibrate(&other, &card.reading);
+    assert_eq!(card.tick(CRITICAL).state, State::Normal);
+    assert_eq!(card.policy.trips().core.critical, Celsius::new(95.0));
+    card.tick(95.0);
+    assert_eq!(card.limit(), w(120));
+    let settings = Settings {
+        recovery_delay: Duration::from_secs(5),
+        max_hold: Duration::from_secs(9),
+        ..Settings::default()
+    };
+    card.policy.reconfigure(settings, &facts(), &card.reading);
+    assert_eq!(card.policy.trips().core.critical, Celsius::new(85.0));
+    card.tick(84.0);
+    for _ in 0..5 {
+        assert_eq!(card.tick(WARM).state, State::Emergency, "it stays held");
+    }
+    assert_eq!(card.tick(WARM).state, State::Gradual);
+}
+
+#[test]
+fn of_two_targets_each_the_one_that_slows_more() {
+    let a = Targets {
+        limit: Some(w(300)),
+        gpu_clock: Some(lock(1000)),
+        memory_clock: None,
+        app: AppMode::Normal,
+    };
+    let b = Targets {
+        limit: Some(w(200)),
+        gpu_clock: Some(lock(1500)),
+        memory_clock: Some(lock(800)),
+        app: AppMode::Normal,
+    };
+    let both = Targets {
+        limit: Some(w(200)),
+        gpu_clock: Some(lock(1000)),
+        memory_clock: Some(lock(800)),
+        app: AppMode::Gradual,
+    };
+    assert_eq!(colder(a, b), both);
+    assert_eq!(colder(b, a), both);
+    assert_eq!(slower(None, None), None);
+}
+
+#[test]
+fn what_binds_holds_the_local_level_on_and_a_leases_ceiling_does_not() {
+    let mut bound = Card::new();
+    for _ in 0..5 {
+        bound.tick(82.0);
+    }
+    assert!(bound.limit() < w(350), "regulated");
+    for _ in 0..35 {
+        bound.reading.draw = Ok(bound.limit());
+        assert_eq!(bound.tick(WARM).asks.local, Level::Gradual);
+    }
+    let mut leased = Card::new();
+    leased.asked = alert(Level::Gradual);
+    leased.tick(70.0);
+    leased.policy.local.hold(Level::Gradual);
+    leased.reading.draw = Ok(w(340));
+    for _ in 0..35 {
+        leased.tick(WARM);
+    }
+    assert_eq!(leased.policy.last.asks.local, Level::None);
+}
+
+#[test]
+fn an_emergency_hands_over_at_the_bottom_and_blindness_does_not() {
+    let mut card = Card::new();
+    card.tick(CRITICAL);
+    assert!(card.policy.regulator.is_exhausted());
+    let mut blind = Card::new();
+    blind.tick(COOL);
+    for _ in 0..5 {
+        blind.tick_blind();
+    }
+    assert!(!blind.policy.regulator.is_exhausted());
+}
+
+#[test]
+fn leases_out_of_time_take_nothing_from_what_heat_holds() {
+    let mut card = Card::new();
+    card.policy.ledger.set_max_hold(Duration::ZERO);
+    card.tick(HOT);
+    assert!(!card.tick(HOT).overheld, "no lease, nothing overheld");
+    card.asked = alert(Level::Emergency);
+    let decision = card.tick(WARM);
+    assert!(decision.overheld);
+    assert_eq!(decision.state, State::Gradual);
+}
+
+#[test]
+fn a_foreign_limit_is_told_on_its_own_tick_only() {
+    let mut card = Card::new();
+    card.asked = alert(Level::Gradual);
+    card.tick(COOL);
+    card.reading.limit = Ok(w(250));
+    assert!(card.look().foreign_limit);
+    card.reading.core = Err(Missing::Failed(999));
+    card.reading.limit = Err(Missing::Failed(999));
+    assert!(!card.look().foreign_limit);
+}

@@ -1,0 +1,246 @@
+use super::*;
+
+fn at(seconds: u64) -> Moment {
+    Moment::from_start(Duration::from_secs(seconds))
+}
+
+fn lease(level: Level, now: u64, starts_at: u64) -> Lease {
+    let starts_at = Duration::from_secs(starts_at);
+    Lease {
+        level,
+        since: at(now),
+        expires: at(now + 30),
+        starts_at,
+    }
+}
+
+fn gpu(name: &str) -> Uuid {
+    Uuid::new(name)
+}
+
+#[test]
+fn the_same_alert_twice_is_one_lease() {
+    let mut table = LeaseTable::default();
+    let alert = Holder::Alert(7);
+    assert_eq!(
+        table.grant(at(0), &gpu("a"), alert, lease(Level::Gradual, 0, 0)),
+        Granted::New
+    );
+    let again = lease(Level::Gradual, 20, 0);
+    assert_eq!(
+        table.grant(at(20), &gpu("a"), alert, again),
+        Granted::Renewed
+    );
+    assert_eq!(table.of(&gpu("a")).count(), 1);
+    assert_eq!(table.asked(at(49), &gpu("a")).alert, Level::Gradual);
+    assert_eq!(table.asked(at(50), &gpu("a")).alert, Level::None);
+    assert_eq!(table.endings().expired, 1);
+}
+
+#[test]
+fn a_lease_is_on_its_own_gpu_only() {
+    let mut table = LeaseTable::default();
+    table.grant(
+        at(0),
+        &gpu("b"),
+        Holder::Alert(u64::MAX),
+        lease(Level::Emergency, 0, 0),
+    );
+    table.grant(
+        at(0),
+        &gpu("b"),
+        Holder::Manual,
+        lease(Level::Gradual, 0, 0),
+    );
+    assert_eq!(table.asked(at(1), &gpu("a")), Asked::default());
+    assert_eq!(table.asked(at(1), &gpu("c")), Asked::default());
+    let asked = Asked {
+        alert: Level::Emergency,
+        manual: Level::Gradual,
+    };
+    assert_eq!(table.asked(at(1), &gpu("b")), asked);
+}
+
+#[test]
+fn a_late_resolved_of_an_earlier_firing_ends_nothing() {
+    let mut table = LeaseTable::default();
+    let (a, alert) = (gpu("a"), Holder::Alert(7));
+    table.grant(at(0), &a, alert, lease(Level::Gradual, 0, 100));
+    assert_eq!(
+        table.resolve(&a, alert, Duration::from_secs(99)),
+        Ended::Stale
+    );
+    assert_eq!(
+        table.resolve(&a, alert, Duration::from_secs(100)),
+        Ended::Released
+    );
+    assert_eq!(
+        table.resolve(&a, alert, Duration::from_secs(100)),
+        Ended::Unknown
+    );
+}
+
+#[test]
+fn a_flood_evicts_the_lowest_and_never_an_emergency() {
+    let mut table = LeaseTable::default();
+    let a = gpu("a");
+    table.grant(at(0), &a, Holder::Alert(0), lease(Level::Emergency, 0, 0));
+    for fingerprint in 1..10 * CAPACITY as u64 {
+        table.grant(
+            at(1),
+            &a,
+            Holder::Alert(fingerprint),
+            lease(Level::Gradual, 1, 0),
+        );
+    }
+    assert_eq!(table.of(&a).count(), CAPACITY);
+    assert_eq!(table.asked(at(2), &a).alert, Level::Emergency);
+    for fingerprint in 0..CAPACITY as u64 {
+        let emergency = lease(Level::Emergency, 2, 0);
+        table.grant(at(2), &a, Holder::Alert(1 << 32 | fingerprint), emergency);
+    }
+    let refused = table.grant(
+        at(3),
+        &a,
+        Holder::Alert(u64::MAX),
+        lease(Level::Gradual, 3, 0),
+    );
+    assert_eq!(refused, Granted::Refused);
+}
+
+#[test]
+fn what_is_asked_is_the_most_that_anyone_asks() {
+    let asked = |alert, manual| Asked { alert, manual }.level();
+    assert_eq!(asked(Level::None, Level::None), Level::None);
+    assert_eq!(asked(Level::Gradual, Level::None), Level::Gradual);
+    assert_eq!(asked(Level::Gradual, Level::Emergency), Level::Emergency);
+}
+
+#[test]
+fn a_renewal_keeps_since_when_and_the_newest_start() {
+    let mut table = LeaseTable::default();
+    let (a, alert) = (gpu("a"), Holder::Alert(7));
+    table.grant(at(0), &a, alert, lease(Level::Gradual, 0, 100));
+    table.grant(at(9), &a, alert, lease(Level::Emergency, 9, 90));
+    let held = table.of(&a).next().map(|(_, lease)| *lease);
+    let renewed = Lease {
+        level: Level::Emergency,
+        since: at(0),
+        expires: at(39),
+        starts_at: Duration::from_secs(100),
+    };
+    assert_eq!(held, Some(renewed));
+}
+
+/// A full table: gradual leases, number 3 the first to expire.
+fn full() -> LeaseTable {
+    let mut table = LeaseTable::default();
+    for number in 0..CAPACITY as u64 {
+        let since = if number == 3 { 1 } else { 2 };
+        let lease = lease(Level::Gradual, since, 0);
+        let granted = table.grant(at(2), &gpu("a"), Holder::Alert(number), lease);
+        assert_eq!(granted, Granted::New, "{number}");
+    }
+    table
+}
+
+#[test]
+fn a_full_table_makes_room_for_the_same_level_and_for_a_higher_one() {
+    for level in [Level::Gradual, Level::Emergency] {
+        let mut table = full();
+        let new = (gpu("b"), Holder::Alert(1));
+        assert_eq!(
+            table.grant(at(3), &new.0, new.1, lease(level, 3, 0)),
+            Granted::New
+        );
+        assert_eq!(table.endings().evicted, 1);
+        let first = table.resolve(&gpu("a"), Holder::Alert(3), Duration::ZERO);
+        assert_eq!(first, Ended::Unknown, "the first to expire went");
+        assert_eq!(table.of(&gpu("a")).count(), CAPACITY - 1);
+    }
+}
+
+#[test]
+fn a_full_table_refuses_a_lower_level() {
+    let mut table = full();
+    let none = table.grant(at(3), &gpu("b"), Holder::Manual, lease(Level::None, 3, 0));
+    assert_eq!(none, Granted::Refused);
+    assert_eq!(table.endings().evicted, 0);
+}
+
+#[test]
+fn endings_are_counted_each_for_itself() {
+    let mut table = LeaseTable::default();
+    let a = gpu("a");
+    for number in 0..3 {
+        table.grant(
+            at(0),
+            &a,
+            Holder::Alert(number),
+            lease(Level::Gradual, 0, 0),
+        );
+    }
+    table.resolve(&a, Holder::Alert(0), Duration::ZERO);
+    table.expire(at(30));
+    let endings = Endings {
+        expired: 2,
+        resolved: 1,
+        evicted: 0,
+    };
+    assert_eq!(table.endings(), endings);
+}
+
+#[test]
+fn what_became_of_a_lease_is_told_once_and_to_its_gpu() {
+    let mut table = LeaseTable::default();
+    let (a, b) = (gpu("a"), gpu("b"));
+    let (one, two) = (Holder::Alert(1), Holder::Alert(2));
+    let (gradual, emergency) = (Level::Gradual, Level::Emergency);
+    table.grant(at(0), &a, one, lease(gradual, 0, 0));
+    table.grant(at(0), &b, one, lease(gradual, 0, 0));
+    table.grant(at(1), &a, one, lease(gradual, 1, 0));
+    table.grant(at(2), &a, one, lease(emergency, 2, 0));
+    table.grant(at(3), &a, two, lease(gradual, 3, 0));
+    table.resolve(&a, one, Duration::ZERO);
+    table.expire(at(33));
+    let of_a = [
+        (one, gradual, Turn::Began),
+        (one, emergency, Turn::Changed),
+        (two, gradual, Turn::Began),
+        (one, emergency, Turn::Resolved),
+        (two, gradual, Turn::Expired),
+    ];
+    assert_eq!(table.take_turns(&a), of_a);
+    assert_eq!(table.take_turns(&a), []);
+    let of_b = [(one, gradual, Turn::Began), (one, gradual, Turn::Expired)];
+    assert_eq!(table.take_turns(&b), of_b);
+}
+
+#[test]
+fn what_nobody_asks_for_is_forgotten_the_oldest_first() {
+    let mut table = full();
+    table.grant(
+        at(3),
+        &gpu("b"),
+        Holder::Manual,
+        lease(Level::Emergency, 3, 0),
+    );
+    let evicted = (Holder::Alert(3), Level::Gradual, Turn::Evicted);
+    let turns = table.take_turns(&gpu("a"));
+    assert_eq!(turns.first().map(|turn| turn.0), Some(Holder::Alert(2)));
+    assert_eq!(turns.last(), Some(&evicted));
+    assert_eq!(turns.len(), CAPACITY - 1);
+}
+
+#[test]
+fn turns_are_told_in_words() {
+    let words = [
+        Turn::Began,
+        Turn::Changed,
+        Turn::Expired,
+        Turn::Resolved,
+        Turn::Evicted,
+    ]
+    .map(Turn::name);
+    assert_eq!(words, ["began", "changed", "expired", "ended", "evicted"]);
+}

@@ -1,0 +1,161 @@
+use super::*;
+
+impl Rungs {
+    /// These rungs, and nothing for emergencies.
+    pub(in crate::policy) fn with(all: Vec<Targets>) -> Self {
+        Self {
+            all,
+            emergency: Targets::default(),
+            blind: Targets::default(),
+            contested: None,
+        }
+    }
+}
+
+fn w(watts: u32) -> Watts {
+    Watts::from_watts(watts)
+}
+
+fn facts() -> Facts {
+    Facts {
+        power: Some(PowerConstraints {
+            default: w(400),
+            min: w(100),
+            max: w(400),
+        }),
+        gpu_clock_min: Some(Megahertz::new(210)),
+        gpu_clock_max: Some(Megahertz::new(2000)),
+        memory_clocks: [2000, 1000, 900, 400].map(Megahertz::new).to_vec(),
+        ..Facts::default()
+    }
+}
+
+fn range(min: u32, max: u32) -> ClockRange {
+    ClockRange {
+        min: Megahertz::new(min),
+        max: Megahertz::new(max),
+    }
+}
+
+fn settings() -> Settings {
+    Settings {
+        memory_clock: true,
+        gradual_floor: Ratio::new(0.475),
+        ..Settings::default()
+    }
+}
+
+#[test]
+fn the_limit_goes_first_then_clock_batch_memory_and_the_minimum() {
+    let rungs = Rungs::new(&settings(), &facts());
+    let limits: Vec<_> = rungs.all.iter().map(|rung| rung.limit).collect();
+    // Seven steps of 30 W from the default to the floor of 190 W.
+    let mut expected = vec![None];
+    expected.extend([370, 340, 310, 280, 250, 220, 190].map(|watts| Some(w(watts))));
+    expected.extend([Some(w(190)); 3]);
+    expected.push(Some(w(100)));
+    assert_eq!(limits, expected);
+    let late = |at: usize| {
+        let rung = rungs.all[at];
+        (rung.gpu_clock, rung.app, rung.memory_clock)
+    };
+    let lock = Some(range(210, 1500));
+    let memory = Some(range(1000, 1000));
+    assert_eq!(late(7), (None, AppMode::Gradual, None));
+    assert_eq!(late(8), (lock, AppMode::Gradual, None));
+    assert_eq!(late(9), (lock, AppMode::GradualBatch, None));
+    assert_eq!(late(10), (lock, AppMode::GradualBatch, memory));
+    assert_eq!(late(11), (lock, AppMode::GradualBatch, memory));
+}
+
+#[test]
+fn emergency_is_the_minimum_and_half_the_clock_and_blindness_the_floor() {
+    let rungs = Rungs::new(&settings(), &facts());
+    let emergency = Targets {
+        limit: Some(w(100)),
+        gpu_clock: Some(range(210, 1000)),
+        memory_clock: None,
+        app: AppMode::Emergency,
+    };
+    assert_eq!(rungs.emergency(), emergency);
+    let blind = Targets {
+        limit: Some(w(190)),
+        app: AppMode::Gradual,
+        ..Targets::default()
+    };
+    assert_eq!(rungs.blind(), blind);
+    assert_eq!(rungs.contested_clock(), Some(range(210, 1500)));
+}
+
+#[test]
+fn under_the_floor_the_locks_are_finer() {
+    let rungs = Rungs::under_floor(&settings(), &facts());
+    let locks: Vec<_> = rungs
+        .all
+        .iter()
+        .map(|rung| rung.gpu_clock.map(|lock| lock.max.megahertz()))
+        .collect();
+    let mut expected = vec![None, None];
+    expected.extend([1900, 1800, 1700, 1600, 1500, 1400, 1200, 1000].map(Some));
+    expected.extend([Some(1000); 3]);
+    assert_eq!(locks, expected);
+    assert_eq!(rungs.all[1].limit, Some(w(190)));
+    assert_eq!(rungs.all[12].limit, Some(w(100)));
+    assert_eq!(rungs.emergency().gpu_clock, Some(range(210, 1000)));
+}
+
+#[test]
+fn what_may_not_be_used_has_no_rung() {
+    let settings = Settings {
+        power_limit: false,
+        gpu_clock: false,
+        memory_clock: false,
+        ..settings()
+    };
+    for rungs in [
+        Rungs::new(&settings, &facts()),
+        Rungs::under_floor(&settings, &facts()),
+    ] {
+        let apps: Vec<_> = rungs.all.iter().map(|rung| rung.app).collect();
+        assert_eq!(apps, [AppMode::Gradual, AppMode::GradualBatch]);
+        assert_eq!(
+            (rungs.emergency().limit, rungs.contested_clock()),
+            (None, None)
+        );
+    }
+}
+
+#[test]
+fn a_memory_lock_is_the_lowest_clock_of_at_least_half() {
+    for (clocks, lock) in [
+        (&[2000, 1000, 999][..], Some(1000)),
+        (&[2000, 999], None),
+        (&[2000], None),
+        (&[], None),
+    ] {
+        let facts = Facts {
+            memory_clocks: clocks.iter().copied().map(Megahertz::new).collect(),
+            ..Facts::default()
+        };
+        let lock = lock.map(|clock| range(clock, clock));
+        assert_eq!(memory_range(&settings(), &facts), lock, "{clocks:?}");
+    }
+}
+
+#[test]
+fn a_lock_is_no_range_upside_down() {
+    let facts = Facts {
+        gpu_clock_min: Some(Megahertz::new(1200)),
+        gpu_clock_max: Some(Megahertz::new(2000)),
+        ..Facts::default()
+    };
+    assert_eq!(
+        clock_range(&facts, Ratio::new(0.5)),
+        Some(range(1000, 1000))
+    );
+    let silent = Facts {
+        gpu_clock_min: None,
+        ..facts
+    };
+    assert_eq!(clock_range(&silent, Ratio::new(0.5)), Some(range(0, 1000)));
+}
