@@ -11,6 +11,7 @@ pub mod history;
 pub mod inherit;
 pub mod journal;
 pub mod lock;
+pub mod probe;
 pub mod pulse;
 pub(crate) mod replace;
 pub mod shared;
