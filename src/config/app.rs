@@ -39,6 +39,8 @@ pub struct HttpConfig {
     pub url: String,
     pub method: Method,
     pub modes: Modes,
+    /// Holds the token that the app wants of who changes its mode.
+    pub bearer_token_file: Option<PathBuf>,
     /// Must answer 2xx, once the app is told to go on, before a recovery counts as complete.
     pub health_url: Option<String>,
 }
@@ -77,7 +79,7 @@ fn read_app(app: &mut Section<'_>, dir: &Path) -> Option<AppConfig> {
         );
     }
     let env_file = app.optional("env_file", |section| read_env_file(section, dir));
-    let http = app.optional("http", read_http);
+    let http = app.optional("http", |section| read_http(section, dir));
     Some(AppConfig {
         name: name?,
         gpus,
@@ -102,7 +104,7 @@ fn read_env_file(section: &mut Section<'_>, dir: &Path) -> Option<EnvFileConfig>
     })
 }
 
-fn read_http(section: &mut Section<'_>) -> Option<HttpConfig> {
+fn read_http(section: &mut Section<'_>, dir: &Path) -> Option<HttpConfig> {
     let url = section.required("url", url_with_mode);
     let methods = [
         ("GET", Method::Get),
@@ -115,6 +117,7 @@ fn read_http(section: &mut Section<'_>) -> Option<HttpConfig> {
         gradual: mode(modes, "gradual"),
         emergency: mode(modes, "emergency"),
     });
+    let bearer_token_file = section.nullable("bearer_token_file", path(dir));
     let health_url = section.nullable("health_url", super::value::url);
     let url = url?;
     if method == Method::Get && !url.contains(MODE_PLACEHOLDER) {
@@ -125,6 +128,7 @@ fn read_http(section: &mut Section<'_>) -> Option<HttpConfig> {
         url,
         method,
         modes,
+        bearer_token_file,
         health_url,
     })
 }
