@@ -24,6 +24,7 @@ test: install-deps fmt-check lint ## everything that continuous integration chec
 	alerts/check.sh
 	if [ -x $(NVML_PROOFS) ]; then $(NVML_PROOFS); else echo "no $(NVML_PROOFS) yet"; fi
 	tests/browser/run.sh
+	tests/gradio/run.sh
 
 .PHONY: assets
 assets: ## completions for bash, zsh and fish, and man pages, under target/assets
@@ -67,6 +68,10 @@ alerts: install-deps ## rules, their tests with negative controls, example confi
 .PHONY: browser
 browser: install-deps ## the status page in headless Chromium
 	tests/browser/run.sh
+
+.PHONY: gradio-test
+gradio-test: install-deps ## the Gradio module and example: real Gradio, real guard, a browser that clicks
+	tests/gradio/run.sh
 
 .PHONY: install-deps
 install-deps: ## Debian packages that are missing (as root)
