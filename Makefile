@@ -24,6 +24,7 @@ test: install-deps fmt-check lint ## everything that continuous integration chec
 	alerts/check.sh
 	if [ -x $(NVML_PROOFS) ]; then $(NVML_PROOFS); else echo "no $(NVML_PROOFS) yet"; fi
 	tests/browser/run.sh
+	tests/gradio/run.sh
 
 .PHONY: assets
 assets: ## completions for bash, zsh and fish, and man pages, under target/assets
@@ -70,6 +71,10 @@ browser: install-deps ## the status page in headless Chromium
 .PHONY: mutants
 mutants: ## mutation testing of the policy, an hour; wants cargo-mutants (cargo install --locked cargo-mutants)
 	tests/mutants/run.sh
+
+.PHONY: gradio-test
+gradio-test: install-deps ## the Gradio module and example: real Gradio, real guard, a browser that clicks
+	tests/gradio/run.sh
 
 .PHONY: install-deps
 install-deps: ## Debian packages that are missing (as root)

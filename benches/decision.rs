@@ -39,6 +39,7 @@ fn replay(mut policy: Policy, ticks: &[Tick]) {
     for tick in ticks {
         let seen = Observation {
             reading: &tick.reading,
+            probes: &[],
             woken: false,
             claim: &tick.claim,
             confirmed: true,

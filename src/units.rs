@@ -14,6 +14,11 @@ impl Celsius {
         Self(degrees)
     }
 
+    /// As the kernel's hwmon counts.
+    pub const fn from_millidegrees(millidegrees: f64) -> Self {
+        Self(millidegrees / 1000.0)
+    }
+
     pub const fn degrees(self) -> f64 {
         self.0
     }

@@ -119,7 +119,9 @@ const GPU: [&str; 24] = [
     "reopened_total",
 ];
 /// The same.
-const PER_GPU: [&str; 26] = [
+const PER_GPU: [&str; 28] = [
+    "sensor_celsius{sensor}",
+    "sensor_up{sensor}",
     "state{state}",
     "throttle_level{source}",
     "trip_celsius{trip}",

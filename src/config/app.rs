@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::gpus::GpuSelection;
 use super::section::Section;
-use super::value::{Wrong, choice, host_part, path, url, word};
+use super::value::{Wrong, choice, host_part, label, path, url, word};
 
 /// Where the mode goes in an app's URL.
 pub const MODE_PLACEHOLDER: &str = "{mode}";
@@ -39,6 +39,8 @@ pub struct HttpConfig {
     pub url: String,
     pub method: Method,
     pub modes: Modes,
+    /// Holds the token that the app wants of who changes its mode.
+    pub bearer_token_file: Option<PathBuf>,
     /// Must answer 2xx, once the app is told to go on, before a recovery counts as complete.
     pub health_url: Option<String>,
 }
@@ -62,24 +64,12 @@ pub struct Modes {
 /// All apps; names must be unique.
 pub(crate) fn read_apps(root: &mut Section<'_>, dir: &Path) -> Vec<AppConfig> {
     let read = root.sections("apps", |app| read_app(app, dir));
-    let mut apps: Vec<AppConfig> = Vec::with_capacity(read.len());
-    for (n, app) in read.into_iter().enumerate() {
-        let Some(app) = app else { continue };
-        if apps.iter().any(|earlier| earlier.name == app.name) {
-            let problem = format!("{:?} is the name of an earlier app", app.name);
-            root.wrong(
-                &format!("apps[{n}].name"),
-                Wrong::new(problem, "unique names"),
-            );
-        }
-        apps.push(app);
-    }
-    apps
+    root.unique("apps", read, |app| &app.name)
 }
 
 /// `None`: something is missing, and reported.
 fn read_app(app: &mut Section<'_>, dir: &Path) -> Option<AppConfig> {
-    let name = app.required("name", name);
+    let name = app.required("name", label);
     let gpus = app.take("gpus", GpuSelection::parse).unwrap_or_default();
     let told = app.has("env_file") || app.has("http");
     if !told {
@@ -89,7 +79,7 @@ fn read_app(app: &mut Section<'_>, dir: &Path) -> Option<AppConfig> {
         );
     }
     let env_file = app.optional("env_file", |section| read_env_file(section, dir));
-    let http = app.optional("http", read_http);
+    let http = app.optional("http", |section| read_http(section, dir));
     Some(AppConfig {
         name: name?,
         gpus,
@@ -114,7 +104,7 @@ fn read_env_file(section: &mut Section<'_>, dir: &Path) -> Option<EnvFileConfig>
     })
 }
 
-fn read_http(section: &mut Section<'_>) -> Option<HttpConfig> {
+fn read_http(section: &mut Section<'_>, dir: &Path) -> Option<HttpConfig> {
     let url = section.required("url", url_with_mode);
     let methods = [
         ("GET", Method::Get),
@@ -127,6 +117,7 @@ fn read_http(section: &mut Section<'_>) -> Option<HttpConfig> {
         gradual: mode(modes, "gradual"),
         emergency: mode(modes, "emergency"),
     });
+    let bearer_token_file = section.nullable("bearer_token_file", path(dir));
     let health_url = section.nullable("health_url", super::value::url);
     let url = url?;
     if method == Method::Get && !url.contains(MODE_PLACEHOLDER) {
@@ -137,6 +128,7 @@ fn read_http(section: &mut Section<'_>) -> Option<HttpConfig> {
         url,
         method,
         modes,
+        bearer_token_file,
         health_url,
     })
 }
@@ -146,11 +138,6 @@ fn mode(section: &mut Section<'_>, key: &'static str) -> String {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
     let parse = word(64, allowed, "A-Z a-z 0-9 _ -");
     section.take(key, parse).unwrap_or_else(|| key.to_owned())
-}
-
-fn name(value: &Value) -> Result<String, Wrong> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    word(64, allowed, "A-Z a-z 0-9 _ - .")(value)
 }
 
 fn env_key(value: &Value) -> Result<String, Wrong> {

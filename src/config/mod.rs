@@ -11,6 +11,7 @@ mod lines;
 pub mod pull;
 mod read;
 pub(crate) mod section;
+pub mod sensor;
 pub(crate) mod value;
 pub(crate) mod yaml;
 
@@ -30,6 +31,7 @@ pub use app::{AppConfig, EnvFileConfig, HttpConfig, Method, Modes};
 pub use error::{ConfigError, ConfigErrors, LoadError};
 pub use gpus::{GpuRef, GpuSelection, PciAddress};
 pub use pull::{PullConfig, PullCredential};
+pub use sensor::SensorConfig;
 
 /// What the operator wants. [`Config::default`] is an empty file.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +41,7 @@ pub struct Config {
     pub poll_interval: Duration,
     pub thresholds: TripOverrides,
     pub policy: PolicyConfig,
+    pub sensors: Vec<SensorConfig>,
     pub actuators: Actuators,
     pub apps: Vec<AppConfig>,
     pub hook: HookConfig,
@@ -200,6 +203,7 @@ impl Default for Config {
                 name: PolicyName::default(),
                 recovery_delay: policy.recovery_delay,
             },
+            sensors: Vec::new(),
             actuators: Actuators {
                 power_limit: policy.power_limit,
                 gradual_floor: policy.gradual_floor,

@@ -14,6 +14,7 @@ use crate::units::{Celsius, Megahertz, Ratio};
 use super::app::read_apps;
 use super::pull::read_pull;
 use super::section::Section;
+use super::sensor::read_sensors;
 use super::value::{
     Wrong, boolean, celsius, choice, duration, fraction, integer, list, list_or_none, or_auto,
     path, text,
@@ -44,6 +45,7 @@ pub(super) fn config(root: &mut Section<'_>, dir: &Path) -> Config {
         thresholds: thresholds(root),
         policy: root.section("policy", |section| policy(section, default.policy)),
         actuators: root.section("actuators", |section| actuators(section, default.actuators)),
+        sensors: read_sensors(root, dir),
         apps: read_apps(root, dir),
         hook: root.section("hook", |section| hook(section, &default.hook, dir)),
         alertmanager: AlertmanagerConfig::default(),

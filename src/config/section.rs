@@ -117,6 +117,26 @@ impl<'a> Section<'a> {
         read_items
     }
 
+    /// What of a list of subsections could be read. Two of one name are a mistake.
+    pub(crate) fn unique<T>(
+        &self,
+        key: &str,
+        read: Vec<Option<T>>,
+        name: impl Fn(&T) -> &String,
+    ) -> Vec<T> {
+        let mut all: Vec<T> = Vec::with_capacity(read.len());
+        for (n, item) in read.into_iter().enumerate() {
+            let Some(item) = item else { continue };
+            if all.iter().any(|earlier| name(earlier) == name(&item)) {
+                let problem = format!("{:?} is the name of an earlier one", name(&item));
+                let wrong = Wrong::new(problem, "unique names");
+                self.push(format!("{}[{n}].name", self.path_of(key)), wrong);
+            }
+            all.push(item);
+        }
+        all
+    }
+
     /// A mapping whose keys are the operator's own names.
     pub(crate) fn entries<T>(
         &mut self,

@@ -62,8 +62,9 @@ fn the_example_file_says_the_defaults() {
     let file = include_str!("../../deploy/thermal-guard.example.yml");
     assert_eq!(good(file), Config::default(), "it changes nothing as it is");
     let mut example = good(&uncommented(file));
-    assert_eq!(example.apps.len(), 1);
+    assert_eq!((example.apps.len(), example.sensors.len()), (1, 1));
     example.apps.clear();
+    example.sensors.clear();
     assert_eq!(example, Config::default());
 }
 

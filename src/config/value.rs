@@ -172,6 +172,12 @@ pub(crate) fn word(
     }
 }
 
+/// A name that becomes a label of the metrics.
+pub(crate) fn label(value: &Value) -> Result<String, Wrong> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    word(64, allowed, "A-Z a-z 0-9 _ - .")(value)
+}
+
 /// A non-empty list.
 pub(crate) fn list<T>(
     parse: impl Fn(&Value) -> Result<T, Wrong>,

@@ -1,5 +1,6 @@
 //! A GPU as the guard sees it: what it can say ([`Sensor`]), what it can be told ([`Actuator`]),
-//! and the driver that has it ([`Driver`]). The only layer that knows NVML or the thermal model.
+//! and the driver that has it ([`Driver`]); also what a file says beside it ([`FileSensor`]). The
+//! only layer that knows NVML or the thermal model.
 //!
 //! Missing data is a value here ([`Missing`]), never a zero: "this card has no memory sensor",
 //! "this read failed" and "the card is gone" lead to different decisions.
@@ -7,6 +8,7 @@
 pub mod clock_events;
 pub mod dry_run;
 pub mod facts;
+pub mod file_sensor;
 pub mod nvml;
 mod nvml_raw;
 pub mod plant;
@@ -24,6 +26,7 @@ use crate::units::{Megahertz, Moment, Watts};
 
 pub use clock_events::ClockEvents;
 pub use facts::{Facts, Identity, PowerConstraints, Thresholds, TlimitOffsets};
+pub use file_sensor::{FileSensor, FileSensorError, SensorUnit};
 pub use reading::{Missing, Reading, Slow};
 
 /// A GPU's UUID as NVML prints it (`GPU-…`): its identity across reboots, indexes and slots.

@@ -13,6 +13,7 @@ pub mod inherit;
 pub mod journal;
 pub mod lock;
 mod post;
+pub mod probe;
 pub mod pulse;
 pub(crate) mod replace;
 pub mod shared;

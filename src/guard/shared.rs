@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use crate::config::SensorConfig;
 use crate::device::{ClockRange, DriverError, Identity, Uuid, Xid};
 use crate::policy::lease::{Holder, Turn};
 use crate::policy::{AppMode, Asked, Chain, ChainState, LeaseTable, Level, Settings, lease};
@@ -48,6 +49,8 @@ pub struct Live {
     pub poll_interval: Duration,
     /// Which GPUs are guarded. One that no longer is gets everything back first.
     pub selects: Box<dyn Fn(&Identity) -> bool + Send + Sync>,
+    /// Beside the cards' own.
+    pub sensors: Vec<SensorConfig>,
     /// An operator's own SM lock, put back instead of a reset.
     pub restore_clock: Option<ClockRange>,
     pub keep_on_exit: bool,
@@ -60,6 +63,7 @@ impl Default for Live {
             settings: Settings::default(),
             poll_interval: Duration::from_secs(1),
             selects: Box::new(|_| true),
+            sensors: Vec::new(),
             restore_clock: None,
             keep_on_exit: false,
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::device::{Facts, Identity, Reading};
-use crate::policy::{Claim, Decision, Trips};
+use crate::policy::{Claim, Decision, Probe, Trips};
 use crate::units::Moment;
 
 use super::tally::Tally;
@@ -23,6 +23,8 @@ pub struct Tick {
     /// The card answers.
     pub up: bool,
     pub reading: Reading,
+    /// What the sensors beside the card's own said.
+    pub probes: Vec<Probe>,
     pub decision: Decision,
     /// The core temperatures at which the trips lie, on cards that have one.
     pub trips: Option<Trips>,

@@ -6,7 +6,8 @@ use std::thread;
 use std::time::Duration;
 
 use crate::device::{Cadence, Driver, Facts, Gpu, Identity, Missing, Reading};
-use crate::policy::{AppMode, Decision, Event, Observation, Policy, Targets};
+use crate::policy::probe::joined;
+use crate::policy::{AppMode, Decision, Event, Observation, Policy, Probe, Targets};
 use crate::units::{Celsius, Moment};
 
 use super::actuate::Hand;
@@ -14,6 +15,7 @@ use super::clock::Clock;
 use super::events::{GpuName, LeaseTurn, Watch, What};
 use super::inherit::{Inherited, inherit};
 use super::journal::Entry;
+use super::probe::Probes;
 use super::shared::{Inputs, Live, Shared};
 use super::tally::Tally;
 use super::tick::{Permission, Tick};
@@ -53,6 +55,7 @@ pub struct Worker {
     left: Option<Entry>,
     may_write: bool,
     gpu: Option<Box<dyn Gpu>>,
+    probes: Probes,
     tried: Option<Moment>,
     policy: Option<Policy>,
     full_at: Option<Moment>,
@@ -71,6 +74,8 @@ pub struct Worker {
 
 impl Worker {
     pub fn new(setup: Setup, live: Arc<Live>) -> Self {
+        let mut probes = Probes::default();
+        probes.choose(&live.sensors, &setup.identity);
         Self {
             identity: setup.identity,
             facts: Arc::new(Facts::default()),
@@ -80,6 +85,7 @@ impl Worker {
             left: setup.left,
             may_write: setup.may_write,
             gpu: None,
+            probes,
             tried: None,
             policy: None,
             full_at: None,
@@ -105,11 +111,12 @@ impl Worker {
         self.attach(now);
         let reading = self.read(now);
         self.follow(shared, &reading);
+        let probes = self.look_beside(now);
         let inputs = shared.inputs(&self.identity.uuid, wall);
         for &xid in &inputs.xids {
             self.tally.xid(xid, Clock::unix());
         }
-        let decision = self.decide(now, wall, &reading, &inputs);
+        let decision = self.decide(now, wall, &reading, &probes, &inputs);
         if decision.foreign_limit
             && let Ok(limit) = reading.limit
         {
@@ -124,7 +131,10 @@ impl Worker {
         self.apps_well = shared.tell_apps(&self.identity, decision.targets.app);
         self.account(now, &reading, &decision);
         let up = self.gpu.is_some();
-        let tick = self.publish(reading, decision, wall, up, inputs.paused_until);
+        let tick = Tick {
+            probes,
+            ..self.publish(reading, decision, wall, up, inputs.paused_until)
+        };
         for (holder, level, turn) in inputs.turns {
             self.note(shared, LeaseTurn::of(holder, level, turn));
         }
@@ -168,11 +178,8 @@ impl Worker {
                 thread::sleep(LEAVE_TRY_EVERY);
             }
             let reading = gpu.read(now, Cadence::Fast);
-            let heat = self
-                .policy
-                .as_ref()
-                .map(|policy| policy.trips().heat(&reading));
-            if !heat.is_some_and(|heat| heat.is_ok_and(|heat| heat.is_safe())) {
+            let probes = self.look_beside(now);
+            if !self.is_safe(&reading, &probes) {
                 break;
             }
             self.hand.set_may_loosen(true);
@@ -186,6 +193,15 @@ impl Worker {
             self.note_left(shared, true);
             tracing::warn!(gpu = self.identity.index, %uuid, "left capped: still above safe, or it takes no write; `thermal-guard restore` gives it back");
         }
+    }
+
+    /// Cool enough to give all back at once.
+    fn is_safe(&self, reading: &Reading, probes: &[Probe]) -> bool {
+        let Some(policy) = &self.policy else {
+            return false;
+        };
+        let heat = joined(policy.trips().heat(reading), probes);
+        !probes.iter().any(Probe::withholds) && heat.is_ok_and(|heat| heat.is_safe())
     }
 
     fn left_clean(&mut self, now: Moment, held: bool, shared: &Shared) {
@@ -242,6 +258,7 @@ impl Worker {
     fn opened(&mut self, gpu: Box<dyn Gpu>) {
         self.identity = gpu.identity().clone();
         self.facts = gpu.facts().clone();
+        self.probes.choose(&self.live.sensors, &self.identity);
         if !gpu.writes() {
             self.hand.set_permission(Permission::Observe);
         }
@@ -281,6 +298,11 @@ impl Worker {
         reading
     }
 
+    fn look_beside(&mut self, now: Moment) -> Vec<Probe> {
+        let poll = self.live.poll_interval;
+        self.probes.read(now, poll, &self.identity)
+    }
+
     /// A handle whose core sensor only fails may be one of a driver that is gone without saying
     /// so: it is opened anew. A card without such a sensor isn't one.
     fn give_up_stale(&mut self, now: Moment, unsupported: bool) {
@@ -304,6 +326,7 @@ impl Worker {
             policy.reconfigure(live.settings.clone(), &self.facts, reading);
         }
         self.live = live;
+        self.probes.choose(&self.live.sensors, &self.identity);
     }
 
     /// After a full reading: is this the card, the driver and the limit that we knew?
@@ -351,6 +374,7 @@ impl Worker {
         now: Moment,
         wall: Moment,
         reading: &Reading,
+        probes: &[Probe],
         inputs: &Inputs,
     ) -> Decision {
         let woken = self
@@ -361,6 +385,7 @@ impl Worker {
         }
         let seen = Observation {
             reading,
+            probes,
             woken,
             claim: self.hand.claim(),
             confirmed: self.hand.confirmed(),
@@ -412,6 +437,7 @@ impl Worker {
             up,
             trips: trips.filter(|_| reading.core.is_ok()),
             reading,
+            probes: Vec::new(),
             decision,
             claim: *self.hand.claim(),
             permission: self.hand.permission(),

@@ -2,17 +2,18 @@
 
 use std::time::Duration;
 
-use crate::device::{ClockRange, Facts, PowerConstraints, Reading};
+use crate::device::{ClockRange, Facts, Missing, PowerConstraints, Reading};
 use crate::units::{Moment, Ratio, Watts};
 
 use super::claim::{Claim, Contest, Verdict};
 use super::governor::Drive;
 use super::hold::HoldLedger;
+use super::probe::{self, Probe};
 use super::regulator::Regulator;
 use super::rungs::{AppMode, Targets};
 use super::sight::{Sight, View};
 use super::state::{Level, Machine, Situation, State};
-use super::witness::Witness;
+use super::witness::{Doubt, Witness};
 use super::zone::{Heat, TripTable};
 use super::{Asks, Decision, Event, Observation, Settings, Trigger};
 
@@ -124,8 +125,7 @@ impl Policy {
     }
 
     pub fn decide(&mut self, now: Moment, seen: &Observation<'_>) -> Decision {
-        let read = self.trips.heat(seen.reading);
-        let (heat, doubt) = self.witness.question(now, seen.reading, read);
+        let (heat, doubt) = self.judge(now, seen);
         let mut decision = match self.sight.look(heat, seen.woken) {
             View::Clear(heat) => self.decide_seeing(now, heat, seen),
             View::Blind => self.decide_blind(now, seen),
@@ -145,6 +145,18 @@ impl Policy {
         decision
     }
 
+    /// The heat to act on, over all sensors, and the doubt about it.
+    fn judge(&mut self, now: Moment, seen: &Observation<'_>) -> (Option<Heat>, Option<Doubt>) {
+        let read = self.trips.heat(seen.reading);
+        let (own, doubt) = self.witness.question(now, seen.reading, read);
+        // A reading that isn't believed is as good as one of a card that is gone.
+        let believed = own.ok_or(read.err().unwrap_or(Missing::Lost));
+        let heat = probe::joined(believed, seen.probes).ok();
+        let lost = seen.probes.iter().any(|probe| probe.now.is_none());
+        let doubt = doubt.filter(|_| own.is_some() || heat.is_none());
+        (heat, doubt.or(lost.then_some(Doubt::Probe)))
+    }
+
     fn decide_seeing(&mut self, now: Moment, heat: Heat, seen: &Observation<'_>) -> Decision {
         // A lease's ceiling alone is no reason for the local loop to hold on, or a lease would
         // hold the GPU at its local level for ever.
@@ -156,6 +168,7 @@ impl Policy {
             alone: Level::None,
             overheld: false,
             paused: seen.paused,
+            withheld: Self::withholds(seen),
         };
         if self.local.step(now, &alone) == State::Recovering {
             self.local.recovered();
@@ -178,8 +191,10 @@ impl Policy {
         };
         match self.held.step(now, &situation) {
             State::Emergency if before != State::Emergency => self.regulator.bottom(now),
-            State::Recovering => self.recover(now, &heat, drive.original, seen.apps_well),
-            State::Gradual if !seen.paused => {
+            State::Recovering if !alone.withheld => {
+                self.recover(now, &heat, drive.original, seen.apps_well);
+            }
+            State::Gradual if !seen.paused && (!alone.withheld || heat.at_set_point()) => {
                 self.regulator.regulate(now, &heat, drive);
             }
             _ => {}
@@ -223,7 +238,13 @@ impl Policy {
 
     /// Without sight: never less than before, at least the blind cap, and what leases ask.
     fn decide_blind(&mut self, now: Moment, seen: &Observation<'_>) -> Decision {
-        self.local.hold(Level::Gradual);
+        let beside = probe::worst(None, seen.probes);
+        let critical = beside.is_some_and(|heat| heat.is_critical());
+        self.local.hold(if critical {
+            Level::Emergency
+        } else {
+            Level::Gradual
+        });
         // Its own emergency goes on, as nobody sees that it is over.
         let local = self.local.state().level();
         let (asked, overheld) = self.admit(seen, local);
@@ -328,6 +349,11 @@ impl Policy {
         }
     }
 
+    /// Nothing is given back, but by an operator's pause.
+    fn withholds(seen: &Observation<'_>) -> bool {
+        !seen.paused && seen.probes.iter().any(Probe::withholds)
+    }
+
     /// Something of ours holds the GPU back: a lock, or a limit that the draw leans on.
     fn binds(seen: &Observation<'_>) -> bool {
         if seen.claim.gpu_clock || seen.claim.memory_clock {
@@ -407,7 +433,7 @@ impl Policy {
     /// The last word on every number: within the card's range, never over the original, and never
     /// up while hot or unseen.
     fn bound(&self, seen: &Observation<'_>, decision: &mut Decision) {
-        let may_raise = decision.heat.is_some_and(|heat| !heat.is_hot());
+        let may_raise = !Self::withholds(seen) && decision.heat.is_some_and(|heat| !heat.is_hot());
         let current = seen.reading.limit.ok();
         let original = seen.claim.limit.map(|ours| ours.original);
         // Another's value becomes the original with the next write; it binds already now.

@@ -2,7 +2,7 @@
 //! I/O, and nothing that can fail. Everything it needs to know arrives as an argument, so that a
 //! test can be a day long and the simulator runs the very code that runs on the node.
 //!
-//! Reading order: [`zone`] (how hot), [`state`] (what the GPU is in), [`ladder`] (how much is
+//! Reading order: [`zone`] and [`probe`] (how hot), [`state`] (what the GPU is in), [`ladder`] (how much is
 //! taken), [`claim`] (whose limit it is), [`lease`] and [`hold`] (what alerts may ask, and for how
 //! long), [`chain`] (whether the alerts would come at all), [`decide`] (all of it, once per tick).
 
@@ -14,6 +14,7 @@ pub mod hold;
 pub mod ladder;
 pub mod lease;
 pub mod observer;
+pub mod probe;
 pub mod regulator;
 pub mod rungs;
 pub mod sight;
@@ -30,6 +31,7 @@ pub use chain::{Chain, ChainState};
 pub use claim::{Claim, LimitClaim};
 pub use decide::Policy;
 pub use lease::{Asked, Lease, LeaseTable};
+pub use probe::Probe;
 pub use regulator::RegulatorName;
 pub use rungs::{AppMode, Targets};
 pub use state::{Level, State};
@@ -78,6 +80,8 @@ impl Default for Settings {
 )]
 pub struct Observation<'a> {
     pub reading: &'a Reading,
+    /// The sensors beside the card's own.
+    pub probes: &'a [Probe],
     /// Soon after another tick: something woke the guard out of turn.
     pub woken: bool,
     /// What is ours on the GPU.
@@ -184,6 +188,7 @@ mod tests {
     #[test]
     fn why_a_sensor_is_doubted_is_told_in_a_word() {
         let names = Doubt::ALL.map(Doubt::name);
-        assert_eq!(names, ["missing", "frozen", "fallen", "contradicted"]);
+        let own = ["missing", "frozen", "fallen", "contradicted"];
+        assert_eq!((&names[..4], names[4]), (&own[..], "probe"));
     }
 }

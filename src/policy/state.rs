@@ -83,6 +83,10 @@ impl State {
 
 /// What the machine looks at.
 #[derive(Clone, Copy, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent circumstances, each of which can hold a release back or hasten it"
+)]
 pub struct Situation {
     pub heat: Heat,
     /// Something of ours limits the GPU: a lock, or a limit the draw leans on.
@@ -95,6 +99,8 @@ pub struct Situation {
     pub overheld: bool,
     /// An operator's pause: only critical counts.
     pub paused: bool,
+    /// A sensor was lost while it was above safe: nothing is calm until it is read again.
+    pub withheld: bool,
 }
 
 impl Situation {
@@ -117,7 +123,12 @@ impl Situation {
 
     /// Gradual has nothing left to do.
     fn is_calm(&self) -> bool {
-        self.heat.is_safe() || (!self.heat.at_set_point() && !self.binds)
+        !self.withheld && (self.heat.is_safe() || (!self.heat.at_set_point() && !self.binds))
+    }
+
+    /// Emergency has nothing left to do.
+    fn is_under_alert(&self) -> bool {
+        !self.withheld && !self.heat.is_hot()
     }
 
     fn skips_delay(&self) -> bool {
@@ -207,7 +218,7 @@ impl Machine {
                 self.enter(State::Recovering);
             }
             _ if situation.overheld => self.enter(State::Gradual),
-            _ if self.calm_for_delay(now, !situation.heat.is_hot()) => self.enter(State::Gradual),
+            _ if self.calm_for_delay(now, situation.is_under_alert()) => self.enter(State::Gradual),
             _ => {}
         }
     }

@@ -46,14 +46,17 @@ pub enum Doubt {
     Fallen,
     /// The card slows itself down for heat.
     Contradicted,
+    /// The card's own are fine, but a sensor beside them can't be read.
+    Probe,
 }
 
 impl Doubt {
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::Missing,
         Self::Frozen,
         Self::Fallen,
         Self::Contradicted,
+        Self::Probe,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -62,6 +65,7 @@ impl Doubt {
             Self::Frozen => "frozen",
             Self::Fallen => "fallen",
             Self::Contradicted => "contradicted",
+            Self::Probe => "probe",
         }
     }
 }

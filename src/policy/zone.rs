@@ -49,7 +49,7 @@ pub struct Trips {
 }
 
 impl Trips {
-    fn under(critical: Celsius) -> Self {
+    pub(crate) fn under(critical: Celsius) -> Self {
         Self {
             alert: critical - ALERT_BELOW_CRITICAL,
             critical,
@@ -57,7 +57,7 @@ impl Trips {
         }
     }
 
-    fn overridden(self, by: &TripOverrides) -> Self {
+    pub(crate) fn overridden(self, by: &TripOverrides) -> Self {
         Self {
             alert: by.alert.unwrap_or(self.alert),
             critical: by.critical.unwrap_or(self.critical),
@@ -153,7 +153,7 @@ pub struct Heat {
 }
 
 impl Heat {
-    fn of(trips: &Trips, temperature: Celsius) -> Self {
+    pub(super) fn of(trips: &Trips, temperature: Celsius) -> Self {
         Self {
             to_alert: trips.alert - temperature,
             to_critical: trips.critical - temperature,
@@ -169,7 +169,7 @@ impl Heat {
         }
     }
 
-    fn worse(self, other: Self) -> Self {
+    pub(super) fn worse(self, other: Self) -> Self {
         Self {
             to_alert: self.to_alert.min(other.to_alert),
             to_critical: self.to_critical.min(other.to_critical),

@@ -17,8 +17,8 @@ use thermal_guard::guard::tally::{Action, ActionResult, Tally, XidCount};
 use thermal_guard::guard::{Permission, Tick};
 use thermal_guard::policy::lease::{Endings, Holder};
 use thermal_guard::policy::{
-    AppMode, Asks, ChainState, Claim, Decision, Heat, Lease, Level, LimitClaim, State, Targets,
-    Trigger, Trips,
+    AppMode, Asks, ChainState, Claim, Decision, Heat, Lease, Level, LimitClaim, Probe, State,
+    Targets, Trigger, Trips,
 };
 use thermal_guard::units::{Celsius, Megahertz, Moment, Ratio, Watts};
 use thermal_guard::web::snapshot::{
@@ -197,6 +197,7 @@ pub(crate) fn bare(identity: Identity) -> Tick {
         poll_duration: Duration::from_micros(1250),
         up: true,
         reading: Reading::missing(ago(0.4), Missing::NotSupported),
+        probes: Vec::new(),
         decision: Decision {
             state: State::Normal,
             level: Level::None,
@@ -336,6 +337,7 @@ fn held_a100() -> Tick {
         permission: Permission::Granted,
         changed: unix_ago(95),
         reading: a100_reading(),
+        probes: vec![probe("inlet", Some(31.5)), probe("rack-door", None)],
         tally: a100_tally(),
         ..bare(Identity {
             serial: Some("1320021000000".to_owned()),
@@ -343,6 +345,19 @@ fn held_a100() -> Tick {
             vbios_version: Some("92.00.45.00.03".to_owned()),
             ..identity(0, "NVIDIA A100 80GB PCIe")
         })
+    }
+}
+
+fn probe(name: &str, now: Option<f64>) -> Probe {
+    Probe {
+        name: name.into(),
+        trips: Trips {
+            alert: C(38.0),
+            critical: C(45.0),
+            safe: C(32.0),
+        },
+        now: now.map(C),
+        last: now.map(C),
     }
 }
 

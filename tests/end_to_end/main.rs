@@ -23,6 +23,7 @@ mod governed;
 mod hardware;
 mod lifecycle;
 mod pull;
+mod sensors;
 mod systemd;
 
 use std::io::Write;

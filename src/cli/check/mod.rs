@@ -6,6 +6,7 @@ mod apps;
 mod gpu;
 mod node;
 mod permission;
+mod sensors;
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -145,6 +146,7 @@ fn page(findings: &[Finding]) -> String {
 pub(super) fn run(flags: &Flags, options: &Options) -> ExitCode {
     let (config, mut findings) = configuration(flags);
     findings.extend(of_driver(flags, &config));
+    findings.extend(config.sensors.iter().map(sensors::look));
     findings.extend(node::all(flags, &config));
     findings.extend(alertmanager::all(&config));
     findings.extend(config.apps.iter().flat_map(apps::all));

@@ -5,13 +5,16 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use crate::config::SensorConfig;
 use crate::device::{Cadence, ClockRange, Driver, Gpu, Missing, Reading, Uuid};
 use crate::guard::Clock;
 use crate::guard::actuate::Hand;
 use crate::guard::inherit::{Inherited, inherit};
 use crate::guard::journal::{self, Entry, Journal};
+use crate::guard::probe::Probes;
 use crate::guard::tally::{Action, ActionResult, Tally};
-use crate::policy::zone::TripTable;
+use crate::policy::probe::joined;
+use crate::policy::zone::{Heat, TripTable};
 use crate::policy::{Claim, TripOverrides};
 use crate::units::Moment;
 
@@ -32,6 +35,7 @@ pub(super) struct Job {
     pub(super) force: bool,
     pub(super) observe: bool,
     pub(super) trips: TripOverrides,
+    pub(super) sensors: Vec<SensorConfig>,
     pub(super) restore_clock: Option<ClockRange>,
     pub(super) state_dir: PathBuf,
     pub(super) entry: Entry,
@@ -48,9 +52,11 @@ impl Job {
     /// Returns by the deadline, unless the driver hangs.
     pub(super) fn run(self) -> Outcome {
         let mut gpu = None;
+        let mut probes = Probes::default();
         loop {
             let reading = self.look(&mut gpu);
-            let why = match self.readiness(gpu.as_deref(), &reading) {
+            let heat = self.heat(gpu.as_deref(), &reading, &mut probes);
+            let why = match self.readiness(gpu.as_deref(), &reading, heat) {
                 Readiness::Ready => return self.settle(gpu, &reading),
                 Readiness::Wait(why) => why,
             };
@@ -78,7 +84,25 @@ impl Job {
         reading
     }
 
-    fn readiness(&self, gpu: Option<&dyn Gpu>, reading: &Reading) -> Readiness {
+    /// Over the card's own sensors and those beside them.
+    fn heat(
+        &self,
+        gpu: Option<&dyn Gpu>,
+        reading: &Reading,
+        probes: &mut Probes,
+    ) -> Result<Heat, Missing> {
+        let gpu = gpu.ok_or(Missing::Lost)?;
+        let own = TripTable::of(&self.trips, gpu.facts(), reading).heat(reading);
+        probes.choose(&self.sensors, gpu.identity());
+        joined(own, &probes.read(reading.at, LOOK_EVERY, gpu.identity()))
+    }
+
+    fn readiness(
+        &self,
+        gpu: Option<&dyn Gpu>,
+        reading: &Reading,
+        heat: Result<Heat, Missing>,
+    ) -> Readiness {
         match self.entry.still_there(reading) {
             // Nothing is to be raised: no need to wait.
             Err(_) => return Readiness::Ready,
@@ -92,9 +116,7 @@ impl Job {
             }
             Ok(_) => {}
         }
-        let facts = gpu.map(|gpu| gpu.facts().clone()).unwrap_or_default();
-        let table = TripTable::of(&self.trips, &facts, reading);
-        match table.heat(reading) {
+        match heat {
             _ if self.force => Readiness::Ready,
             Ok(heat) if heat.is_safe() => Readiness::Ready,
             Ok(heat) => {

@@ -175,6 +175,7 @@ fn give_back(
             force: options.force,
             observe: is_observing(flags),
             trips: config.thresholds,
+            sensors: config.sensors.clone(),
             restore_clock: config.actuators.gpu_clock_restore,
             state_dir: state_dir.to_owned(),
             entry,

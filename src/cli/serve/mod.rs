@@ -222,6 +222,7 @@ fn live(config: &Config) -> Live {
         settings: config.policy_settings(),
         poll_interval: config.poll_interval,
         selects: Box::new(move |identity| gpus.matches(identity)),
+        sensors: config.sensors.clone(),
         restore_clock: config.actuators.gpu_clock_restore,
         keep_on_exit: config.on_exit == OnExit::Keep,
     }

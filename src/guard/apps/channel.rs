@@ -59,17 +59,10 @@ impl Means {
 
     /// Blocks.
     fn ask_health(&self) -> Result<(), String> {
-        let Self::Http(
-            HttpConfig {
-                health_url: Some(url),
-                ..
-            },
-            agent,
-        ) = self
-        else {
+        let Self::Http(http, agent) = self else {
             return Ok(());
         };
-        http::ask(agent, url).map_err(|error| format!("health_url: {error}"))
+        http::ask(agent, http).map_err(|error| format!("health_url: {error}"))
     }
 
     /// Blocks.

@@ -1,10 +1,13 @@
 //! One request to an application. Bounded in time and size, and it goes where the configuration
 //! says: no redirect, no proxy from the environment.
 
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use thiserror::Error;
-use ureq::Agent;
+use ureq::{Agent, RequestBuilder};
 
 use crate::config::app::MODE_PLACEHOLDER;
 use crate::config::{HttpConfig, Method};
@@ -12,11 +15,16 @@ use crate::config::{HttpConfig, Method};
 /// Of one attempt, with name resolution and connecting.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
+/// Longer is no token.
+const TOKEN_MAX_BYTES: u64 = 4096;
+
 /// Why a request didn't get through. All are tried again.
 #[derive(Debug, Error)]
 pub(super) enum HttpError {
     #[error("answered {0}")]
     Status(u16),
+    #[error("no token in {}: {reason}", path.display())]
+    NoToken { path: PathBuf, reason: String },
     #[error("{0}")]
     Failed(Box<ureq::Error>),
 }
@@ -40,11 +48,13 @@ pub(super) fn agent() -> Agent {
 pub(super) fn tell(agent: &Agent, http: &HttpConfig, mode: &str) -> Result<(), HttpError> {
     let url = http.url.replace(MODE_PLACEHOLDER, mode);
     let in_url = http.url.contains(MODE_PLACEHOLDER);
+    let token = http.bearer_token_file.as_deref().map(token).transpose()?;
     let request = match http.method {
-        Method::Get => return judge(agent.get(&url).call()),
+        Method::Get => return judge(authorized(agent.get(&url), token).call()),
         Method::Post => agent.post(&url),
         Method::Put => agent.put(&url),
     };
+    let request = authorized(request, token);
     judge(if in_url {
         request.send_empty()
     } else {
@@ -53,9 +63,46 @@ pub(super) fn tell(agent: &Agent, http: &HttpConfig, mode: &str) -> Result<(), H
     })
 }
 
-/// Whether the app says that it is well. Blocks.
-pub(super) fn ask(agent: &Agent, health_url: &str) -> Result<(), HttpError> {
-    judge(agent.get(health_url).call())
+/// Whether the app says that it is well; one that has nowhere to say it is. Blocks.
+pub(super) fn ask(agent: &Agent, http: &HttpConfig) -> Result<(), HttpError> {
+    let Some(health_url) = &http.health_url else {
+        return Ok(());
+    };
+    let token = http.bearer_token_file.as_deref().map(token).transpose()?;
+    judge(authorized(agent.get(health_url), token).call())
+}
+
+fn authorized<B>(request: RequestBuilder<B>, token: Option<String>) -> RequestBuilder<B> {
+    match token {
+        Some(token) => request.header("Authorization", format!("Bearer {token}")),
+        None => request,
+    }
+}
+
+/// Read for every request, so that it can be changed under a running guard.
+fn token(path: &Path) -> Result<String, HttpError> {
+    let none = |reason: String| HttpError::NoToken {
+        path: path.to_owned(),
+        reason,
+    };
+    let text = read(path).map_err(|error| none(error.to_string()))?;
+    let token = text.trim();
+    if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(none("one line of ASCII is wanted".to_owned()));
+    }
+    Ok(token.to_owned())
+}
+
+fn read(path: &Path) -> io::Result<String> {
+    // Before it is opened: opening a pipe would wait for a writer.
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    let mut text = String::new();
+    File::open(path)?
+        .take(TOKEN_MAX_BYTES)
+        .read_to_string(&mut text)?;
+    Ok(text)
 }
 
 /// The body isn't read, however long it is.

@@ -54,13 +54,16 @@ fn serve(mut stream: TcpStream, status: u16) -> String {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let mut head = String::new();
     reader.read_line(&mut head).unwrap();
-    let mut length = 0;
+    let (mut length, mut credential) = (0, String::new());
     loop {
         let mut line = String::new();
         reader.read_line(&mut line).unwrap();
         let line = line.trim_end().to_ascii_lowercase();
         if let Some(value) = line.strip_prefix("content-length:") {
             length = value.trim().parse().unwrap();
+        }
+        if let Some(value) = line.strip_prefix("authorization:") {
+            credential = format!(" [{}]", value.trim());
         }
         if line.is_empty() {
             break;
@@ -72,9 +75,8 @@ fn serve(mut stream: TcpStream, status: u16) -> String {
         format!("HTTP/1.1 {status} x\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n");
     stream.write_all(answer.as_bytes()).unwrap();
     let head = head.trim_end().trim_end_matches(" HTTP/1.1");
-    format!("{head} {}", String::from_utf8(body).unwrap())
-        .trim_end()
-        .to_owned()
+    let body = String::from_utf8(body).unwrap();
+    format!("{head} {body}").trim_end().to_owned() + &credential
 }
 
 fn gpu(index: u32) -> Arc<Identity> {
@@ -401,4 +403,29 @@ async fn an_observer_counts_and_touches_nothing() {
     assert_eq!(status.notifications_ok, 1);
     assert_eq!(fs::read_to_string(&path).unwrap(), "BATCH=4\n");
     assert_eq!(fs::read_dir(state.path()).unwrap().count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_that_wants_a_token_gets_the_one_in_the_file_and_never_none() {
+    let (server, state) = (Server::answering(204), TempDir::new().unwrap());
+    let file = state.path().join("app-token");
+    let rest = format!(", bearer_token_file: {}", file.display());
+    let apps = spawn(&http(&format!("{}/{{mode}}", server.url), &rest), &state);
+    apps.wish(&gpu(0), AppMode::Gradual);
+    let status = eventually(&apps, |app| app.last_error.is_some()).await;
+    assert!(status.last_error.unwrap().contains("app-token"));
+    fs::write(&file, "two\nlines\n").unwrap();
+    let refused = |app: &AppStatus| {
+        app.last_error
+            .as_ref()
+            .is_some_and(|e| e.contains("one line"))
+    };
+    eventually(&apps, refused).await;
+    fs::write(&file, "first-token\n").unwrap();
+    assert!(apps.settle(LONG).await);
+    // Nothing was sent before there was a token.
+    assert_eq!(server.next(), "POST /gradual [bearer first-token]");
+    fs::write(&file, "next-token\n").unwrap();
+    wish(&apps, AppMode::Normal).await;
+    assert_eq!(server.next(), "POST /normal [bearer next-token]");
 }

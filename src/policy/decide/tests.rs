@@ -78,6 +78,7 @@ impl Card {
         self.second += 1;
         let seen = Observation {
             reading: &self.reading,
+            probes: &[],
             woken: false,
             claim: &self.claim,
             confirmed: true,
@@ -491,6 +492,7 @@ fn a_lock_or_a_limit_that_the_draw_leans_on_binds() {
         };
         let seen = Observation {
             reading: &card.reading,
+            probes: &[],
             woken: false,
             claim: &claim,
             confirmed: true,

@@ -30,6 +30,7 @@ fn situation(degrees: f64) -> Situation {
         binds: true,
         asked: Level::None,
         alone: Level::None,
+        withheld: false,
         overheld: false,
         paused: false,
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::device::{Facts, Reading};
+use crate::policy::Probe;
 use crate::units::{Celsius, Megahertz, Ratio, Watts};
 use crate::web::snapshot::{GpuView, Snapshot};
 
@@ -61,6 +62,18 @@ fn temperatures(gpus: &mut PerGpu<'_, '_, '_>) -> fmt::Result {
         read(|reading| reading.margin.ok().map(Celsius::degrees)),
     )?;
     gpus.gauges(
+        "thermal_guard_sensor_celsius",
+        "Temperature in degrees Celsius of a sensor beside the card's own (`sensors` of the configuration)",
+        "sensor",
+        |gpu| probes(gpu, |probe| probe.now.map(Celsius::degrees)),
+    )?;
+    gpus.gauges(
+        "thermal_guard_sensor_up",
+        "1 while a sensor beside the card's own can be read",
+        "sensor",
+        |gpu| probes(gpu, |probe| Some(f64::from(u8::from(probe.now.is_some())))),
+    )?;
+    gpus.gauges(
         "thermal_guard_gpu_temperature_threshold_celsius",
         "Core temperature in degrees Celsius at which the card acts (nvmlDeviceGetTemperatureThreshold)",
         "threshold",
@@ -72,6 +85,13 @@ fn temperatures(gpus: &mut PerGpu<'_, '_, '_>) -> fmt::Result {
         "threshold",
         |gpu| fact(gpu, tlimits),
     )
+}
+
+fn probes(gpu: &GpuView, value: impl Fn(&Probe) -> Option<f64>) -> Split {
+    let probes = gpu.seen().into_iter().flat_map(|tick| &tick.probes);
+    probes
+        .map(|probe| (probe.name.to_string().into(), value(probe)))
+        .collect()
 }
 
 fn thresholds(facts: &Facts) -> Split {

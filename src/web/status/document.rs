@@ -110,6 +110,20 @@ pub struct Readings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub power_draw_watts: Option<f64>,
     pub clock_events: Vec<String>,
+    /// Beside the card's own, as configured.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sensors: Vec<Sensor>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Sensor {
+    pub name: String,
+    /// Left out while it can't be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub celsius: Option<f64>,
+    pub alert_celsius: f64,
+    pub critical_celsius: f64,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -6,12 +6,13 @@ use crate::device::clock_events::REASONS;
 use crate::guard::Tick;
 use crate::guard::events::Event;
 use crate::policy::lease::Holder;
-use crate::policy::{ChainState, Level, Trips};
+use crate::policy::{ChainState, Level, Probe, Trips};
 use crate::units::{Celsius, Watts};
 use crate::web::snapshot::{AppSnapshot, ChainView, GpuView, LeaseView, Snapshot};
 
 use super::document::{
-    App, Asks, ByLevel, Chain, Driver, Gpu, Hour, Lease, Limit, Readings, Status, TripPoints,
+    App, Asks, ByLevel, Chain, Driver, Gpu, Hour, Lease, Limit, Readings, Sensor, Status,
+    TripPoints,
 };
 use super::why;
 
@@ -144,6 +145,18 @@ impl Readings {
             trips: tick.trips.map(TripPoints::of),
             power_draw_watts: reading.draw.ok().map(Watts::as_f64),
             clock_events: named.chain(unknown).map(str::to_owned).collect(),
+            sensors: tick.probes.iter().map(Sensor::of).collect(),
+        }
+    }
+}
+
+impl Sensor {
+    fn of(probe: &Probe) -> Self {
+        Self {
+            name: probe.name.to_string(),
+            celsius: probe.now.map(Celsius::degrees),
+            alert_celsius: probe.trips.alert.degrees(),
+            critical_celsius: probe.trips.critical.degrees(),
         }
     }
 }

@@ -27,6 +27,10 @@ pub(super) fn sentence(tick: &Tick) -> String {
             decision.doubt == Some(Doubt::Contradicted),
             "its sensor looks fine, but the card slows itself down for heat: the card is believed",
         ),
+        (
+            decision.doubt == Some(Doubt::Probe),
+            "a configured sensor can't be read: guarded by the others",
+        ),
         (tick.paused_until.is_some(), "paused by an operator"),
     ];
     for (_, remark) in remarks.iter().filter(|(holds, _)| *holds) {
@@ -84,7 +88,7 @@ fn unseen(tick: &Tick) -> String {
     match tick.decision.doubt {
         Some(Doubt::Frozen) => return "the temperature doesn't follow the power".to_owned(),
         Some(Doubt::Fallen) => return "the temperature fell faster than metal cools".to_owned(),
-        Some(Doubt::Missing | Doubt::Contradicted) | None => {}
+        Some(Doubt::Missing | Doubt::Contradicted | Doubt::Probe) | None => {}
     }
     let reading = &tick.reading;
     let sensors = [reading.core, reading.memory, reading.margin];
