@@ -22,6 +22,7 @@ test: install-deps fmt-check lint ## everything that continuous integration chec
 	cargo build --workspace --locked
 	cargo test --workspace --locked
 	alerts/check.sh
+	dashboards/check.sh
 	if [ -x $(NVML_PROOFS) ]; then $(NVML_PROOFS); else echo "no $(NVML_PROOFS) yet"; fi
 	tests/browser/run.sh
 	tests/gradio/run.sh
@@ -75,6 +76,19 @@ mutants: ## mutation testing of the policy, an hour; wants cargo-mutants (cargo 
 .PHONY: gradio-test
 gradio-test: install-deps ## the Gradio module and example: real Gradio, real guard, a browser that clicks
 	tests/gradio/run.sh
+
+.PHONY: dashboards
+dashboards: install-deps ## dashboards against Grafana's types and a real Prometheus, with planted faults
+	dashboards/check.sh
+
+.PHONY: dashboard-types
+dashboard-types: ## dashboards/schema from Grafana's types, after a new version (needs node and npm)
+	cd dashboards/schema && npm ci --ignore-scripts && npm run generate
+
+.PHONY: pictures
+pictures: install-deps ## docs/images/dashboard-*.png (half an hour; needs node, npm and chromium)
+	cargo build --workspace --locked
+	cd dashboards/render && npm install --ignore-scripts --no-package-lock && python3 pictures.py ../../docs/images
 
 .PHONY: install-deps
 install-deps: ## Debian packages that are missing (as root)
