@@ -9,7 +9,7 @@ program=${GUARD:?}
 built=$(dirname "$program")
 here=$(mktemp -d)
 guard=
-trap '[[ -z $guard ]] || kill "$guard"; wait; rm -rf "$here"' EXIT
+trap '[[ -z $guard ]] || kill -9 "$guard"; wait; rm -rf "$here"' EXIT
 export NVML_SIM_STATE=$here/sim THERMAL_GUARD_LAST=$here/last
 ctl() { "$built/nvml-simctl" "$@" >/dev/null; }
 
