@@ -5,7 +5,8 @@ SHELL := bash
 
 # Debian packages the tests and the demo use, and the program each of them is looked for by.
 PACKAGES := prometheus:promtool prometheus-alertmanager:amtool python3-venv:/usr/share/doc/python3-venv \
-            build-essential:cc make:make curl:curl strace:strace chromium:chromium
+            build-essential:cc make:make curl:curl strace:strace chromium:chromium \
+            systemd:systemd-analyze
 
 NVML_PROOFS := tests/nvml-sim/proofs/run.sh
 
@@ -23,6 +24,7 @@ test: install-deps fmt-check lint ## everything that continuous integration chec
 	cargo test --workspace --locked
 	alerts/check.sh
 	dashboards/check.sh
+	deploy/check.sh
 	if [ -x $(NVML_PROOFS) ]; then $(NVML_PROOFS); else echo "no $(NVML_PROOFS) yet"; fi
 	tests/browser/run.sh
 	tests/gradio/run.sh
@@ -69,6 +71,7 @@ alerts: install-deps ## rules, their tests with negative controls, example confi
 .PHONY: browser
 browser: install-deps ## the status page in headless Chromium
 	tests/browser/run.sh
+
 .PHONY: mutants
 mutants: ## mutation testing of the policy, an hour; wants cargo-mutants (cargo install --locked cargo-mutants)
 	tests/mutants/run.sh
@@ -89,6 +92,20 @@ dashboard-types: ## dashboards/schema from Grafana's types, after a new version 
 pictures: install-deps ## docs/images/dashboard-*.png (half an hour; needs node, npm and chromium)
 	cargo build --workspace --locked
 	cd dashboards/render && npm install --ignore-scripts --no-package-lock && python3 pictures.py ../../docs/images
+
+.PHONY: deploy-check
+deploy-check: install-deps ## unit, packages, container, compose, Kubernetes, node checks: each with a planted fault
+	cargo build --workspace --locked
+	deploy/check.sh
+
+.PHONY: packages
+packages: ## the .deb, the .rpm and the tarball, for glibc 2.28 and newer, under target/packages
+	deploy/packages/build.sh
+
+.PHONY: package-test
+package-test: ## install, upgrade in mid-throttle, remove and purge them in a Debian root (as root; wants debootstrap, rpm)
+	@deploy/demo/install-deps.sh debootstrap:debootstrap rpm:rpm
+	deploy/packages/test.sh
 
 .PHONY: install-deps
 install-deps: ## Debian packages that are missing (as root)

@@ -1,0 +1,67 @@
+"""What the packages' metadata names exists, all three install the same files, and the commands in their scripts are commands."""
+
+import glob
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import tomllib
+
+GUARD = os.environ["GUARD"]
+# Where a package manager wants them elsewhere.
+SAME = {"/usr/share/zsh/site-functions/": "/usr/share/zsh/vendor-completions/"}
+
+
+def made_by_a_build(source):
+    return source.startswith("target/")
+
+
+def installed(assets):
+    """Every file's place, without its documentation and with folders for names."""
+    places = set()
+    for source, place in assets:
+        if not made_by_a_build(source) and not glob.glob(source):
+            sys.exit(f"Cargo.toml: {source} doesn't exist")
+        place = "/" + place.lstrip("/")
+        if place.endswith("/") and "*" not in source:
+            place += os.path.basename(source)
+        for theirs, ours in SAME.items():
+            place = place.replace(theirs, ours)
+        if not place.startswith("/usr/share/doc/"):
+            places.add(place)
+    return places
+
+
+with open("Cargo.toml", "rb") as manifest:
+    metadata = tomllib.load(manifest)["package"]["metadata"]
+deb = installed([(source, place) for source, place, _ in metadata["deb"]["assets"]])
+deb.add("/usr/lib/systemd/system/thermal-guard.service")
+rpm = installed([(asset["source"], asset["dest"]) for asset in metadata["generate-rpm"]["assets"]])
+if deb != rpm:
+    sys.exit(f".deb and .rpm differ: {sorted(deb ^ rpm)}")
+
+with tempfile.TemporaryDirectory() as scratch:
+    unpacked, root = f"{scratch}/unpacked", f"{scratch}/root"
+    for folder in ("man", "completions"):
+        os.makedirs(f"{unpacked}/{folder}")
+    for name in ("thermal-guard", "man/thermal-guard.1", "completions/thermal-guard.bash",
+                 "completions/_thermal-guard", "completions/thermal-guard.fish"):
+        open(f"{unpacked}/{name}", "w", encoding="utf-8").close()
+    files = [*glob.glob("deploy/systemd/thermal-guard.*"), "deploy/thermal-guard.example.yml", "deploy/packages/install.sh"]
+    subprocess.run(["cp", *files, unpacked], check=True)
+    environment = {**os.environ, "DESTDIR": root}
+    subprocess.run([f"{unpacked}/install.sh"], check=True, env=environment, stdout=subprocess.DEVNULL)
+    found = {path[len(root):] for path in glob.glob(f"{root}/**", recursive=True) if os.path.isfile(path)}
+    by_hand = {re.sub(r"/man1/.*", "/man1/", path) for path in found}
+if by_hand != deb:
+    sys.exit(f"install.sh and the packages differ: {sorted(by_hand ^ deb)}")
+
+for script in [*glob.glob("deploy/packages/debian/*"), *glob.glob("deploy/packages/rpm/*"), "deploy/packages/install.sh"]:
+    with open(script, encoding="utf-8") as file:
+        lines = [line for line in file if not line.lstrip().startswith(("#", "echo"))]
+    text = "".join(lines)
+    for command in re.findall(r"(?<![\w/.-])(?:\"\$root/usr/bin/)?thermal-guard\"? ([a-z]+(?: --[a-z]+ \w+)*)", text):
+        said = subprocess.run([GUARD, *command.split(), "--help"], capture_output=True, text=True, check=False)
+        if said.returncode != 0:
+            sys.exit(f"{script}: thermal-guard {command}: {said.stderr}")

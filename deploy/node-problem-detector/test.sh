@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# thermal-guard-health and the Slurm recipe against a real guard over the simulated NVML library: a good card, a hot one,
+# one without a temperature, a lost one, no guard. GUARD is the program; nvml-simctl and the library lie beside it.
+# test.sh FOLDER: of the tree whose scripts are tried.
+set -euo pipefail
+health=$1/deploy/node-problem-detector/thermal-guard-health
+slurm=$1/deploy/slurm/thermal-guard-slurm-health
+program=${GUARD:?}
+built=$(dirname "$program")
+here=$(mktemp -d)
+guard=
+trap '[[ -z $guard ]] || kill -9 "$guard"; wait; rm -rf "$here"' EXIT
+export NVML_SIM_STATE=$here/sim THERMAL_GUARD_LAST=$here/last
+ctl() { "$built/nvml-simctl" "$@" >/dev/null; }
+
+# says CODE WORDS: within 30 s.
+says() {
+    for _ in $(seq 150); do
+        code=0
+        said=$("$health") || code=$?
+        if [[ $code == "$1" && $said == *"$2"* ]]; then
+            echo "$said"
+            return
+        fi
+        sleep 0.2
+    done
+    echo "never: $1 $2; last: $code $said" >&2
+    exit 1
+}
+
+# What Slurm and the system log are told, instead of both.
+mkdir "$here/bin"
+ln -s "$health" "$here/bin/thermal-guard-health"
+cp "$slurm" "$here/bin/slurm-health"
+printf '#!/bin/sh\necho "$*" >>%s/scontrol\n' "$here" >"$here/bin/scontrol"
+printf '#!/bin/sh\n' >"$here/bin/logger"
+chmod +x "$here"/bin/{scontrol,logger}
+comment() { # the last one must be
+    PATH=$here/bin:$PATH SLURMD_NODENAME=n1 "$here/bin/slurm-health"
+    local last
+    last=$(tail -1 "$here/scontrol" 2>/dev/null || true)
+    [[ $last == "$1" ]] || { echo "scontrol heard '$last', not '$1'" >&2 && exit 1; }
+}
+
+ctl create --gpu a100-80gb --time-scale 40
+port=$((20000 + RANDOM % 10000))
+export THERMAL_GUARD_URL=http://127.0.0.1:$port
+says 1 "does not answer"
+"$program" serve --nvml.library="$built/libnvidia_ml.so" --state.dir="$here/state" --lock.dir="$here/locks" \
+    --debug.time-scale=40 --web.listen-address="127.0.0.1:$port" 2>"$here/log" &
+guard=$!
+says 0 "GPUs are protected from heat"
+comment ""
+ctl set load=1 inlet=38 airflow=1.6
+says 0 "throttled for heat, and held: GPU 0"
+comment ""
+ctl fault --gpu 0 failing-reads
+says 1 "GPU 0 has no temperature"
+comment "update NodeName=n1 Comment=thermal-guard: GPU 0 has no temperature"
+before=$(wc -l <"$here/scontrol")
+comment "update NodeName=n1 Comment=thermal-guard: GPU 0 has no temperature"
+[[ $(wc -l <"$here/scontrol") == "$before" ]] || { echo "slurmctld heard the same twice" >&2 && exit 1; }
+ctl fault --gpu 0 lost
+says 1 "GPU 0 is lost or hangs"
+ctl fault --gpu 0 none
+says 0 ""
+comment "update NodeName=n1 Comment="
