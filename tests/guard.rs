@@ -38,6 +38,7 @@ struct Script {
     refuse_limit: Option<(Watts, ActuatorError)>,
     refuse_lock: Option<(ClockRange, ActuatorError)>,
     no_limits: bool,
+    refuse_reset: bool,
     /// The next reading panics: a mistake of ours.
     blunder: bool,
 }
@@ -91,6 +92,9 @@ impl Actuator for Scripted {
     }
 
     fn reset_gpu_clock(&mut self) -> Result<(), ActuatorError> {
+        if self.script.lock().unwrap().refuse_reset {
+            return Err(ActuatorError::Transient(999));
+        }
         self.gpu.reset_gpu_clock()
     }
 
@@ -285,6 +289,44 @@ fn holding(bench: &mut Bench) -> (Worker, Shared) {
 fn shared(live: Live, scale: f64) -> Shared {
     let chain = Chain::new(Expected::Auto, None, Moment::START);
     Shared::new(Clock::start(scale), chain, live, Box::new(|_, _| true))
+}
+
+#[test]
+fn a_lock_is_not_loosened_unseen_after_the_card_was_opened_anew() {
+    let mut bench = Bench::new(|_| Journal::none());
+    let lock = |max| Targets {
+        gpu_clock: Some(range(max)),
+        ..Targets::default()
+    };
+    bench.apply(&lock(700));
+    let identity = bench.gpu.identity().clone();
+    bench.hand.reopened(&identity);
+    bench.hand.set_may_loosen(false);
+    bench.apply(&lock(1000));
+    assert_eq!(bench.rack.card(0).gpu_clock, Some(range(700)));
+    // It was gone after all: set again as it was, not as loosely as is wanted.
+    bench.rack.card(0).gpu_clock = None;
+    bench.hand.reopened(&identity);
+    bench.apply(&lock(1000));
+    assert_eq!(bench.rack.card(0).gpu_clock, Some(range(700)));
+    bench.hand.set_may_loosen(true);
+    bench.apply(&lock(1000));
+    assert_eq!(bench.rack.card(0).gpu_clock, Some(range(1000)));
+}
+
+#[test]
+fn a_lock_whose_reset_failed_is_not_loosened_unseen() {
+    let mut bench = Bench::new(|_| Journal::none());
+    let lock = |max| Targets {
+        gpu_clock: Some(range(max)),
+        ..Targets::default()
+    };
+    bench.apply(&lock(700));
+    bench.script.lock().unwrap().refuse_reset = true;
+    bench.apply(&Targets::default());
+    bench.hand.set_may_loosen(false);
+    bench.apply(&lock(1000));
+    assert_eq!(bench.rack.card(0).gpu_clock, Some(range(700)));
 }
 
 #[test]

@@ -19,8 +19,10 @@ pub struct Hand {
     boot_id: String,
     journal: Journal,
     claim: Claim,
-    /// Locks as set, by [`Domain`], to write them once.
+    /// By [`Domain`], the slowest lock that may be on the card: what must not be loosened unseen.
     locked: [Option<ClockRange>; 2],
+    /// Whether it is there for certain, and needn't be written again.
+    certain: [bool; 2],
     /// The GPU is seen, and under alert: what holds it may be loosened.
     may_loosen: bool,
     /// An operator's own SM lock, to be set instead of a reset.
@@ -63,6 +65,7 @@ impl Hand {
             journal,
             claim: Claim::default(),
             locked: [None; 2],
+            certain: [false; 2],
             may_loosen: true,
             restore_clock: None,
             permission: Permission::Unproven,
@@ -145,7 +148,7 @@ impl Hand {
         self.index = Some(identity.index);
         // Of the old driver, perhaps: beside a new claim it would make the journal void.
         self.energy_millijoules = None;
-        self.locked = [None; 2];
+        self.certain = [false; 2];
         self.results = [ActionResult::Ok; Action::ALL.len()];
         self.denied_at = [None; Action::ALL.len()];
         self.rejected_limit = None;
@@ -275,23 +278,30 @@ impl Hand {
             (Some(_), None) => false,
             (None, _) => domain.is_claimed(&self.claim),
         };
-        if loosens && !self.may_loosen {
-            return;
-        }
+        let target = if loosens && !self.may_loosen {
+            // Set again where it may be gone: an opened card forgets nothing, a lost one may have.
+            match set.filter(|_| !self.certain[domain as usize]) {
+                Some(set) => Some(set),
+                None => return,
+            }
+        } else {
+            target
+        };
         match target {
             Some(range)
-                if set == Some(range)
+                if (set == Some(range) && self.certain[domain as usize])
                     || self.rejected_locks[domain as usize] == Some(range)
                     || self.is_barred(domain.lock()) => {}
             Some(range) if gpu.writes() => {
                 let before = self.claim;
                 self.journal(domain.claimed(before, true), &Direction::Protective, tally);
                 let result = domain.set(gpu, range);
-                self.locked[domain as usize] = match result {
-                    Ok(()) => Some(range),
-                    Err(error) if error.is_refusal() => set,
-                    Err(_) => None,
-                };
+                match result {
+                    Ok(()) => self.note_lock(domain, Some(range), true),
+                    Err(error) if error.is_refusal() => {}
+                    // Either may be there now.
+                    Err(_) => self.note_lock(domain, slower(set, range), false),
+                }
                 if let Err(error) = result {
                     let rejected = error == ActuatorError::OutOfRange;
                     self.rejected_locks[domain as usize] = rejected.then_some(range);
@@ -300,16 +310,20 @@ impl Hand {
                 self.done(domain.lock(), outcome(result), tally);
             }
             Some(range) => {
-                self.locked[domain as usize] = Some(range);
+                self.note_lock(domain, Some(range), true);
                 tally.act(domain.lock(), ActionResult::Observed);
             }
             None => {
-                self.locked[domain as usize] = None;
                 if domain.is_claimed(&self.claim) && !self.is_denied(domain.reset_action()) {
                     self.unlock(gpu, domain, tally);
                 }
             }
         }
+    }
+
+    fn note_lock(&mut self, domain: Domain, range: Option<ClockRange>, certain: bool) {
+        self.locked[domain as usize] = range;
+        self.certain[domain as usize] = certain;
     }
 
     fn unlock(&mut self, gpu: &mut dyn Gpu, domain: Domain, tally: &mut Tally) {
@@ -325,6 +339,7 @@ impl Hand {
         };
         // What can't be reset isn't locked.
         if matches!(result, Ok(()) | Err(Unsupported)) {
+            self.note_lock(domain, None, false);
             self.record(domain.claimed(self.claim, false), tally);
         }
         self.done(domain.reset_action(), outcome(result), tally);
@@ -415,6 +430,10 @@ impl Hand {
         self.journal_failing = failing;
         !failing
     }
+}
+
+fn slower(set: Option<ClockRange>, range: ClockRange) -> Option<ClockRange> {
+    set.filter(|set| set.max < range.max).or(Some(range))
 }
 
 fn outcome(result: Result<(), ActuatorError>) -> ActionResult {
