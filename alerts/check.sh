@@ -133,6 +133,7 @@ control people "a single failed write reported" ThermalGuardActionFailing 's/> 2
 control people "failing actions: an alert for each" ThermalGuardActionFailing 's/\(action, result\)/(result)/'
 control people "lack of permission counted twice" ThermalGuardActionFailing 's/failed\|/failed|no_permission|/'
 control people "journal: old failures reported for ever" ThermalGuardJournalFailing 's/increase\((.*)\[10m\]\)/\1/'
+control people "restarted loops: old ones reported for ever" ThermalGuardLoopRestarted 's/increase\((.*)\[10m\]\)/\1/'
 control people "refused configuration unseen" ThermalGuardReloadFailed 's/== 0/== 2/'
 control hours "a driver upgrade called too long" ThermalGuardDetachedTooLong 's/for: 30m/for: 5m/'
 control people "driver loss unseen" ThermalGuardTelemetryStale 's/last_over_time\(thermal_guard_nvml_up\[30s\]\) == 0/vector(0) == 1/'
