@@ -21,10 +21,9 @@ build: ## the release binary and the simulated NVML library
 .PHONY: test
 test: install-deps fmt-check lint ## everything that continuous integration checks
 	cargo build --workspace --locked
-	cargo test --workspace --locked
-	alerts/check.sh
-	dashboards/check.sh
-	deploy/check.sh
+	# Four at a time on two cores: what runs long here waits for programs, not for a core.
+	RUST_TEST_THREADS=4 cargo test --workspace --locked
+	tests/side_by_side.sh alerts/check.sh dashboards/check.sh deploy/check.sh
 	if [ -x $(NVML_PROOFS) ]; then $(NVML_PROOFS); else echo "no $(NVML_PROOFS) yet"; fi
 	tests/browser/run.sh
 	tests/gradio/run.sh
