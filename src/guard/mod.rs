@@ -16,6 +16,7 @@ mod post;
 pub mod probe;
 pub mod pulse;
 pub(crate) mod replace;
+pub(crate) mod secret;
 pub mod shared;
 pub mod supervisor;
 pub mod tally;

@@ -1,8 +1,6 @@
 //! One request to an application. Bounded in time and size, and it goes where the configuration
 //! says: no redirect, no proxy from the environment.
 
-use std::fs::{self, File};
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,12 +9,10 @@ use ureq::{Agent, RequestBuilder};
 
 use crate::config::app::MODE_PLACEHOLDER;
 use crate::config::{HttpConfig, Method};
+use crate::guard::secret;
 
 /// Of one attempt, with name resolution and connecting.
 const TIMEOUT: Duration = Duration::from_secs(2);
-
-/// Longer is no token.
-const TOKEN_MAX_BYTES: u64 = 4096;
 
 /// Why a request didn't get through. All are tried again.
 #[derive(Debug, Error)]
@@ -79,30 +75,16 @@ fn authorized<B>(request: RequestBuilder<B>, token: Option<String>) -> RequestBu
     }
 }
 
-/// Read for every request, so that it can be changed under a running guard.
 fn token(path: &Path) -> Result<String, HttpError> {
     let none = |reason: String| HttpError::NoToken {
         path: path.to_owned(),
         reason,
     };
-    let text = read(path).map_err(|error| none(error.to_string()))?;
-    let token = text.trim();
-    if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+    let token = secret::line(path).map_err(|error| none(error.to_string()))?;
+    if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(none("one line of ASCII is wanted".to_owned()));
     }
-    Ok(token.to_owned())
-}
-
-fn read(path: &Path) -> io::Result<String> {
-    // Before it is opened: opening a pipe would wait for a writer.
-    if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("not a regular file"));
-    }
-    let mut text = String::new();
-    File::open(path)?
-        .take(TOKEN_MAX_BYTES)
-        .read_to_string(&mut text)?;
-    Ok(text)
+    Ok(token)
 }
 
 /// The body isn't read, however long it is.

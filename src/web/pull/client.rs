@@ -1,8 +1,8 @@
 //! Asking one Alertmanager. Blocks; bounded in time and size. It goes where the configuration says:
 //! no redirect, no proxy from the environment. Says what went wrong, never what was answered.
 
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use ureq::Agent;
 use ureq::http::StatusCode;
 
 use crate::config::{PullConfig, PullCredential};
+use crate::guard::secret;
 use crate::web::alert::since_epoch;
 use crate::web::trust::{self, TrustError};
 
@@ -25,9 +26,6 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Bytes of an answer; some 4000 alerts of the usual size.
 const MAX_BYTES: u64 = 2 * 1024 * 1024;
-
-/// Bytes of a credential. A service account's token in Kubernetes has about 1500.
-const MAX_CREDENTIAL: u64 = 16 * 1024;
 
 /// Where the configuration's matchers have this machine's name.
 const HOSTNAME_PLACEHOLDER: &str = "{hostname}";
@@ -220,38 +218,23 @@ fn authorization(credential: &PullCredential) -> Result<Option<String>, PullErro
     match credential {
         PullCredential::None => Ok(None),
         PullCredential::Bearer { token_file } => {
-            Ok(Some(format!("Bearer {}", secret(token_file)?)))
+            Ok(Some(format!("Bearer {}", one_line(token_file)?)))
         }
         PullCredential::Basic {
             username,
             password_file,
         } => {
-            let pair = format!("{username}:{}", secret(password_file)?);
+            let pair = format!("{username}:{}", one_line(password_file)?);
             Ok(Some(format!("Basic {}", STANDARD.encode(pair))))
         }
     }
 }
 
-/// The only line of a file. No error says what is in it.
-fn secret(path: &Path) -> Result<String, PullError> {
-    let failed = |source| PullError::Credential {
+fn one_line(path: &Path) -> Result<String, PullError> {
+    secret::line(path).map_err(|source| PullError::Credential {
         path: path.to_owned(),
         source,
-    };
-    let unfit = |what| failed(io::Error::new(io::ErrorKind::InvalidData, what));
-    let mut text = String::new();
-    let file = File::open(path).map_err(failed)?;
-    file.take(MAX_CREDENTIAL)
-        .read_to_string(&mut text)
-        .map_err(failed)?;
-    let secret = text.trim();
-    if secret.is_empty() {
-        return Err(unfit("it is empty"));
-    }
-    if secret.contains(char::is_control) {
-        return Err(unfit("it must be one line"));
-    }
-    Ok(secret.to_owned())
+    })
 }
 
 /// With this machine's name in its place, so that one configuration fits all nodes.
