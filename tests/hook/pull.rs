@@ -332,6 +332,12 @@ async fn a_secret_is_read_each_time_and_never_told() {
         error.contains("one line") && !error.contains("two"),
         "{error}"
     );
+    // A pipe would be waited for, for ever.
+    let device = thermal_guard::web::pull::client::Client::all(&with(PullCredential::Bearer {
+        token_file: "/dev/zero".into(),
+    }));
+    let error = device.unwrap()[0].census().unwrap_err().to_string();
+    assert!(error.contains("no regular file"), "{error}");
 }
 
 #[test]
