@@ -253,6 +253,8 @@ impl Policy {
             self.regulator.bottom(now);
         }
         self.held.settle(level);
+        // Whatever was given back, the cap takes again.
+        self.given_back = false;
         let blind = self.regulator.rungs().blind();
         self.regulator.descend_to(now, blind.limit);
         let cap = if level == Level::Emergency {
