@@ -17,9 +17,10 @@ use thermal_guard::device::profile;
 use thermal_guard::device::sim::{Card, Conditions, Rack};
 use thermal_guard::device::{
     Actuator, ActuatorError, Cadence, ClockRange, Driver, DriverError, Facts, Gpu, Identity,
-    Reading, Sensor, Uuid,
+    Reading, Sensor, Uuid, Xid,
 };
 use thermal_guard::guard::actuate::Hand;
+use thermal_guard::guard::events::What;
 use thermal_guard::guard::journal::{self, Entry, Journal};
 use thermal_guard::guard::tally::Tally;
 use thermal_guard::guard::worker::{Setup, Worker};
@@ -412,6 +413,14 @@ fn a_control_loop_that_panics_is_started_anew_and_goes_on_with_what_it_held() {
     wait("throttled", &|| rack.card(0).limit < W(390));
     let station = shared.stations().remove(0);
     let events = station.latest().unwrap().tally.throttle_events();
+    let code = 79;
+    shared.report_xid(&Xid {
+        uuid: station.identity.uuid.clone(),
+        code,
+    });
+    wait("counted", &|| {
+        station.latest().unwrap().tally.xids.contains_key(&code)
+    });
     script.lock().unwrap().blunder = true;
     wait("restarted", &|| station.panics() == 1);
     wait("it ticks again, and holds what it held", &|| {
@@ -421,6 +430,11 @@ fn a_control_loop_that_panics_is_started_anew_and_goes_on_with_what_it_held() {
     });
     assert!(rack.card(0).limit < W(390));
     assert!(station.latest().unwrap().tally.throttle_events() >= events);
+    let told = shared.events.recent();
+    let told = told
+        .iter()
+        .filter(|event| matches!(event.what, What::Xid { .. }));
+    assert_eq!(told.count(), 1, "what was counted before is no news");
     rack.card(0).replace_world(Box::new(|_| Conditions {
         load: Load::IDLE,
         ..Conditions::full_load(Celsius::new(18.0))
