@@ -26,7 +26,7 @@ use thermal_guard::guard::tally::Tally;
 use thermal_guard::guard::worker::{Setup, Worker};
 use thermal_guard::guard::{Clock, Guard, Live, Permission, Plan, Shared};
 use thermal_guard::policy::chain::Expected;
-use thermal_guard::policy::{Chain, Claim, Settings, Targets};
+use thermal_guard::policy::{AppMode, Chain, Claim, Settings, Targets};
 use thermal_guard::units::{Celsius, Megahertz, Moment, Watts};
 
 const W: fn(u32) -> Watts = Watts::from_watts;
@@ -42,12 +42,23 @@ struct Script {
     refuse_reset: bool,
     /// The next reading panics: a mistake of ours.
     blunder: bool,
+    /// Happens while the card is being closed.
+    on_close: Option<Box<dyn FnOnce() + Send>>,
 }
 
 /// A simulated card behind a driver that follows the script.
 struct Scripted {
     gpu: Box<dyn Gpu>,
     script: Arc<Mutex<Script>>,
+}
+
+impl Drop for Scripted {
+    fn drop(&mut self) {
+        let on_close = self.script.lock().unwrap().on_close.take();
+        if let Some(on_close) = on_close {
+            on_close();
+        }
+    }
 }
 
 impl Sensor for Scripted {
@@ -263,6 +274,11 @@ fn a_lock_that_could_not_be_loosened_in_time_is_not_when_hot() {
 
 /// A worker over the scripted driver that holds 300 W.
 fn holding(bench: &mut Bench) -> (Worker, Shared) {
+    let shared = shared(Live::default(), 1.0);
+    (holding_with(bench, &shared), shared)
+}
+
+fn holding_with(bench: &mut Bench, shared: &Shared) -> Worker {
     let driver = ScriptedDriver(bench.rack.clone(), bench.script.clone());
     let identity = driver.inventory().unwrap().remove(0);
     let mut claim = Claim::default();
@@ -274,7 +290,6 @@ fn holding(bench: &mut Bench) -> (Worker, Shared) {
         boot_id: journal::boot_id(),
         energy_millijoules: None,
     };
-    let shared = shared(Live::default(), 1.0);
     let setup = Setup {
         hand: Hand::new(identity.uuid.clone(), Journal::none()),
         identity,
@@ -283,8 +298,8 @@ fn holding(bench: &mut Bench) -> (Worker, Shared) {
         may_write: true,
     };
     let mut worker = Worker::new(setup, shared.live());
-    worker.tick(Moment::START, Moment::START, &shared);
-    (worker, shared)
+    worker.tick(Moment::START, Moment::START, shared);
+    worker
 }
 
 fn shared(live: Live, scale: f64) -> Shared {
@@ -337,6 +352,30 @@ fn a_stumble_of_the_driver_on_leaving_does_not_keep_the_limit() {
     bench.script.lock().unwrap().limits = vec![ActuatorError::Transient(999)];
     worker.leave(Moment::START, &shared);
     assert_eq!(bench.rack.card(0).limit, W(400));
+}
+
+#[test]
+fn what_was_told_of_a_card_that_closes_slowly_is_taken_back() {
+    let told = Arc::<Mutex<Vec<AppMode>>>::default();
+    let (tell, watch) = (told.clone(), told.clone());
+    let shared = Shared::new(
+        Clock::start(1.0),
+        Chain::new(Expected::Auto, None, Moment::START),
+        Live::default(),
+        Box::new(move |_, mode| {
+            tell.lock().unwrap().push(mode);
+            true
+        }),
+    );
+    let mut bench = Bench::new(|_| Journal::none());
+    let mut worker = holding_with(&mut bench, &shared);
+    // As whoever watches the loops would.
+    let slowed = move || watch.lock().unwrap().push(AppMode::Gradual);
+    bench.script.lock().unwrap().on_close = Some(Box::new(slowed));
+    worker.leave(Moment::START, &shared);
+    let told = told.lock().unwrap();
+    let end = [AppMode::Normal, AppMode::Gradual, AppMode::Normal];
+    assert!(told.ends_with(&end), "{told:?}");
 }
 
 #[test]
