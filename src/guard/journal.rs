@@ -67,7 +67,8 @@ pub enum JournalError {
     Unreadable { path: PathBuf, reason: String },
 }
 
-/// The journal of one GPU.
+/// The journal of one GPU. Its clones share the writer, so that what they record has one order.
+#[derive(Clone)]
 pub struct Journal {
     requests: Option<SyncSender<Request>>,
 }
@@ -78,7 +79,7 @@ struct Request {
 }
 
 impl Journal {
-    /// A journal under `state_dir`, with its own writer thread, which ends when this is dropped.
+    /// A journal under `state_dir`, with its own writer thread, which ends with the last clone.
     pub fn open(state_dir: &Path, uuid: &Uuid) -> Self {
         let path = path_of(state_dir, uuid);
         let (requests, queue) = sync_channel::<Request>(1);

@@ -34,6 +34,8 @@ pub(super) struct Post {
     pub(super) station: Arc<Station>,
     /// False without a lock: another guard may hold the GPU.
     pub(super) may_write: bool,
+    /// Of all its workers: two writers over a slow disk would tear the file.
+    pub(super) journal: Journal,
 }
 
 impl Post {
@@ -63,8 +65,7 @@ impl Post {
         let identity = self.station.identity.clone();
         let uuid = identity.uuid.clone();
         let state_dir = self.plan.state_dir.as_deref();
-        let journal = state_dir.map_or_else(Journal::none, |dir| Journal::open(dir, &uuid));
-        let mut hand = Hand::new(uuid, journal);
+        let mut hand = Hand::new(uuid, self.journal.clone());
         hand.set_restore_clock(self.shared.live().restore_clock);
         if !self.may_write {
             hand.set_permission(Permission::Denied);
