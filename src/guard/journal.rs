@@ -9,6 +9,7 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -71,6 +72,8 @@ pub enum JournalError {
 #[derive(Clone)]
 pub struct Journal {
     requests: Option<SyncSender<Request>>,
+    /// As last recorded, whether the disk took it or not.
+    latest: Arc<Mutex<Option<Entry>>>,
 }
 
 struct Request {
@@ -87,12 +90,22 @@ impl Journal {
         let spawned = writer.spawn(move || write_all(&path, &queue));
         Self {
             requests: spawned.is_ok().then_some(requests),
+            latest: Arc::default(),
         }
     }
 
     /// A journal that remembers nothing: simulated GPUs vanish with the process.
-    pub const fn none() -> Self {
-        Self { requests: None }
+    pub fn none() -> Self {
+        Self {
+            requests: None,
+            latest: Arc::default(),
+        }
+    }
+
+    /// What was last recorded here, also where the disk refused it; `None` if nothing ever was.
+    pub fn latest(&self) -> Option<Entry> {
+        let latest = self.latest.lock();
+        latest.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub const fn is_none(&self) -> bool {
@@ -101,6 +114,8 @@ impl Journal {
 
     /// Puts `entry` on disk, or removes the file if nothing is claimed any more.
     pub fn record(&self, entry: Entry) -> Result<(), JournalError> {
+        let latest = self.latest.lock();
+        *latest.unwrap_or_else(PoisonError::into_inner) = Some(entry.clone());
         let Some(requests) = &self.requests else {
             return Ok(());
         };
