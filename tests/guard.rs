@@ -17,15 +17,16 @@ use thermal_guard::device::profile;
 use thermal_guard::device::sim::{Card, Conditions, Rack};
 use thermal_guard::device::{
     Actuator, ActuatorError, Cadence, ClockRange, Driver, DriverError, Facts, Gpu, Identity,
-    Reading, Sensor, Uuid,
+    Reading, Sensor, Uuid, Xid,
 };
 use thermal_guard::guard::actuate::Hand;
+use thermal_guard::guard::events::What;
 use thermal_guard::guard::journal::{self, Entry, Journal};
 use thermal_guard::guard::tally::Tally;
 use thermal_guard::guard::worker::{Setup, Worker};
 use thermal_guard::guard::{Clock, Guard, Live, Permission, Plan, Shared};
 use thermal_guard::policy::chain::Expected;
-use thermal_guard::policy::{Chain, Claim, Settings, Targets};
+use thermal_guard::policy::{AppMode, Chain, Claim, Settings, Targets};
 use thermal_guard::units::{Celsius, Megahertz, Moment, Watts};
 
 const W: fn(u32) -> Watts = Watts::from_watts;
@@ -41,12 +42,23 @@ struct Script {
     refuse_reset: bool,
     /// The next reading panics: a mistake of ours.
     blunder: bool,
+    /// Happens while the card is being closed.
+    on_close: Option<Box<dyn FnOnce() + Send>>,
 }
 
 /// A simulated card behind a driver that follows the script.
 struct Scripted {
     gpu: Box<dyn Gpu>,
     script: Arc<Mutex<Script>>,
+}
+
+impl Drop for Scripted {
+    fn drop(&mut self) {
+        let on_close = self.script.lock().unwrap().on_close.take();
+        if let Some(on_close) = on_close {
+            on_close();
+        }
+    }
 }
 
 impl Sensor for Scripted {
@@ -262,6 +274,11 @@ fn a_lock_that_could_not_be_loosened_in_time_is_not_when_hot() {
 
 /// A worker over the scripted driver that holds 300 W.
 fn holding(bench: &mut Bench) -> (Worker, Shared) {
+    let shared = shared(Live::default(), 1.0);
+    (holding_with(bench, &shared), shared)
+}
+
+fn holding_with(bench: &mut Bench, shared: &Shared) -> Worker {
     let driver = ScriptedDriver(bench.rack.clone(), bench.script.clone());
     let identity = driver.inventory().unwrap().remove(0);
     let mut claim = Claim::default();
@@ -273,7 +290,6 @@ fn holding(bench: &mut Bench) -> (Worker, Shared) {
         boot_id: journal::boot_id(),
         energy_millijoules: None,
     };
-    let shared = shared(Live::default(), 1.0);
     let setup = Setup {
         hand: Hand::new(identity.uuid.clone(), Journal::none()),
         identity,
@@ -282,8 +298,8 @@ fn holding(bench: &mut Bench) -> (Worker, Shared) {
         may_write: true,
     };
     let mut worker = Worker::new(setup, shared.live());
-    worker.tick(Moment::START, Moment::START, &shared);
-    (worker, shared)
+    worker.tick(Moment::START, Moment::START, shared);
+    worker
 }
 
 fn shared(live: Live, scale: f64) -> Shared {
@@ -339,6 +355,30 @@ fn a_stumble_of_the_driver_on_leaving_does_not_keep_the_limit() {
 }
 
 #[test]
+fn what_was_told_of_a_card_that_closes_slowly_is_taken_back() {
+    let told = Arc::<Mutex<Vec<AppMode>>>::default();
+    let (tell, watch) = (told.clone(), told.clone());
+    let shared = Shared::new(
+        Clock::start(1.0),
+        Chain::new(Expected::Auto, None, Moment::START),
+        Live::default(),
+        Box::new(move |_, mode| {
+            tell.lock().unwrap().push(mode);
+            true
+        }),
+    );
+    let mut bench = Bench::new(|_| Journal::none());
+    let mut worker = holding_with(&mut bench, &shared);
+    // As whoever watches the loops would.
+    let slowed = move || watch.lock().unwrap().push(AppMode::Gradual);
+    bench.script.lock().unwrap().on_close = Some(Box::new(slowed));
+    worker.leave(Moment::START, &shared);
+    let told = told.lock().unwrap();
+    let end = [AppMode::Normal, AppMode::Gradual, AppMode::Normal];
+    assert!(told.ends_with(&end), "{told:?}");
+}
+
+#[test]
 fn a_limit_somebody_else_set_just_before_we_leave_stands() {
     let mut bench = Bench::new(|_| Journal::none());
     let (mut worker, shared) = holding(&mut bench);
@@ -389,7 +429,20 @@ fn what_a_dead_guard_left_on_a_gpu_no_longer_configured_is_given_back() {
 
 #[test]
 fn a_control_loop_that_panics_is_started_anew_and_goes_on_with_what_it_held() {
+    panic_while_throttled(false);
+}
+
+#[test]
+fn what_a_panicking_loop_held_is_known_even_if_the_disk_refused_it() {
+    panic_while_throttled(true);
+}
+
+fn panic_while_throttled(disk_refuses: bool) {
     let (state, locks) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let in_the_way = state.path().join("gpus");
+    if disk_refuses {
+        fs::write(&in_the_way, "in the way").unwrap();
+    }
     let rack = rack();
     rack.card(0).limit = W(390);
     let hot = Conditions::full_load(Celsius::new(60.0));
@@ -412,15 +465,36 @@ fn a_control_loop_that_panics_is_started_anew_and_goes_on_with_what_it_held() {
     wait("throttled", &|| rack.card(0).limit < W(390));
     let station = shared.stations().remove(0);
     let events = station.latest().unwrap().tally.throttle_events();
+    let code = 79;
+    shared.report_xid(&Xid {
+        uuid: station.identity.uuid.clone(),
+        code,
+    });
+    wait("counted", &|| {
+        station.latest().unwrap().tally.xids.contains_key(&code)
+    });
     script.lock().unwrap().blunder = true;
     wait("restarted", &|| station.panics() == 1);
+    let panicked = shared.clock.wall();
     wait("it ticks again, and holds what it held", &|| {
         let tick = station.latest().unwrap();
         let claim = tick.claim.limit.map(|ours| ours.original);
-        claim == Some(W(390)) && tick.at + Duration::from_secs(1) > shared.clock.wall()
+        tick.at > panicked && claim == Some(W(390))
     });
     assert!(rack.card(0).limit < W(390));
     assert!(station.latest().unwrap().tally.throttle_events() >= events);
+    let told = shared.events.recent();
+    let told = told
+        .iter()
+        .filter(|event| matches!(event.what, What::Xid { .. }));
+    assert_eq!(told.count(), 1, "what was counted before is no news");
+    if disk_refuses {
+        fs::remove_file(&in_the_way).unwrap();
+        let uuid = &station.identity.uuid;
+        wait("on disk at last", &|| {
+            matches!(journal::load(state.path(), uuid), Ok(Some(_)))
+        });
+    }
     rack.card(0).replace_world(Box::new(|_| Conditions {
         load: Load::IDLE,
         ..Conditions::full_load(Celsius::new(18.0))

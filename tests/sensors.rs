@@ -20,7 +20,7 @@ use thermal_guard::config::{Config, SensorConfig};
 use thermal_guard::device::profile;
 use thermal_guard::device::sim::{Conditions, Fault};
 use thermal_guard::guard::{Live, Tick};
-use thermal_guard::policy::{Doubt, Settings, State};
+use thermal_guard::policy::{Doubt, Level, Settings, State};
 use thermal_guard::units::{Celsius, Watts};
 
 use virtual_node::{COOL, Node, RunUntil, room};
@@ -176,6 +176,21 @@ fn what_a_probe_held_when_it_was_lost_is_not_given_back_before_it_is_read_again(
         tick.decision.state == State::Gradual && limit == held
     });
     bench.inlet(25.0);
+    bench.until(State::Normal);
+    bench.assert_untouched(0);
+}
+
+#[test]
+fn a_probe_lost_above_safe_does_not_keep_what_only_a_lease_held() {
+    let mut bench = Bench::new("all");
+    bench.inlet(34.0);
+    let tick = bench.node.run(30).remove(0);
+    assert_eq!(tick.decision.state, State::Normal);
+    bench.lose();
+    bench
+        .node
+        .fire(0, 1, Level::Gradual, Duration::from_secs(30));
+    bench.until(State::Gradual);
     bench.until(State::Normal);
     bench.assert_untouched(0);
 }

@@ -111,6 +111,11 @@ impl Hand {
         self.confirmed = claim.limit.is_some();
     }
 
+    /// Nobody knows whether what is adopted next is on disk: it is written with the next tick.
+    pub fn journal_anew(&mut self) {
+        self.journal_failing = true;
+    }
+
     /// Of what was adopted, only this is still ours.
     pub fn reclaim(&mut self, claim: Claim, tally: &mut Tally) {
         self.confirmed = claim.limit.is_some();

@@ -9,6 +9,7 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -67,9 +68,12 @@ pub enum JournalError {
     Unreadable { path: PathBuf, reason: String },
 }
 
-/// The journal of one GPU.
+/// The journal of one GPU. Its clones share the writer, so that what they record has one order.
+#[derive(Clone)]
 pub struct Journal {
     requests: Option<SyncSender<Request>>,
+    /// As last recorded, whether the disk took it or not.
+    latest: Arc<Mutex<Option<Entry>>>,
 }
 
 struct Request {
@@ -78,7 +82,7 @@ struct Request {
 }
 
 impl Journal {
-    /// A journal under `state_dir`, with its own writer thread, which ends when this is dropped.
+    /// A journal under `state_dir`, with its own writer thread, which ends with the last clone.
     pub fn open(state_dir: &Path, uuid: &Uuid) -> Self {
         let path = path_of(state_dir, uuid);
         let (requests, queue) = sync_channel::<Request>(1);
@@ -86,12 +90,22 @@ impl Journal {
         let spawned = writer.spawn(move || write_all(&path, &queue));
         Self {
             requests: spawned.is_ok().then_some(requests),
+            latest: Arc::default(),
         }
     }
 
     /// A journal that remembers nothing: simulated GPUs vanish with the process.
-    pub const fn none() -> Self {
-        Self { requests: None }
+    pub fn none() -> Self {
+        Self {
+            requests: None,
+            latest: Arc::default(),
+        }
+    }
+
+    /// What was last recorded here, also where the disk refused it; `None` if nothing ever was.
+    pub fn latest(&self) -> Option<Entry> {
+        let latest = self.latest.lock();
+        latest.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub const fn is_none(&self) -> bool {
@@ -100,6 +114,8 @@ impl Journal {
 
     /// Puts `entry` on disk, or removes the file if nothing is claimed any more.
     pub fn record(&self, entry: Entry) -> Result<(), JournalError> {
+        let latest = self.latest.lock();
+        *latest.unwrap_or_else(PoisonError::into_inner) = Some(entry.clone());
         let Some(requests) = &self.requests else {
             return Ok(());
         };

@@ -1,13 +1,12 @@
 //! One GPU's post: the thread that ticks, and what becomes of it when its worker panics. The next
-//! worker finds what the one before had done where a guard after `kill -9` would: in the journal.
+//! worker finds what the one before had done where a guard after `kill -9` would: in the journal,
+//! and also what that couldn't put on disk.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use crate::device::Identity;
 use crate::units::Moment;
 
 use super::actuate::Hand;
@@ -34,6 +33,8 @@ pub(super) struct Post {
     pub(super) station: Arc<Station>,
     /// False without a lock: another guard may hold the GPU.
     pub(super) may_write: bool,
+    /// Of all its workers: two writers over a slow disk would tear the file.
+    pub(super) journal: Journal,
 }
 
 impl Post {
@@ -62,16 +63,15 @@ impl Post {
     fn worker(&self) -> Worker {
         let identity = self.station.identity.clone();
         let uuid = identity.uuid.clone();
-        let state_dir = self.plan.state_dir.as_deref();
-        let journal = state_dir.map_or_else(Journal::none, |dir| Journal::open(dir, &uuid));
-        let mut hand = Hand::new(uuid, journal);
+        let mut hand = Hand::new(uuid, self.journal.clone());
         hand.set_restore_clock(self.shared.live().restore_clock);
         if !self.may_write {
             hand.set_permission(Permission::Denied);
         }
-        let left = state_dir
-            .filter(|_| self.may_write)
-            .and_then(|dir| left_behind(dir, &identity));
+        let left = self.may_write.then(|| self.left_behind()).flatten();
+        if self.journal.latest().is_some() {
+            hand.journal_anew();
+        }
         let driver = self.plan.driver.clone();
         let pulse = self.station.pulse.clone();
         let setup = Setup {
@@ -87,13 +87,20 @@ impl Post {
         }
         worker
     }
-}
 
-fn left_behind(state_dir: &Path, identity: &Identity) -> Option<Entry> {
-    journal::load(state_dir, &identity.uuid).unwrap_or_else(|error| {
-        tracing::error!(gpu = identity.index, uuid = %identity.uuid, %error, "journal not readable: what a dead guard left can't be given back");
-        None
-    })
+    /// What the worker before held, or else a dead guard. A worker's own word comes first: the disk
+    /// may have refused it.
+    fn left_behind(&self) -> Option<Entry> {
+        if let Some(entry) = self.journal.latest() {
+            return (!entry.claim.is_empty()).then_some(entry);
+        }
+        let identity = &self.station.identity;
+        let state_dir = self.plan.state_dir.as_deref()?;
+        journal::load(state_dir, &identity.uuid).unwrap_or_else(|error| {
+            tracing::error!(gpu = identity.index, uuid = %identity.uuid, %error, "journal not readable: what a dead guard left can't be given back");
+            None
+        })
+    }
 }
 
 /// What a panic says of itself.

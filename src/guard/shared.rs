@@ -155,7 +155,8 @@ impl Shared {
         /// Of a name, characters.
         const SHOWN: usize = 64;
         let mut names = lock(&self.alert_names);
-        if names.len() >= lease::CAPACITY {
+        // Not for every new alert of a full table: to look at all leases for each name takes a while.
+        if names.len() >= 2 * lease::CAPACITY {
             let leases = self.leases();
             names.retain(|fingerprint, _| leases.holds(*fingerprint));
         }

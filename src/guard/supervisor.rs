@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use crate::device::{Driver, Identity, Uuid};
 
 use super::hang::HangWatch;
-use super::journal;
+use super::journal::{self, Journal};
 use super::lock::{GpuLock, LockError};
 use super::post::Post;
 use super::shared::{Shared, Station};
@@ -195,7 +195,9 @@ impl Supervisor {
         let uuid = identity.uuid.clone();
         let station = Arc::new(Station::new(identity));
         station.pulse.beat(self.shared.clock.wall());
+        let state_dir = self.plan.state_dir.as_deref();
         let post = Post {
+            journal: state_dir.map_or_else(Journal::none, |dir| Journal::open(dir, &uuid)),
             plan: self.plan.clone(),
             shared: self.shared.clone(),
             station: station.clone(),

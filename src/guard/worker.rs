@@ -103,6 +103,7 @@ impl Worker {
 
     /// Counters of a worker before this one go on.
     pub fn count_on(&mut self, tally: Tally) {
+        self.watch = Watch::from(tally.clone());
         self.tally = tally;
     }
 
@@ -123,7 +124,7 @@ impl Worker {
             self.hand.adopt_foreign(limit, &mut self.tally);
         }
         let seen_cool = decision.heat.is_some_and(|heat| !heat.is_hot());
-        self.hand.set_may_loosen(seen_cool);
+        self.hand.set_may_loosen(seen_cool && !decision.withheld);
         if let Some(gpu) = self.gpu.as_mut().filter(|_| self.may_write) {
             self.hand
                 .apply(gpu.as_mut(), &decision.targets, &reading, &mut self.tally);
@@ -160,10 +161,18 @@ impl Worker {
     /// Lets go of the card: a stop, a detach, or a lost GPU's last tick. What is throttled is given
     /// back at or under safe, and otherwise stays, journaled.
     pub fn leave(&mut self, now: Moment, shared: &Shared) {
-        let Some(mut gpu) = self.gpu.take() else {
+        let Some(gpu) = self.gpu.take() else {
             return;
         };
         self.tried = None;
+        self.part_with(gpu, now, shared);
+        // Closing the card is a call that can hang, too: its applications were told to slow down
+        // then, and no tick tells them that it is over.
+        let last = self.last.map(|(_, decision)| decision.targets.app);
+        shared.tell_apps(&self.identity, last.unwrap_or_default());
+    }
+
+    fn part_with(&mut self, mut gpu: Box<dyn Gpu>, now: Moment, shared: &Shared) {
         let held = !self.hand.claim().is_empty();
         let uuid = self.identity.uuid.clone();
         if self.live.keep_on_exit {

@@ -138,6 +138,7 @@ impl Policy {
             View::Never => Decision::unseen(),
         };
         decision.doubt = doubt;
+        decision.withheld = self.withholds(seen);
         self.watch_others(now, seen, &mut decision);
         self.bound(seen, &mut decision);
         self.lease_clock = seen.lease_clock;
@@ -168,7 +169,7 @@ impl Policy {
             alone: Level::None,
             overheld: false,
             paused: seen.paused,
-            withheld: Self::withholds(seen),
+            withheld: self.withholds(seen),
         };
         if self.local.step(now, &alone) == State::Recovering {
             self.local.recovered();
@@ -222,6 +223,7 @@ impl Policy {
             foreign_limit: false,
             overheld,
             doubt: None,
+            withheld: false,
         }
     }
 
@@ -253,6 +255,8 @@ impl Policy {
             self.regulator.bottom(now);
         }
         self.held.settle(level);
+        // Whatever was given back, the cap takes again.
+        self.given_back = false;
         let blind = self.regulator.rungs().blind();
         self.regulator.descend_to(now, blind.limit);
         let cap = if level == Level::Emergency {
@@ -286,6 +290,7 @@ impl Policy {
             foreign_limit: false,
             overheld,
             doubt: None,
+            withheld: false,
         }
     }
 
@@ -349,9 +354,12 @@ impl Policy {
         }
     }
 
-    /// Nothing is given back, but by an operator's pause.
-    fn withholds(seen: &Observation<'_>) -> bool {
-        !seen.paused && seen.probes.iter().any(Probe::withholds)
+    /// Nothing of what the temperature brought about is given back, but by an operator's pause. What
+    /// only leases hold is theirs: no sensor had asked for it.
+    fn withholds(&self, seen: &Observation<'_>) -> bool {
+        let local = self.local.state().level() > Level::None
+            || matches!(self.trigger, Some(Trigger::Local | Trigger::Fallback));
+        local && !seen.paused && seen.probes.iter().any(Probe::withholds)
     }
 
     /// Something of ours holds the GPU back: a lock, or a limit that the draw leans on.
@@ -433,7 +441,7 @@ impl Policy {
     /// The last word on every number: within the card's range, never over the original, and never
     /// up while hot or unseen.
     fn bound(&self, seen: &Observation<'_>, decision: &mut Decision) {
-        let may_raise = !Self::withholds(seen) && decision.heat.is_some_and(|heat| !heat.is_hot());
+        let may_raise = !self.withholds(seen) && decision.heat.is_some_and(|heat| !heat.is_hot());
         let current = seen.reading.limit.ok();
         let original = seen.claim.limit.map(|ours| ours.original);
         // Another's value becomes the original with the next write; it binds already now.
@@ -489,6 +497,7 @@ impl Decision {
             foreign_limit: false,
             overheld: false,
             doubt: None,
+            withheld: false,
         }
     }
 }

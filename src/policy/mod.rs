@@ -127,6 +127,8 @@ pub struct Decision {
     pub doubt: Option<Doubt>,
     /// Live leases are not obeyed: they have held the GPU for `max_hold` in an hour.
     pub overheld: bool,
+    /// Nothing is given back: a sensor beside the card's own was lost above safe.
+    pub withheld: bool,
 }
 
 /// What each source asks for.

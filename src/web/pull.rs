@@ -99,9 +99,8 @@ pub struct Puller {
     web: Arc<Web>,
     members: Vec<Member>,
     interval: Option<Duration>,
-    /// The operator asks for some alerts only: one that was never listed proves nothing.
-    filtered: bool,
-    /// Alerts that a pull has listed, as long as they are there or have a lease.
+    /// Alerts that a pull has listed, as long as they are there or have a lease. Another may be of
+    /// an Alertmanager that isn't asked, or filtered out: it can't be gone.
     listed: BTreeSet<u64>,
 }
 
@@ -118,7 +117,6 @@ impl Puller {
             web: web.clone(),
             members: members.collect(),
             interval: config.interval,
-            filtered: !config.filter.is_empty(),
             listed: BTreeSet::new(),
         })
     }
@@ -146,16 +144,13 @@ impl Puller {
         }
     }
 
-    /// Leases whose alert could have been listed, and isn't.
+    /// Leases whose alert was listed, and isn't any more.
     fn gone(&mut self, mut held: Vec<Held>, present: &BTreeSet<u64>) -> Vec<Held> {
         self.listed.extend(present);
         self.listed.retain(|alert| {
             present.contains(alert) || held.iter().any(|held| held.alert == *alert)
         });
-        held.retain(|held| {
-            let would_show = !self.filtered || self.listed.contains(&held.alert);
-            would_show && !present.contains(&held.alert)
-        });
+        held.retain(|held| self.listed.contains(&held.alert) && !present.contains(&held.alert));
         held
     }
 

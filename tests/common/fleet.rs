@@ -209,6 +209,7 @@ pub(crate) fn bare(identity: Identity) -> Tick {
             infeasible: false,
             contested: false,
             doubt: None,
+            withheld: false,
             foreign_limit: false,
             overheld: false,
         },

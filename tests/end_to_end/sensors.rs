@@ -76,6 +76,9 @@ fn a_clean_stop_keeps_the_cap_while_the_file_is_hot_and_restore_reads_it_too() {
     assert_eq!(guard.journals(), 1, "left capped");
     let kept = guard.run("restore", &["--wait=0s"]);
     assert_eq!(kept.status.code(), Some(1));
+    fs::remove_file(guard.path("temperatures-gpu")).unwrap();
+    let lost = guard.run("restore", &["--wait=0s"]);
+    assert_eq!(lost.status.code(), Some(1), "{lost:?}");
     say(&guard, "40");
     let given_back = guard.run("restore", &["--wait=0s"]);
     assert_eq!(given_back.status.code(), Some(0), "{given_back:?}");

@@ -15,7 +15,7 @@ use crate::guard::probe::Probes;
 use crate::guard::tally::{Action, ActionResult, Tally};
 use crate::policy::probe::joined;
 use crate::policy::zone::{Heat, TripTable};
-use crate::policy::{Claim, TripOverrides};
+use crate::policy::{Claim, Probe, TripOverrides};
 use crate::units::Moment;
 
 use super::Outcome;
@@ -55,8 +55,8 @@ impl Job {
         let mut probes = Probes::default();
         loop {
             let reading = self.look(&mut gpu);
-            let heat = self.heat(gpu.as_deref(), &reading, &mut probes);
-            let why = match self.readiness(gpu.as_deref(), &reading, heat) {
+            let beside = self.look_beside(gpu.as_deref(), &reading, &mut probes);
+            let why = match self.readiness(gpu.as_deref(), &reading, &beside) {
                 Readiness::Ready => return self.settle(gpu, &reading),
                 Readiness::Wait(why) => why,
             };
@@ -84,25 +84,33 @@ impl Job {
         reading
     }
 
+    /// The sensors beside the card's own.
+    fn look_beside(
+        &self,
+        gpu: Option<&dyn Gpu>,
+        reading: &Reading,
+        probes: &mut Probes,
+    ) -> Vec<Probe> {
+        let Some(gpu) = gpu else {
+            return Vec::new();
+        };
+        probes.choose(&self.sensors, gpu.identity());
+        probes.read(reading.at, LOOK_EVERY, gpu.identity())
+    }
+
     /// Over the card's own sensors and those beside them.
     fn heat(
         &self,
         gpu: Option<&dyn Gpu>,
         reading: &Reading,
-        probes: &mut Probes,
+        beside: &[Probe],
     ) -> Result<Heat, Missing> {
         let gpu = gpu.ok_or(Missing::Lost)?;
         let own = TripTable::of(&self.trips, gpu.facts(), reading).heat(reading);
-        probes.choose(&self.sensors, gpu.identity());
-        joined(own, &probes.read(reading.at, LOOK_EVERY, gpu.identity()))
+        joined(own, beside)
     }
 
-    fn readiness(
-        &self,
-        gpu: Option<&dyn Gpu>,
-        reading: &Reading,
-        heat: Result<Heat, Missing>,
-    ) -> Readiness {
+    fn readiness(&self, gpu: Option<&dyn Gpu>, reading: &Reading, beside: &[Probe]) -> Readiness {
         match self.entry.still_there(reading) {
             // Nothing is to be raised: no need to wait.
             Err(_) => return Readiness::Ready,
@@ -116,16 +124,22 @@ impl Job {
             }
             Ok(_) => {}
         }
-        match heat {
+        // The dead guard may have held on for what this one said last: nobody knows any more.
+        let lost = beside.iter().find(|probe| probe.now.is_none());
+        match (self.heat(gpu, reading, beside), lost) {
             _ if self.force => Readiness::Ready,
-            Ok(heat) if heat.is_safe() => Readiness::Ready,
-            Ok(heat) => {
+            (Ok(heat), None) if heat.is_safe() => Readiness::Ready,
+            (Ok(heat), Some(probe)) if heat.is_safe() => Readiness::Wait(format!(
+                "sensor {} can't be read; `thermal-guard restore --force` gives back without it",
+                probe.name
+            )),
+            (Ok(heat), _) => {
                 let over = -heat.to_safe.degrees();
                 Readiness::Wait(format!(
                     "still {over:.0} °C above safe; run `thermal-guard restore` again when it has cooled down, or with --force"
                 ))
             }
-            Err(_) => Readiness::Wait(
+            (Err(_), _) => Readiness::Wait(
                 "its temperature can't be read; `thermal-guard restore --force` gives back blindly"
                     .to_owned(),
             ),

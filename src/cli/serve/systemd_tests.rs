@@ -125,8 +125,9 @@ async fn guard(trouble: Trouble) {
     {
         let _card = matches!(trouble, Trouble::Driver).then(|| rack.card(0));
         let _apps = matches!(trouble, Trouble::Elsewhere).then(|| apps.lock());
-        // A rest of a second, and then half a deadline of patience.
-        sleep(Duration::from_secs(1) + DEADLINE).await;
+        // A rest of a second, half a deadline of patience, and as much again and more where the
+        // machine is busy.
+        sleep(Duration::from_secs(1) + DEADLINE * 2).await;
         tell(&[NotifyState::Status("troubled")]);
         sleep(DEADLINE * 2).await;
         tell(&[NotifyState::Status("over")]);

@@ -36,6 +36,14 @@ struct Episode {
 }
 
 impl Watch {
+    /// Of a worker whose counters go on: what they have counted so far is no news.
+    pub fn from(tally: Tally) -> Self {
+        Self {
+            tally,
+            ..Self::default()
+        }
+    }
+
     /// What this tick tells that the one before didn't.
     pub fn see(&mut self, tick: &Tick) -> Vec<What> {
         let mut events = Vec::new();

@@ -327,6 +327,28 @@ fn heat_in_a_recovery_takes_hold_again_and_all_is_given_back_anew() {
 }
 
 #[test]
+fn what_blindness_took_within_a_recovery_is_given_back_in_steps_again() {
+    let mut card = Card::new();
+    card.asked = alert(Level::Gradual);
+    card.tick(COOL);
+    card.asked = Asked::default();
+    card.apps_well = false;
+    card.until(COOL, State::Recovering);
+    for _ in 0..100 {
+        card.tick(COOL);
+    }
+    assert_eq!(card.limit(), w(400), "all but the applications");
+    for _ in 0..3 {
+        card.tick_blind();
+    }
+    assert_eq!(card.limit(), w(192));
+    card.apps_well = true;
+    card.paused = true;
+    card.until(COOL, State::Recovering);
+    assert!(card.limit() < w(400), "not all at once");
+}
+
+#[test]
 fn leases_hold_a_cool_card_for_at_most_max_hold_in_an_hour() {
     let mut card = Card::new();
     card.asked = alert(Level::Gradual);

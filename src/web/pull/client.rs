@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::Value;
+use serde::Deserialize;
 use thiserror::Error;
 use ureq::Agent;
 use ureq::http::StatusCode;
@@ -161,11 +161,15 @@ impl Client {
     /// How long it has run, by its own clock alone. `None`: it doesn't say.
     pub(super) fn age(&self) -> Result<Option<Duration>, PullError> {
         let (body, now) = self.read("/api/v2/status", &[])?;
-        let body: Value =
+        /// Nothing else of it is kept.
+        #[derive(Deserialize)]
+        struct About {
+            /// It is called so, and is the moment of the start.
+            uptime: Option<String>,
+        }
+        let about: About =
             serde_json::from_slice(&body).map_err(|_| PullError::Malformed("the status"))?;
-        // It is called so, and is the moment of the start.
-        let started = body.get("uptime").and_then(Value::as_str);
-        let started = started.and_then(since_epoch);
+        let started = about.uptime.as_deref().and_then(since_epoch);
         Ok(now
             .zip(started)
             .and_then(|(now, started)| now.checked_sub(started)))
