@@ -127,7 +127,7 @@ fn the_table_of_keys_is_what_the_reader_takes() {
             (true, false) => by_hand(&key, 1).to_owned(),
             (false, false) => default(&path, &example),
         };
-        let accepted = accepted(&path).replace('|', "\\|");
+        let accepted = accepted(&path).replace('\\', "\\\\").replace('|', "\\|");
         let meaning = by_hand(&key, 3);
         table.push_str(&format!("| {key} | {default} | {accepted} | {meaning} |\n"));
     }
