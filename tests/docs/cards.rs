@@ -6,7 +6,7 @@ use thermal_guard::device::profile::{self, Profile};
 use thermal_guard::device::{Facts, Thresholds};
 use thermal_guard::policy::TripOverrides;
 use thermal_guard::policy::zone::{TripOrigin, TripTable};
-use thermal_guard::units::Celsius;
+use thermal_guard::units::{Celsius, Watts};
 
 use crate::derived;
 
@@ -54,7 +54,7 @@ fn row(card: &Profile) -> String {
         below(table.core.alert).degrees(),
         below(table.core.safe).degrees(),
     );
-    let watts = [card.min_limit, card.default_limit, card.max_limit].map(|limit| limit.as_f64());
+    let watts = [card.min_limit, card.default_limit, card.max_limit].map(Watts::as_f64);
     let mut row = String::new();
     let slowdown = format!("{} / {}", card.slowdown.degrees(), card.shutdown.degrees());
     let [min, default, max] = watts;

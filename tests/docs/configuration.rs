@@ -3,6 +3,7 @@
 //! the code's. Only the last column is written by hand, and kept.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
 
 use serde_json::{Value, json};
@@ -129,7 +130,7 @@ fn the_table_of_keys_is_what_the_reader_takes() {
         };
         let accepted = accepted(&path).replace('\\', "\\\\").replace('|', "\\|");
         let meaning = by_hand(&key, 3);
-        table.push_str(&format!("| {key} | {default} | {accepted} | {meaning} |\n"));
+        writeln!(table, "| {key} | {default} | {accepted} | {meaning} |").unwrap();
     }
     derived(DOCUMENT, "keys", &table);
     let silent = table
@@ -149,7 +150,7 @@ fn least() -> Value {
         "apps": [{
             "name": "a",
             "env_file": { "path": "/a", "key": "A", "normal": "4", "gradual": "1" },
-            "http": { "url": "http://a/{mode}" },
+            "http": { "url": "http://a/{mode}", "modes": {} },
         }],
     })
 }

@@ -15,7 +15,7 @@ fn documents(dir: &Path, into: &mut Vec<PathBuf>) {
             if !FOREIGN.contains(&name.as_str()) {
                 documents(&path, into);
             }
-        } else if name.ends_with(".md") {
+        } else if path.extension().is_some_and(|end| end == "md") {
             into.push(path);
         }
     }

@@ -2,7 +2,7 @@
 //! metrics and cards stand between markers, and `UPDATE_DOCS=1 cargo test --test docs` writes them
 //! anew. What can't is compared: links, and the commands of the Chinese README.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod cards;
 mod commands;

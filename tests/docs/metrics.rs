@@ -1,6 +1,7 @@
 //! The table of metrics, from a scrape of a made-up node that has everything.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
@@ -76,10 +77,8 @@ fn table(text: &str) -> String {
         } else {
             format!("`{}`", labels.join("`, `"))
         };
-        table.push_str(&format!(
-            "| `{name}` | {kind} | {labels} | {} |\n",
-            help.replace('|', "\\|")
-        ));
+        let help = help.replace('|', "\\|");
+        writeln!(table, "| `{name}` | {kind} | {labels} | {help} |").unwrap();
     }
     table
 }
