@@ -11,7 +11,7 @@ const MAX_BYTES: u64 = 16 * 1024;
 pub(crate) fn line(path: &Path) -> io::Result<String> {
     // Before it is opened: opening a pipe would wait for a writer.
     if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("not a regular file"));
+        return Err(io::Error::other("it is no regular file"));
     }
     let mut text = String::new();
     File::open(path)?
@@ -46,10 +46,10 @@ mod tests {
             assert!(line(&path).is_err(), "{unfit:?}");
         }
         let error = line(dir.path()).unwrap_err();
-        assert_eq!(error.to_string(), "not a regular file");
+        assert_eq!(error.to_string(), "it is no regular file");
         let socket = dir.path().join("socket");
         let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
         let error = line(&socket).unwrap_err();
-        assert_eq!(error.to_string(), "not a regular file");
+        assert_eq!(error.to_string(), "it is no regular file");
     }
 }
