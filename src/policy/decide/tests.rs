@@ -1,5 +1,7 @@
 use super::*;
 use crate::device::{Missing, Thresholds};
+use crate::policy::probe::Probe;
+use crate::policy::witness::Doubt;
 use crate::policy::{Asked, LimitClaim};
 use crate::units::{Celsius, Megahertz};
 
@@ -45,6 +47,7 @@ struct Card {
     paused: bool,
     fallback: bool,
     apps_well: bool,
+    probes: Vec<Probe>,
 }
 
 const COOL: f64 = 50.0;
@@ -70,6 +73,7 @@ impl Card {
             paused: false,
             fallback: false,
             apps_well: true,
+            probes: Vec::new(),
         }
     }
 
@@ -78,7 +82,7 @@ impl Card {
         self.second += 1;
         let seen = Observation {
             reading: &self.reading,
-            probes: &[],
+            probes: &self.probes,
             woken: false,
             claim: &self.claim,
             confirmed: true,
@@ -801,4 +805,69 @@ fn a_foreign_limit_is_told_on_its_own_tick_only() {
     card.reading.core = Err(Missing::Failed(999));
     card.reading.limit = Err(Missing::Failed(999));
     assert!(!card.look().foreign_limit);
+}
+
+/// An inlet probe of 38 / 45 / 32 that says this, or nothing any more.
+fn probe(now: Option<f64>, last: f64) -> Probe {
+    Probe {
+        name: "inlet".into(),
+        trips: crate::policy::Trips {
+            alert: Celsius::new(38.0),
+            critical: Celsius::new(45.0),
+            safe: Celsius::new(32.0),
+        },
+        now: now.map(Celsius::new),
+        last: Some(Celsius::new(last)),
+    }
+}
+
+#[test]
+fn what_a_lost_probe_had_asked_for_is_kept_but_for_a_pause() {
+    let mut card = Card::new();
+    card.probes = vec![probe(Some(40.0), 40.0)];
+    assert_eq!(card.tick(COOL).state, State::Gradual);
+    card.probes = vec![probe(None, 40.0)];
+    for _ in 0..300 {
+        let held = card.tick(COOL);
+        assert!(held.withheld && held.state == State::Gradual, "{held:?}");
+        assert_eq!(held.doubt, Some(Doubt::Probe));
+    }
+    card.paused = true;
+    let paused = card.tick(COOL);
+    assert!(
+        !paused.withheld && paused.state != State::Gradual,
+        "{paused:?}"
+    );
+}
+
+#[test]
+fn a_recovery_rests_while_a_probe_is_lost_above_safe() {
+    let mut card = Card::new();
+    card.probes = vec![probe(Some(40.0), 40.0)];
+    card.tick(COOL);
+    card.probes = vec![probe(Some(36.0), 36.0)];
+    card.apps_well = false;
+    while card.tick(COOL).state != State::Recovering {
+        assert!(card.second < 300, "it never recovers");
+    }
+    card.probes = vec![probe(None, 36.0)];
+    card.apps_well = true;
+    for _ in 0..300 {
+        assert_eq!(card.tick(COOL).state, State::Recovering);
+    }
+    card.probes = vec![probe(Some(30.0), 30.0)];
+    while card.tick(COOL).state != State::Normal {
+        assert!(card.second < 1000, "it is never given back");
+    }
+}
+
+#[test]
+fn a_probe_that_was_safe_when_it_was_lost_keeps_nothing() {
+    let mut card = Card::new();
+    card.probes = vec![probe(None, 30.0)];
+    card.tick(HOT);
+    assert!(!card.tick(COOL).withheld);
+    while card.tick(COOL).state != State::Normal {
+        assert!(card.second < 1000, "it is never given back");
+    }
 }

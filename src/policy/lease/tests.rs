@@ -244,3 +244,17 @@ fn turns_are_told_in_words() {
     .map(Turn::name);
     assert_eq!(words, ["began", "changed", "expired", "ended", "evicted"]);
 }
+
+#[test]
+fn an_alert_holds_something_while_any_gpu_has_its_lease() {
+    let mut table = LeaseTable::default();
+    table.grant(
+        at(0),
+        &gpu("b"),
+        Holder::Alert(7),
+        lease(Level::Gradual, 0, 9),
+    );
+    assert!(table.holds(7) && !table.holds(8));
+    table.resolve(&gpu("b"), Holder::Alert(7), Duration::from_secs(9));
+    assert!(!table.holds(7));
+}
