@@ -23,6 +23,7 @@ test: install-deps fmt-check lint ## everything that continuous integration chec
 	cargo build --workspace --locked
 	# Four at a time on two cores: what runs long here waits for programs, not for a core.
 	RUST_TEST_THREADS=4 cargo test --workspace --locked
+	tests/supply/run.sh
 	tests/side_by_side.sh alerts/check.sh dashboards/check.sh deploy/check.sh
 	if [ -x $(NVML_PROOFS) ]; then $(NVML_PROOFS); else echo "no $(NVML_PROOFS) yet"; fi
 	tests/browser/run.sh
@@ -50,6 +51,22 @@ crash-test: install-deps ## a thousand guards killed at random moments (about te
 .PHONY: bench-micro
 bench-micro: ## what a decision costs, and the other small parts (Criterion; a few minutes)
 	cargo bench --locked --bench '*'
+
+.PHONY: fuzz
+fuzz: ## coverage-guided fuzzing of all that reads what others wrote, FUZZ_SECONDS each; wants cargo-fuzz and a C++ compiler
+	tests/fuzz/guided/run.sh $(FUZZ_TARGETS)
+
+.PHONY: deny
+deny: ## licences, sources and second versions of the dependencies, as deny.toml says
+	tests/supply/run.sh
+
+.PHONY: advisories
+advisories: ## known vulnerabilities of the dependencies; asks github.com; wants cargo-deny
+	cargo deny --locked check advisories
+
+.PHONY: machete
+machete: ## dependencies that nothing uses; wants cargo-machete (cargo install --locked cargo-machete)
+	cargo machete
 
 .PHONY: lint
 lint: ## clippy, warnings are errors

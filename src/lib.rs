@@ -4,6 +4,8 @@
 pub mod cli;
 pub mod config;
 pub mod device;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod guard;
 pub mod policy;
 pub mod units;

@@ -9,7 +9,7 @@ mod help;
 mod lease;
 mod log;
 mod paint;
-mod report;
+pub(crate) mod report;
 mod restore;
 mod serve;
 mod showcase;

@@ -251,13 +251,12 @@ fn closing_quote(text: &[u8], start: usize) -> Option<usize> {
     None
 }
 
-/// An unquoted value ends before a comment, blanks or the end of the line.
+/// An unquoted value ends before a comment, blanks or the end of the line. A comment has a blank
+/// before it: `K=#4` is a value to most readers, and its remains after another would be, to all.
 fn plain_end(text: &[u8], start: usize, end: usize) -> usize {
-    let line = &text[start..end];
-    let commented =
-        |at: &usize| line[*at] == b'#' && (*at == 0 || line[*at - 1].is_ascii_whitespace());
-    let comment = (0..line.len()).find(commented).unwrap_or(line.len());
-    start + line[..comment].trim_ascii_end().len()
+    let commented = |at: &usize| text[*at] == b'#' && text[*at - 1].is_ascii_whitespace();
+    let comment = (start..end).find(commented).unwrap_or(end);
+    start + text[start..comment].trim_ascii_end().len()
 }
 
 /// The configuration admits nothing that would need escaping inside quotes.
@@ -295,6 +294,7 @@ mod tests {
             ("K=\n", "K=1\n"),
             ("K= # none\n", "K=1 # none\n"),
             ("K=a#b\n", "K=1\n"),
+            ("K=#b\n", "K=1\n"),
             ("K=4\nK=5\n", "K=1\nK=1\n"),
             ("KK=4\nK=4\nk=4\n", "KK=4\nK=1\nk=4\n"),
             ("\u{feff}K=4\n", "\u{feff}K=1\n"),

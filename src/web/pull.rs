@@ -219,6 +219,13 @@ impl Puller {
     }
 }
 
+/// What a pull from one Alertmanager does with its answer; true: it proves what isn't in it.
+pub(crate) fn hear(web: &Web, body: &[u8]) -> Result<bool, PullError> {
+    let listing = Listing::parse(body)?;
+    verdict::take(web, &[&listing]);
+    Ok(verdict::proves(web, &[&listing]))
+}
+
 /// After a pull that took so long.
 fn pause(interval: Duration, lot: f64, took: Duration) -> Duration {
     let next = interval.mul_f64(1.0 - JITTER * lot);

@@ -76,7 +76,8 @@ impl Gather {
                 self.end(time, &key(event, trouble));
             }
             (Some(gpu), What::Xid { xid, count }) if recent => {
-                *self.gpu(gpu).xids.entry(*xid).or_default() += count;
+                let seen = self.gpu(gpu).xids.entry(*xid).or_default();
+                *seen = seen.saturating_add(*count);
                 self.point(event, "xid");
             }
             (Some(gpu), What::Paused { .. }) if recent => {
@@ -107,7 +108,8 @@ impl Gather {
                 self.point(event, "reload");
             }
             What::Unrecorded { count } if recent => {
-                self.record.unrecorded_events += count;
+                let lost = &mut self.record.unrecorded_events;
+                *lost = lost.saturating_add(*count);
                 self.point(event, "unrecorded");
             }
             _ => {}

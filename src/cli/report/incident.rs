@@ -69,7 +69,7 @@ impl Incident {
     /// When it was over, or the time of the report if it isn't.
     pub(super) fn end(&self) -> Duration {
         let lasted = Duration::try_from_secs_f64(self.seconds.unwrap_or(0.0));
-        self.began + lasted.unwrap_or_default()
+        self.began.saturating_add(lasted.unwrap_or_default())
     }
 }
 

@@ -51,6 +51,13 @@ pub(super) fn run(flags: &Flags, options: &Options) -> anyhow::Result<()> {
     say(&text::page(&record))
 }
 
+/// Both forms of the report.
+pub(crate) fn both(history: &History, last: Duration) -> (String, String) {
+    let record = record(history, last);
+    let json = serde_json::to_string_pretty(&record).unwrap_or_default();
+    (text::page(&record), json)
+}
+
 fn record(history: &History, last: Duration) -> Record {
     let until = Clock::unix();
     gather::all(history, until.saturating_sub(last), until)

@@ -134,3 +134,23 @@ fn a_period_is_a_duration_within_reason() {
         assert!(period(wrong).is_err(), "{wrong}");
     }
 }
+
+#[test]
+fn numbers_that_no_guard_wrote_are_no_end_of_the_report() {
+    const MOST: u64 = u64::MAX;
+    let log = format!(
+        r#"{{"time":"2026-03-02T10:00:00Z","gpu":0,"uuid":"GPU-a","event":"throttled","level":"gradual","trigger":"local","why":"set point"}}
+{{"time":"2026-03-02T10:01:00Z","gpu":0,"uuid":"GPU-a","event":"recovered","seconds":1.8446744073709550e19,"recovery_seconds":1e308}}
+{{"time":"2026-03-02T10:02:00Z","gpu":0,"uuid":"GPU-a","event":"xid","xid":79,"count":{MOST}}}
+{{"time":"2026-03-02T10:02:00Z","gpu":0,"uuid":"GPU-a","event":"xid","xid":79,"count":1}}
+{{"time":"2026-03-02T10:02:00Z","event":"unrecorded","count":{MOST}}}
+{{"time":"2026-03-02T10:02:00Z","event":"unrecorded","count":1}}
+"#
+    );
+    let page = page(&log, "2026-03-02T00:00:00Z", "2026-03-03T00:00:00Z");
+    assert!(
+        page.contains(&format!("{MOST} events not recorded")),
+        "{page}"
+    );
+    assert!(page.contains(&format!("Xid 79 ({MOST})")), "{page}");
+}

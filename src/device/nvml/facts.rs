@@ -84,10 +84,13 @@ pub(super) fn facts(card: &Card) -> Result<Facts, DriverError> {
     })
 }
 
+/// More than any card has; a larger number is not to be believed, nor memory taken for so many.
+const MOST_FANS: u32 = 16;
+
 /// How many fans the driver controls: none on passively cooled cards.
 pub(super) fn fans(card: &Card) -> Result<u32, DriverError> {
     let fans = constant("nvmlDeviceGetNumFans", card.device().num_fans())?;
-    Ok(fans.unwrap_or_default())
+    Ok(fans.unwrap_or_default().min(MOST_FANS))
 }
 
 /// A value the card may not have. Fails with the card, and where it can't be told whether the card
@@ -235,10 +238,13 @@ fn mig_uuids(card: &Card) -> Vec<String> {
     {
         return Vec::new();
     }
-    (0..device.mig_device_count().unwrap_or(0))
+    (0..device.mig_device_count().unwrap_or(0).min(MOST_INSTANCES))
         .filter_map(|index| device.mig_device_by_index(index).ok()?.uuid().ok())
         .collect()
 }
+
+/// A card has at most seven; a number that nobody means must not become as many calls.
+const MOST_INSTANCES: u32 = 64;
 
 /// `NVML_DEVICE_MIG_ENABLE`.
 const MIG_ENABLED: u32 = 1;

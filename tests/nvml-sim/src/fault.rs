@@ -17,10 +17,12 @@ pub enum Fault {
     IgnoredWrites = 5,
     /// Every reading fails with `UNKNOWN`; setters work.
     FailingReads = 6,
+    /// Every call answers any code and any value, now and then the true ones; see `wild`.
+    AnyAnswer = 7,
 }
 
 impl Fault {
-    pub const ALL: [(&'static str, Self); 7] = [
+    pub const ALL: [(&'static str, Self); 8] = [
         ("none", Self::None),
         ("lost", Self::Lost),
         ("hang", Self::Hang),
@@ -28,6 +30,7 @@ impl Fault {
         ("frozen-temperature", Self::FrozenTemperature),
         ("ignored-writes", Self::IgnoredWrites),
         ("failing-reads", Self::FailingReads),
+        ("any-answer", Self::AnyAnswer),
     ];
 
     pub fn named(name: &str) -> Option<Self> {

@@ -20,3 +20,4 @@ pub mod layout;
 pub mod operate;
 pub mod physics;
 pub mod session;
+pub mod wild;

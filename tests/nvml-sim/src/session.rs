@@ -15,6 +15,7 @@ use crate::fault::{Fault, Feature};
 use crate::file::{self, Locked, StateFile};
 use crate::layout::{Bench, Card, Driver};
 use crate::physics;
+use crate::wild::number;
 
 /// How often a hanging call looks whether it still does.
 const HANG_POLL: Duration = Duration::from_millis(10);
@@ -132,6 +133,17 @@ pub fn with_bench<T>(call: impl FnOnce(&Bench) -> Outcome<T>) -> Outcome<T> {
     call(&*session.as_ref().ok_or(Code::Uninitialized)?.bench()?)
 }
 
+/// Every fourth write, for one of the reasons that there are.
+fn refuse_at_a_whim() -> Outcome {
+    match number() % 16 {
+        0 => Err(Code::NoPermission),
+        1 => Err(Code::InvalidArgument),
+        2 => Err(Code::GpuIsLost),
+        3 => Err(Code::Timeout),
+        _ => Ok(()),
+    }
+}
+
 /// How a call stands to the hardware.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
@@ -214,6 +226,9 @@ fn admit(card: &Card, access: Access) -> Outcome<Admission> {
     };
     if fault == Fault::Hang {
         return Ok(Admission::Hangs);
+    }
+    if let (Fault::AnyAnswer, Access::Write(_)) = (fault, access) {
+        refuse_at_a_whim()?;
     }
     if !card.supports(feature) {
         return Err(Code::NotSupported);

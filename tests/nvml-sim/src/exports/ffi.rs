@@ -6,7 +6,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::slice;
 
 use crate::code::{Code, Outcome, SUCCESS};
+use crate::fault::Fault;
 use crate::session::{self, Access, Handle, Seen};
+use crate::wild::{Whim, whim};
 
 /// An out parameter. NULL is `None`, and writing there is never reading what was there.
 pub type Out<'a, T> = Option<&'a mut MaybeUninit<T>>;
@@ -33,12 +35,34 @@ pub fn get<T>(
     out: Out<'_, T>,
     value: impl FnOnce(&Seen<'_>) -> Outcome<T>,
 ) -> u32 {
-    answer(|| {
+    let mut wild = None;
+    let code = answer(|| {
         let out = out.ok_or(Code::InvalidArgument)?;
-        let value = session::with_card(handle, access, |seen| value(&seen))?;
-        out.write(value);
+        let value = session::with_card(handle, access, |seen| {
+            wild = (seen.card.fault() == Fault::AnyAnswer).then(whim);
+            value(&seen)
+        })?;
+        match wild {
+            Some(Whim::Bytes(bytes)) => scribble(out, bytes),
+            Some(Whim::Code(_)) => {}
+            Some(Whim::True) | None => drop(out.write(value)),
+        }
         Ok(())
-    })
+    });
+    match wild {
+        Some(Whim::Code(code)) => code,
+        _ => code,
+    }
+}
+
+/// Fills an out parameter with `bytes`, over and over. All that [`get`] gives out is numbers, and
+/// structs of them, for which any bytes are a value.
+fn scribble<T>(out: &mut MaybeUninit<T>, bytes: [u8; 8]) {
+    let to = out.as_mut_ptr().cast::<u8>();
+    for (at, byte) in (0..size_of::<T>()).zip(bytes.iter().cycle()) {
+        // SAFETY: `at` is within the `T` that `out` has room for.
+        unsafe { to.add(at).write(*byte) };
+    }
 }
 
 /// A text from the caller.

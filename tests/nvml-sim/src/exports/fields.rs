@@ -9,8 +9,9 @@ use super::system::driver_branch;
 use super::temperature::{unsigned, whole};
 use crate::clock;
 use crate::code::{Code, Outcome, SUCCESS};
-use crate::fault::Feature;
+use crate::fault::{Fault, Feature};
 use crate::session::{Access, Handle, Seen, with_card};
+use crate::wild::{Whim, number, whim};
 
 /// A value of one of the types NVML has (`nvmlValueType_t`).
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +40,7 @@ pub extern "C" fn nvmlDeviceGetFieldValues(
             field.timestamp = i64::try_from(clock::since_1970().as_micros()).unwrap_or(i64::MAX);
             field.latencyUsec = 1;
             match outcome {
+                Ok(_) if is_wild(device) => wildly(field),
                 Ok(value) => store(field, value),
                 // The card as a whole is gone, or the library is.
                 Err(
@@ -54,6 +56,21 @@ pub extern "C" fn nvmlDeviceGetFieldValues(
         }
         Ok(())
     })
+}
+
+fn is_wild(device: Handle) -> bool {
+    let fault = with_card(device, Access::Cached, |seen| Ok(seen.card.fault()));
+    fault == Ok(Fault::AnyAnswer)
+}
+
+/// Any type, also such as there aren't, any value, and now and then any code.
+fn wildly(field: &mut nvmlFieldValue_t) {
+    field.nvmlReturn = match whim() {
+        Whim::Code(code) => code,
+        Whim::True | Whim::Bytes(_) => SUCCESS,
+    };
+    field.valueType = u32::try_from(number() % 9).unwrap_or(0);
+    field.value = nvmlValue_t { ullVal: number() };
 }
 
 /// Narrow values are written as wide ones, which on a little-endian machine is the same and

@@ -1,0 +1,58 @@
+//! NVML that answers any code and any value to every call: the real backend, worker and policy over
+//! the simulated library, whose cards keep their true limits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use thermal_guard::device::Driver;
+use thermal_guard::device::nvml::NvmlDriver;
+use thermal_guard::guard::actuate::Hand;
+use thermal_guard::guard::journal::Journal;
+use thermal_guard::guard::worker::{Setup, Worker};
+use thermal_guard::guard::{Clock, Live, Shared};
+use thermal_guard::policy::Chain;
+use thermal_guard::policy::chain::Expected;
+use thermal_guard::units::Moment;
+
+use crate::nvml_sim::{in_own_process, library};
+use crate::{RUNS, setting};
+
+/// So many ticks, each some thirty calls, by one worker before the next begins with the card.
+const TICKS: usize = 50;
+
+#[test]
+fn a_driver_that_answers_anything_breaks_no_worker() {
+    let test = "nvml::a_driver_that_answers_anything_breaks_no_worker";
+    in_own_process(test, &["h100", "rtx-4090"], |machine| {
+        let driver: Arc<dyn Driver> = Arc::new(NvmlDriver::new(Some(library())));
+        let inventory = driver.inventory().unwrap();
+        // Keeps the library loaded: its answers would begin anew with it.
+        let _held = driver.open(&inventory[0].uuid).unwrap();
+        machine.ctl(&["fault", "any-answer"]);
+        let chain = Chain::new(Expected::Auto, None, Moment::START);
+        let clock = Clock::start(1.0);
+        let shared = Shared::new(clock, chain, Live::default(), Box::new(|_, _| true));
+        let (mut now, mut up, mut blind) = (Moment::START, 0, 0);
+        for _ in 0..setting("THERMAL_GUARD_FUZZ_RUNS", RUNS) / TICKS {
+            for identity in &inventory {
+                let setup = Setup {
+                    hand: Hand::new(identity.uuid.clone(), Journal::none()),
+                    identity: identity.clone(),
+                    driver: driver.clone(),
+                    left: None,
+                    may_write: true,
+                };
+                let mut worker = Worker::new(setup, shared.live());
+                for _ in 0..TICKS {
+                    now = now + Duration::from_secs(1);
+                    let tick = worker.tick(now, now, &shared);
+                    up += usize::from(tick.up);
+                    blind += usize::from(tick.up && tick.reading.core.is_err());
+                }
+            }
+        }
+        // Else it saw a card that was well, or none at all.
+        assert!(up > 0 && blind > 0 && blind < up, "{blind} of {up}");
+        machine.ctl(&["fault", "none"]);
+    });
+}

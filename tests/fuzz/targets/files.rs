@@ -1,0 +1,129 @@
+//! What lies in files: the operator's, the guard's own after a crash, and somebody else's.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use thermal_guard::config::{AppConfig, Config};
+use thermal_guard::device::file_sensor::{FileSensor, SensorUnit};
+use thermal_guard::device::{Missing, Reading};
+use thermal_guard::fuzzing;
+use thermal_guard::guard::events::history;
+use thermal_guard::guard::{Apps, envfile, journal};
+use thermal_guard::units::Moment;
+use thermal_guard::web::tls::TlsServer;
+use thermal_guard::web::webconfig::{Pem, WebConfig};
+use tokio::runtime::{Builder, Runtime};
+
+use super::{input::Input, readings, scratch, written};
+
+/// `--config.file`. A refusal says why, and what is taken is in range.
+pub(super) fn config(bytes: &[u8]) {
+    match Config::load(&written("config.yml", bytes)) {
+        Err(error) => assert!(error.to_string().len() > "config.yml".len()),
+        Ok(config) => {
+            let seconds = config.poll_interval.as_secs_f64();
+            assert!((0.1..=10.0).contains(&seconds), "{seconds}");
+            let settings = config.policy_settings();
+            assert!(settings.gradual_floor < settings.lease_ceiling);
+            assert!(settings.max_hold <= Duration::from_secs(3600));
+        }
+    }
+}
+
+/// `--web.config.file`, and the certificates in it. Files that it names aren't looked at: they
+/// could be anything of this machine.
+pub(super) fn webconfig(bytes: &[u8]) {
+    let Ok(config) = WebConfig::load(&written("web.yml", bytes)) else {
+        return;
+    };
+    let is_inline = |pem: &Pem| matches!(pem, Pem::Inline(_));
+    if let Some(tls) = config.tls
+        && is_inline(&tls.cert)
+        && is_inline(&tls.key)
+        && tls.client_ca.as_ref().is_none_or(is_inline)
+    {
+        let _ = TlsServer::new(tls);
+    }
+}
+
+/// A GPU's journal entry: read whole or refused; and a guard that takes it over obeys the card.
+pub(super) fn journal(bytes: &[u8]) {
+    let file = written("gpus/GPU-1.json", bytes);
+    let state = file.ancestors().nth(2).expect("the state directory");
+    let (entries, errors) = journal::load_all(state);
+    assert_eq!(entries.len() + errors.len(), 1);
+    for entry in entries {
+        let unread = Reading::missing(Moment::START, Missing::Lost);
+        let _ = entry.still_there(&unread);
+        readings::takes_over(entry);
+    }
+}
+
+/// The event log, and the report that is made of it.
+pub(super) fn events(bytes: &[u8]) {
+    let file = written("events.jsonl", bytes);
+    let state = file.parent().expect("the state directory");
+    let history = history(state).expect("a file in memory can be read");
+    let lines = bytes.split(|byte| *byte == b'\n').count();
+    assert!(history.events.len() + history.unreadable <= lines);
+    for event in &history.events {
+        let _ = event.to_string();
+    }
+    let (page, json) = fuzzing::report(&history, Duration::from_secs(7 * 24 * 3600));
+    assert!(!page.is_empty());
+    assert!(
+        serde_json::from_str::<serde_json::Value>(&json).is_ok(),
+        "{json}"
+    );
+}
+
+/// Which applications a dead guard left throttled. What can't be read means all of them.
+pub(super) fn app_journal(bytes: &[u8]) {
+    thread_local! {
+        static RUNTIME: Runtime = Builder::new_current_thread().build().expect("a runtime");
+    }
+    let file = written(Apps::JOURNAL, bytes);
+    let state = file.parent().expect("the state directory");
+    RUNTIME.with(|runtime| {
+        let apps = Apps::spawn(
+            Vec::<AppConfig>::new(),
+            Some(state),
+            false,
+            runtime.handle(),
+        );
+        assert!(apps.snapshot().is_empty());
+    });
+}
+
+/// Somebody else's environment file. Set is set; what was set is changed again without a trace of
+/// what was in between.
+pub(super) fn envfile(bytes: &[u8]) {
+    let file = written("app.env", bytes);
+    let set = |value| envfile::set(&file, "BATCH", value);
+    let Ok(changed) = set("1") else {
+        assert_eq!(fs::read(&file).expect("still there"), bytes);
+        return;
+    };
+    let first = fs::read(&file).expect("still there");
+    assert_eq!(changed, first != bytes);
+    assert!(!set("1").expect("as before"), "set twice");
+    assert!(set("22").expect("another value"));
+    assert!(set("1").expect("back"));
+    assert_eq!(fs::read(&file).expect("still there"), first);
+}
+
+/// A temperature in a file: the first two bytes pick unit and field.
+pub(super) fn sensor(bytes: &[u8]) {
+    let mut input = Input::new(bytes);
+    let (unit, field) = (input.u8(), input.u8());
+    let sensor = FileSensor {
+        path: written("temp1_input", bytes.get(2..).unwrap_or_default()),
+        unit: [SensorUnit::Celsius, SensorUnit::Millicelsius][usize::from(unit & 1)],
+        field: usize::from(field),
+    };
+    if let Ok(read) = sensor.read() {
+        assert!((-40.0..=150.0).contains(&read.degrees()), "{read}");
+    }
+    debug_assert!(Path::new(&scratch("temp1_input")).exists());
+}
