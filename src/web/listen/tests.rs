@@ -88,13 +88,15 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let endless = || async { Body::new(Endless) };
+        let large = || async { vec![b'x'; 64 << 20] };
         let router = Router::new()
             .route("/peer", get(peer))
-            .route("/endless", get(endless));
+            .route("/endless", get(endless))
+            .route("/large", get(large));
         let shutdown = async {
             let _ = stopped.await;
         };
-        let task = tokio::spawn(serve(listener, tls, router, shutdown));
+        let task = tokio::spawn(serve(listener, 16, tls, router, shutdown));
         Self {
             address,
             stop,
@@ -327,6 +329,22 @@ async fn who_never_finishes_asking_is_cut_off() {
         let kind = answer.await.unwrap().err().map(|error| error.kind());
         assert_ne!(kind, Some(io::ErrorKind::WouldBlock));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_and_never_reads_is_cut_off() {
+    let server = Server::start(None).await;
+    let cut_off = spawn_blocking(move || {
+        let mut stream = std::net::TcpStream::connect(server.address).unwrap();
+        let request = b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n";
+        stream.write_all(request).unwrap();
+        // Looked at, not taken: what came stays there until the connection is reset.
+        (0..LONG.as_secs()).any(|_| {
+            std::thread::sleep(Duration::from_secs(1));
+            stream.peek(&mut [0]).is_err()
+        })
+    });
+    assert!(cut_off.await.unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread")]
