@@ -5,9 +5,8 @@
 //! where wakes come between two scrapes, that is more than it really was, never less.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::common::guard::{Guard, Metrics};
 
@@ -21,15 +20,10 @@ const SLACK: f64 = 0.002;
 #[derive(Default)]
 pub(crate) struct Ticks(BTreeMap<usize, Vec<f64>>);
 
-/// Looks until told to stop. `beside` is called at each look.
-pub(crate) fn watch(
-    guard: &Guard,
-    gpus: usize,
-    stop: &AtomicBool,
-    mut beside: impl FnMut(),
-) -> Ticks {
+/// Looks until then. `beside` is called at each look.
+pub(crate) fn watch(guard: &Guard, gpus: usize, until: Instant, mut beside: impl FnMut()) -> Ticks {
     let mut ticks = Ticks::default();
-    while !stop.load(Ordering::SeqCst) {
+    while Instant::now() < until {
         let text = guard.get("/metrics?collect[]=guard").unwrap();
         let metrics = Metrics::parse(&text);
         for gpu in 0..gpus {

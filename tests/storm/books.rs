@@ -23,7 +23,7 @@ pub(crate) struct Alert {
 
 impl Alert {
     pub(crate) fn new(number: u64, gpu: usize) -> Self {
-        let action = if number % 3 == 0 {
+        let action = if number.is_multiple_of(3) {
             "emergency"
         } else {
             "gradual"

@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -96,10 +95,10 @@ impl Sender {
         answer.status().as_u16()
     }
 
-    /// Delivers until told to stop; how often each code came.
-    fn rage(&mut self, stop: &AtomicBool) -> BTreeMap<u16, u64> {
+    /// Delivers until then; how often each code came.
+    fn rage(&mut self, until: Instant) -> BTreeMap<u16, u64> {
         let mut codes = BTreeMap::new();
-        while !stop.load(Ordering::SeqCst) {
+        while Instant::now() < until {
             let body = self.next();
             loop {
                 let code = self.post(&body);
@@ -125,22 +124,18 @@ struct Storm {
 }
 
 fn rage(guard: &Guard, senders: &mut [Sender], time: Duration) -> Storm {
-    let stop = AtomicBool::new(false);
+    let until = Instant::now() + time;
     let codes = Mutex::new(BTreeMap::new());
     let mut memory = Vec::new();
     let ticks = thread::scope(|scope| {
         for sender in senders.iter_mut() {
             scope.spawn(|| {
-                for (code, count) in sender.rage(&stop) {
+                for (code, count) in sender.rage(until) {
                     *codes.lock().unwrap().entry(code).or_default() += count;
                 }
             });
         }
-        let began = Instant::now();
-        watch(guard, GPUS, &stop, || {
-            memory.push(anonymous_memory(guard));
-            stop.fetch_or(began.elapsed() >= time, Ordering::SeqCst);
-        })
+        watch(guard, GPUS, until, || memory.push(anonymous_memory(guard)))
     });
     let alerts = senders.iter().flat_map(|sender| &sender.alerts);
     Storm {
@@ -166,7 +161,7 @@ fn a_storm_of_deliveries_loses_no_lease_and_delays_no_tick() {
 
     let held = live(&guard);
     assert_eq!(lost_and_left(&storm.books, &held), (0, 0), "lost, left");
-    assert!(!held.is_empty() && held.len() < (SENDERS * ALERTS_EACH) as usize);
+    assert!(!held.is_empty() && held.len() < senders.len() * senders[0].alerts.len());
     assert!(held.keys().all(|(gpu, _)| *gpu != GPUS - 1));
     assert_taken(&guard, &storm);
     would_be_noticed(&senders[0], &storm.books, &guard);
@@ -184,18 +179,27 @@ fn assert_taken(guard: &Guard, storm: &Storm) {
         let counted = metrics.get("thermal_guard_hook_requests_total", &labels);
         assert_eq!(counted, Some(*count as f64), "code {code}");
     }
-    let ended = metrics.all("thermal_guard_leases_ended_total", &[]);
-    assert!(!ended.is_empty());
+    for reason in ["ttl", "evicted"] {
+        let ended = metrics.get(
+            "thermal_guard_lease_expirations_total",
+            &[("reason", reason)],
+        );
+        assert_eq!(ended, Some(0.0), "ended by {reason}");
+    }
 }
 
 /// The control: an alert resolved behind the books' back is a lease lost, and one that fires is one
 /// left over.
 fn would_be_noticed(sender: &Sender, books: &Leases, guard: &Guard) {
     let mut alerts = sender.alerts.clone();
-    let ended = alerts.iter_mut().find(|alert| alert.lease().is_some());
-    let ended = ended.map(|alert| alert.next(true));
-    let began = alerts.iter_mut().find(|alert| alert.lease().is_none());
-    let began = began.map(|alert| alert.next(false));
+    let which = |fires| {
+        alerts
+            .iter()
+            .position(|alert| alert.lease().is_some() == fires)
+    };
+    let [ended, began] = [which(true), which(false)];
+    let ended = ended.map(|index| alerts[index].next(true));
+    let began = began.map(|index| alerts[index].next(false));
     let planted = [usize::from(ended.is_some()), usize::from(began.is_some())];
     let news: Vec<_> = ended.into_iter().chain(began).collect();
     assert_eq!(sender.post(&delivery(&news)), 200);
