@@ -16,12 +16,12 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
-use rustix::net::sockopt;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{sleep, timeout};
+use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 
 use super::tls::{ClientCertificate, TlsServer};
@@ -114,8 +114,6 @@ struct Connection {
 impl Connection {
     async fn run(self, stream: TcpStream) -> io::Result<()> {
         stream.set_nodelay(true)?;
-        let patience = u32::try_from(FETCH_TIMEOUT.as_millis()).unwrap_or(u32::MAX);
-        sockopt::set_tcp_user_timeout(&stream, patience)?;
         let Some(tls) = self.tls.clone() else {
             return self.answer(stream, None).await;
         };
@@ -137,11 +135,13 @@ impl Connection {
             address: self.address,
             certificate,
         };
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(FETCH_TIMEOUT));
         let service = TowerToHyperService::new(self.router.layer(Extension(peer)));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIMEOUT)
-            .serve_connection(TokioIo::new(stream), service);
+            .serve_connection(TokioIo::new(Box::pin(stream)), service);
         let watched = self.watcher.watch(connection);
         watched.await.map_err(io::Error::other)
     }
