@@ -85,7 +85,7 @@ impl Client {
         if self.pending.is_empty() {
             self.pending = match self.nuisance {
                 Nuisance::SlowHead | Nuisance::SlowBody => b" ".to_vec(),
-                Nuisance::Oversized => [&b"80000\r\n"[..], &[b' '; 0x8_0000], b"\r\n"].concat(),
+                Nuisance::Oversized => [&b"80000\r\n"[..], &vec![b' '; 0x8_0000], b"\r\n"].concat(),
                 Nuisance::Stranger => vec![b' '; 0x4000],
                 Nuisance::Silent => Vec::new(),
             };
