@@ -48,6 +48,11 @@ crash-test: install-deps ## a thousand guards killed at random moments (about te
 	cargo build --workspace --locked
 	THERMAL_GUARD_CRASH_STORIES=1000 cargo test --locked --test crash -- --nocapture
 
+.PHONY: storm-test
+storm-test: install-deps ## scrapes beside a hung GPU, a storm of deliveries, a thousand slow clients, with bars (about six minutes)
+	cargo build --release --workspace --locked
+	THERMAL_GUARD_STORM=full cargo test --release --locked --test storm -- --nocapture --test-threads=1
+
 .PHONY: bench-micro
 bench-micro: ## what a decision costs, and the other small parts (Criterion; a few minutes)
 	cargo bench --locked --bench '*'

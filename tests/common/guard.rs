@@ -199,6 +199,10 @@ impl Guard {
         child.wait().expect("it ends").code()
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.as_ref().expect("it runs").id()
+    }
+
     pub(crate) fn signal(&self, name: &str) {
         let child = self.child.as_ref().expect("it runs");
         let mut kill = Command::new("kill");

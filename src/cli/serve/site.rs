@@ -100,6 +100,8 @@ pub(super) struct About {
 /// The running web.
 pub(super) struct Site {
     tasks: JoinSet<()>,
+    /// At a time, of each listener.
+    connections: usize,
     closing: watch::Sender<bool>,
 }
 
@@ -111,8 +113,10 @@ impl Site {
         exposition: &Arc<Exposition>,
         telemetry_path: &str,
     ) -> Self {
+        let listeners = doors.everything.len() + doors.actuating.len();
         let mut site = Self {
             tasks: JoinSet::new(),
+            connections: listen::connections_each(listeners),
             closing: watch::Sender::new(false),
         };
         let separate = !doors.actuating.is_empty();
@@ -148,8 +152,9 @@ impl Site {
             // An error: the site is gone, and with it the reason to serve.
             let _ = closing.wait_for(|closing| *closing).await;
         };
+        let connections = self.connections;
         self.tasks
-            .spawn(listen::serve(listener, tls, router, closed));
+            .spawn(listen::serve(listener, connections, tls, router, closed));
     }
 
     /// Ends the listeners, and waits for answers under way.
@@ -225,23 +230,11 @@ fn app(status: crate::guard::apps::AppStatus) -> AppSnapshot {
 async fn bind_all(addresses: &[String]) -> anyhow::Result<Vec<TcpListener>> {
     let mut listeners = Vec::new();
     for address in addresses {
-        let listener = bind(address)
+        let listener = listen::bind(address)
             .await
             .with_context(|| format!("can't listen on {address}"))?;
         tracing::info!(address = %listener.local_addr()?, "listening");
         listeners.push(listener);
     }
     Ok(listeners)
-}
-
-/// `:10835` is every interface, IPv6 and IPv4, as in the Prometheus family.
-async fn bind(address: &str) -> std::io::Result<TcpListener> {
-    let Some(port) = address.strip_prefix(':') else {
-        return TcpListener::bind(address).await;
-    };
-    match TcpListener::bind(format!("[::]:{port}")).await {
-        Ok(listener) => Ok(listener),
-        // No IPv6 on this machine.
-        Err(_) => TcpListener::bind(format!("0.0.0.0:{port}")).await,
-    }
 }

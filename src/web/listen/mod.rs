@@ -1,6 +1,7 @@
 //! Accepts connections, plain or TLS, and hands them to the router, bounded in number and in how
 //! long they may take to say what they want.
 
+mod socket;
 #[cfg(test)]
 mod tests;
 
@@ -20,16 +21,23 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{sleep, timeout};
+use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 
 use super::tls::{ClientCertificate, TlsServer};
 
-/// Together, of one listener; more wait unaccepted. A node has a scraper, an Alertmanager and some
-/// browsers.
+pub use socket::{bind, connections_each};
+
+/// Together, of one listener, where as many files may be open; more wait unaccepted. A node has a
+/// scraper, an Alertmanager and some browsers.
 const MAX_CONNECTIONS: usize = 1024;
 
 /// For the TLS handshake, and for each request's head: also how long an idle connection is kept.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// For an answer to be fetched, counted from the last of it that was: who asks and never reads holds
+/// a connection for as long. Chosen: a scrape's usual patience.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What a stop waits for answers under way. Event streams never end by themselves.
 const LINGER: Duration = Duration::from_secs(3);
@@ -45,16 +53,17 @@ pub struct Peer {
     pub certificate: Option<ClientCertificate>,
 }
 
-/// Serves until `shutdown` comes; then waits a moment for answers under way.
+/// Serves so many at a time until `shutdown` comes; then waits a moment for answers under way.
 pub async fn serve(
     listener: TcpListener,
+    connections: usize,
     tls: Option<Arc<TlsServer>>,
     router: Router,
     shutdown: impl Future<Output = ()>,
 ) {
-    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let slots = Arc::new(Semaphore::new(connections));
     let graceful = GracefulShutdown::new();
-    let mut connections = JoinSet::new();
+    let mut tasks = JoinSet::new();
     tokio::pin!(shutdown);
     loop {
         let accepted = async {
@@ -64,7 +73,7 @@ pub async fn serve(
         let (slot, accepted) = tokio::select! {
             accepted = accepted => accepted,
             () = &mut shutdown => break,
-            Some(_) = connections.join_next() => continue,
+            Some(_) = tasks.join_next() => continue,
         };
         let (stream, address) = match accepted {
             Ok(accepted) => accepted,
@@ -80,7 +89,7 @@ pub async fn serve(
             router: router.clone(),
             watcher: graceful.watcher(),
         };
-        connections.spawn(async move {
+        tasks.spawn(async move {
             let _slot = slot;
             if let Err(error) = connection.run(stream).await {
                 tracing::debug!(%address, %error, "connection ended");
@@ -92,7 +101,7 @@ pub async fn serve(
     if timeout(LINGER, graceful.shutdown()).await.is_err() {
         tracing::debug!("connections cut off at the end");
     }
-    connections.shutdown().await;
+    tasks.shutdown().await;
 }
 
 struct Connection {
@@ -126,11 +135,13 @@ impl Connection {
             address: self.address,
             certificate,
         };
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(FETCH_TIMEOUT));
         let service = TowerToHyperService::new(self.router.layer(Extension(peer)));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIMEOUT)
-            .serve_connection(TokioIo::new(stream), service);
+            .serve_connection(TokioIo::new(Box::pin(stream)), service);
         let watched = self.watcher.watch(connection);
         watched.await.map_err(io::Error::other)
     }

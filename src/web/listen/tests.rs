@@ -22,6 +22,7 @@ use crate::web::tls::TlsError;
 use crate::web::webconfig::WebConfig;
 
 const LONG: Duration = Duration::from_secs(30);
+const CONNECTIONS: usize = 16;
 
 /// A certificate authority.
 struct Ca {
@@ -88,13 +89,16 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let endless = || async { Body::new(Endless) };
+        // More than the kernel keeps for somebody who doesn't read.
+        let large = || async { vec![b'x'; 16 << 20] };
         let router = Router::new()
             .route("/peer", get(peer))
-            .route("/endless", get(endless));
+            .route("/endless", get(endless))
+            .route("/large", get(large));
         let shutdown = async {
             let _ = stopped.await;
         };
-        let task = tokio::spawn(serve(listener, tls, router, shutdown));
+        let task = tokio::spawn(serve(listener, CONNECTIONS, tls, router, shutdown));
         Self {
             address,
             stop,
@@ -327,6 +331,24 @@ async fn who_never_finishes_asking_is_cut_off() {
         let kind = answer.await.unwrap().err().map(|error| error.kind());
         assert_ne!(kind, Some(io::ErrorKind::WouldBlock));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_and_never_reads_holds_no_connection_for_long() {
+    let server = Server::start(None).await;
+    let address = server.address;
+    let answer = spawn_blocking(move || {
+        let deaf = (0..CONNECTIONS).map(|_| {
+            let mut stream = std::net::TcpStream::connect(address)?;
+            stream.write_all(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")?;
+            Ok(stream)
+        });
+        let deaf: Vec<_> = deaf.collect::<io::Result<_>>().unwrap();
+        let answer = fetch(&format!("http://{address}/peer"), TlsConfig::default());
+        drop(deaf);
+        answer
+    });
+    assert_eq!(answer.await.unwrap().unwrap(), "127.0.0.1");
 }
 
 #[tokio::test(flavor = "multi_thread")]
