@@ -161,12 +161,6 @@ impl Client {
     /// How long it has run, by its own clock alone. `None`: it doesn't say.
     pub(super) fn age(&self) -> Result<Option<Duration>, PullError> {
         let (body, now) = self.read("/api/v2/status", &[])?;
-        /// Nothing else of it is kept.
-        #[derive(Deserialize)]
-        struct About {
-            /// It is called so, and is the moment of the start.
-            uptime: Option<String>,
-        }
         let about: About =
             serde_json::from_slice(&body).map_err(|_| PullError::Malformed("the status"))?;
         let started = about.uptime.as_deref().and_then(since_epoch);
@@ -239,6 +233,13 @@ fn one_line(path: &Path) -> Result<String, PullError> {
         path: path.to_owned(),
         source,
     })
+}
+
+/// Of `/api/v2/status` nothing else is kept.
+#[derive(Deserialize)]
+struct About {
+    /// It is called so, and is the moment of the start.
+    uptime: Option<String>,
 }
 
 /// With this machine's name in its place, so that one configuration fits all nodes.
