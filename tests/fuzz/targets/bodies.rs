@@ -11,6 +11,7 @@ use thermal_guard::device::{Identity, Uuid};
 use thermal_guard::fuzzing;
 use thermal_guard::guard::{Clock, Live, Shared, Station};
 use thermal_guard::policy::chain::Expected;
+use thermal_guard::policy::lease::CAPACITY;
 use thermal_guard::policy::{Chain, Level};
 use thermal_guard::units::Moment;
 use thermal_guard::web::auth::Tokens;
@@ -155,6 +156,6 @@ fn bounded(rig: &Rig) {
     let table = rig.web.shared.leases();
     for gpu in GPUS {
         let held = table.of(&Uuid::new(gpu)).count();
-        assert!(held <= 64, "{held} leases on one GPU");
+        assert!(held <= CAPACITY, "{held} leases on one GPU");
     }
 }
