@@ -331,6 +331,26 @@ fn a_lock_is_not_loosened_unseen_after_the_card_was_opened_anew() {
 }
 
 #[test]
+fn a_lock_that_a_counter_says_is_gone_is_not_set_more_loosely_unseen() {
+    let mut bench = Bench::new(|_| Journal::none());
+    let lock = |max| Targets {
+        gpu_clock: Some(range(max)),
+        ..Targets::default()
+    };
+    bench.apply(&lock(700));
+    bench.hand.forget(&mut bench.tally);
+    bench.hand.set_may_loosen(false);
+    bench.apply(&lock(1000));
+    assert_eq!(bench.rack.card(0).gpu_clock, Some(range(700)));
+    bench.hand.set_may_loosen(true);
+    bench.apply(&Targets::default());
+    assert_eq!(bench.rack.card(0).gpu_clock, None);
+    bench.hand.set_may_loosen(false);
+    bench.apply(&lock(1000));
+    assert_eq!(bench.rack.card(0).gpu_clock, Some(range(1000)), "a new one");
+}
+
+#[test]
 fn a_lock_whose_reset_failed_is_not_loosened_unseen() {
     let mut bench = Bench::new(|_| Journal::none());
     let lock = |max| Targets {

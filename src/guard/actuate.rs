@@ -137,9 +137,10 @@ impl Hand {
         self.apply(gpu, &Targets::default(), reading, tally);
     }
 
-    /// The driver was reloaded: what we had set is gone, and so is what was there before.
+    /// The driver was reloaded: what we had set is gone, and so is what was there before. As far as a
+    /// counter can tell: until the GPU is seen cool, no looser lock than the last one is set.
     pub fn forget(&mut self, tally: &mut Tally) {
-        self.locked = [None; 2];
+        self.certain = [false; 2];
         self.confirmed = false;
         self.record(Claim::default(), tally);
     }
@@ -318,11 +319,13 @@ impl Hand {
                 self.note_lock(domain, Some(range), true);
                 tally.act(domain.lock(), ActionResult::Observed);
             }
-            None => {
-                if domain.is_claimed(&self.claim) && !self.is_denied(domain.reset_action()) {
-                    self.unlock(gpu, domain, tally);
+            None if !domain.is_claimed(&self.claim) => {
+                if self.may_loosen {
+                    self.note_lock(domain, None, false);
                 }
             }
+            None if !self.is_denied(domain.reset_action()) => self.unlock(gpu, domain, tally),
+            None => {}
         }
     }
 
