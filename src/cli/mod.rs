@@ -155,7 +155,7 @@ struct Flags {
     )]
     nvml_library: Option<PathBuf>,
 
-    /// Journal and hook token [default: /var/lib/thermal-guard; simulated: a private
+    /// Journal, hook token and event log [default: /var/lib/thermal-guard; simulated: a private
     /// directory under the temporary one].
     #[arg(long = "state.dir", global = true, value_name = "PATH")]
     state_dir: Option<PathBuf>,
