@@ -65,3 +65,13 @@ says 1 "GPU 0 is lost or hangs"
 ctl fault --gpu 0 none
 says 0 ""
 comment "update NodeName=n1 Comment="
+
+# Watched is not protected.
+kill -9 "$guard"
+wait "$guard" 2>/dev/null || true
+guard=
+says 1 "does not answer"
+"$program" serve --mode=observe --nvml.library="$built/libnvidia_ml.so" --state.dir="$here/state" --lock.dir="$here/locks" \
+    --debug.time-scale=40 --web.listen-address="127.0.0.1:$port" 2>"$here/log" &
+guard=$!
+says 1 "watched, not protected"

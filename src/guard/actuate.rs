@@ -277,12 +277,13 @@ impl Hand {
         tally: &mut Tally,
     ) {
         let set = self.locked[domain as usize];
+        let claimed = domain.is_claimed(&self.claim);
         // The policy knows what it wanted, the hand what came of it: a lock that was to be loosened
         // and couldn't be must not be when it is hot by then.
         let loosens = match (target, set) {
             (Some(range), Some(set)) => range.max > set.max,
             (Some(_), None) => false,
-            (None, _) => domain.is_claimed(&self.claim),
+            (None, _) => claimed,
         };
         let target = if loosens && !self.may_loosen {
             // Set again where it may be gone: an opened card forgets nothing, a lost one may have.
@@ -319,12 +320,10 @@ impl Hand {
                 self.note_lock(domain, Some(range), true);
                 tally.act(domain.lock(), ActionResult::Observed);
             }
-            None if !domain.is_claimed(&self.claim) => {
-                if self.may_loosen {
-                    self.note_lock(domain, None, false);
-                }
+            None if claimed && !self.is_denied(domain.reset_action()) => {
+                self.unlock(gpu, domain, tally);
             }
-            None if !self.is_denied(domain.reset_action()) => self.unlock(gpu, domain, tally),
+            None if !claimed && self.may_loosen => self.note_lock(domain, None, false),
             None => {}
         }
     }

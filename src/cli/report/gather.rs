@@ -29,6 +29,7 @@ pub(super) fn all(history: &History, since: Duration, until: Duration) -> Record
         throttles: BTreeMap::new(),
         spells: BTreeMap::new(),
         running: false,
+        observes: false,
         last: Duration::ZERO,
     };
     for event in &history.events {
@@ -49,6 +50,8 @@ struct Gather {
     throttles: BTreeMap<String, Incident>,
     spells: BTreeMap<Key, Incident>,
     running: bool,
+    /// The guard that runs, or ran last, writes to nothing.
+    observes: bool,
     /// The event before.
     last: Duration,
 }
@@ -92,7 +95,10 @@ impl Gather {
     fn of_guard(&mut self, event: &Event, what: &What, recent: bool) {
         let time = event.time;
         match what {
-            What::Started { .. } => self.started(event, recent),
+            What::Started { mode, .. } => {
+                self.started(event, recent);
+                self.observes = mode == "observe";
+            }
             What::Stopped { .. } => {
                 self.running = false;
                 self.end_all(time);
@@ -247,6 +253,12 @@ impl Gather {
     fn end_all(&mut self, time: Duration) {
         for key in self.spells.keys().cloned().collect::<Vec<_>>() {
             self.end(time, &key);
+        }
+        if self.observes {
+            let watched: Vec<_> = self.throttles.keys().cloned().collect();
+            for uuid in watched {
+                self.end_throttle(time, &uuid, "only observed: nothing was set");
+            }
         }
         for open in self.throttles.values_mut() {
             open.ongoing = false;

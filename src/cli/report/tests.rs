@@ -116,6 +116,16 @@ fn a_guard_that_left_a_gpu_capped_and_never_came_back_is_said() {
 }
 
 #[test]
+fn a_guard_that_only_observed_left_nothing_capped() {
+    let stopped = r#"{"time":"2026-03-02T10:01:00Z","event":"stopped","pid":7}"#;
+    let log: Vec<_> = LOG.lines().take(6).chain([stopped]).collect();
+    let log = log.join("\n").replace("\"enforce\"", "\"observe\"");
+    let page = page(&log, "2026-03-02T00:00:00Z", "2026-03-03T00:00:00Z");
+    assert!(page.contains("only observed: nothing was set"), "{page}");
+    assert!(!page.contains("capped"), "{page}");
+}
+
+#[test]
 fn a_quiet_week_says_so_and_a_tampered_log_moves_no_cursor() {
     let started = LOG.lines().nth(1).unwrap();
     let page = page(started, "2026-03-01T00:00:00Z", "2026-03-02T12:00:00Z");

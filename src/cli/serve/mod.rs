@@ -17,7 +17,7 @@ use crate::device::Driver;
 use crate::device::dry_run::Observing;
 use crate::device::nvml::NvmlDriver;
 use crate::guard::events::What;
-use crate::guard::{Apps, Clock, Events, Guard, Live, Plan, Shared};
+use crate::guard::{Apps, Clock, Events, Guard, Live, Plan, Shared, journal};
 use crate::policy::Chain;
 use crate::web::Web;
 use crate::web::pull::{Pull, Puller};
@@ -179,6 +179,16 @@ fn announce(flags: &Flags, config: &Config) {
         simulated = flags.simulate,
         "starting"
     );
+    if config.mode == Mode::Observe {
+        tell_of_remains(flags);
+    }
+}
+
+/// What a guard left throttled stays so while this one only observes.
+fn tell_of_remains(flags: &Flags) {
+    for entry in journal::load_all(&flags.state_dir()).0 {
+        tracing::warn!(uuid = %entry.uuid, "a guard before this one left the GPU throttled, and observe gives nothing back: `thermal-guard restore` does");
+    }
 }
 
 fn chain(config: &Config, clock: Clock) -> Chain {
