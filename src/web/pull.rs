@@ -99,8 +99,9 @@ pub struct Puller {
     web: Arc<Web>,
     members: Vec<Member>,
     interval: Option<Duration>,
-    /// Alerts that a pull has listed, as long as they are there or have a lease. Another may be of
-    /// an Alertmanager that isn't asked, or filtered out: it can't be gone.
+    /// The operator asks for some alerts only: one that was never listed proves nothing.
+    filtered: bool,
+    /// Alerts that a pull has listed, as long as they are there or have a lease.
     listed: BTreeSet<u64>,
 }
 
@@ -117,6 +118,7 @@ impl Puller {
             web: web.clone(),
             members: members.collect(),
             interval: config.interval,
+            filtered: !config.filter.is_empty(),
             listed: BTreeSet::new(),
         })
     }
@@ -144,13 +146,17 @@ impl Puller {
         }
     }
 
-    /// Leases whose alert was listed, and isn't any more.
+    /// Leases whose alert could have been listed, and isn't. Also one that no pull ever listed: what a
+    /// late member of a cluster fires once more, after it was resolved, is found only so.
     fn gone(&mut self, mut held: Vec<Held>, present: &BTreeSet<u64>) -> Vec<Held> {
         self.listed.extend(present);
         self.listed.retain(|alert| {
             present.contains(alert) || held.iter().any(|held| held.alert == *alert)
         });
-        held.retain(|held| self.listed.contains(&held.alert) && !present.contains(&held.alert));
+        held.retain(|held| {
+            let would_show = !self.filtered || self.listed.contains(&held.alert);
+            would_show && !present.contains(&held.alert)
+        });
         held
     }
 
