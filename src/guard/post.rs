@@ -21,7 +21,8 @@ use super::worker::{Setup, Worker};
 const WAKE_GAP: Duration = Duration::from_millis(5);
 
 /// Before a worker that panicked is replaced: short against what heats a card, long against a loop
-/// of panics that would fill the log. The watchdog isn't fed meanwhile.
+/// of panics that would fill the log. Such a loop still feeds the watchdog, as each of its calls into
+/// the driver is a sign of life: `thermal_guard_worker_restarts_total` is what tells.
 const REPLACE_AFTER: Duration = Duration::from_secs(1);
 
 /// Between two looks whether the guard is attached again.
