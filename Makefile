@@ -55,7 +55,7 @@ storm-test: install-deps ## scrapes beside a hung GPU, a storm of deliveries, a 
 
 .PHONY: bench-micro
 bench-micro: ## what a decision costs, and the other small parts (Criterion; a few minutes)
-	cargo bench --locked --bench '*'
+	cargo bench --locked --bench decision
 
 .PHONY: fuzz
 fuzz: ## coverage-guided fuzzing of all that reads what others wrote, FUZZ_SECONDS each; wants cargo-fuzz and a C++ compiler
