@@ -51,6 +51,7 @@ class Story:
         if self.round == 2:
             self.well.lease(1, "gradual", "30s")
             self.wrong_token()
+            self.silent.control("fault", "--gpu", 0, "hang")
         if self.round == 6:
             self.well.post("/api/v1/pauses", {"gpu": 1, "for": "1m"})
         if self.round == 12:
