@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 
 use thiserror::Error;
 
-use super::replace::replace;
+use super::replace::{discard_unnamed, replace};
 
 /// Larger is no environment file.
 const MAX_BYTES: u64 = 1024 * 1024;
@@ -51,6 +51,8 @@ pub fn set(path: &Path, key: &str, value: &str) -> Result<bool, EnvFileError> {
     let _alone = Alone::with(&target)?;
     let (text, read) = read_regular(&target)?;
     let Some(edited) = edit(&text, key, value)? else {
+        // It is somebody else's directory: what a killed guard left there goes.
+        discard_unnamed(&target).map_err(failed)?;
         return Ok(false);
     };
     let now = fs::symlink_metadata(&target).map_err(failed)?;
@@ -354,8 +356,11 @@ mod tests {
         let file = dir.path().join("x.env");
         fs::write(&file, "K=1\n").unwrap();
         let before = version(&fs::metadata(&file).unwrap());
+        let leftover = dir.path().join(".x.env.thermal-guard");
+        fs::write(&leftover, "of a killed guard").unwrap();
         assert!(!set(&file, "K", "1").unwrap());
         assert_eq!(version(&fs::metadata(&file).unwrap()), before);
+        assert!(!leftover.exists());
     }
 
     #[test]
@@ -378,8 +383,10 @@ mod tests {
         fs::write(&file, "K=4\n").unwrap();
         let link = dir.path().join("link.env");
         symlink(&file, &link).unwrap();
+        // Root plays the other user; anybody else is one to root's own files.
         if std::os::unix::fs::lchown(&link, Some(12_345), None).is_err() {
-            return; // Only root can play the other user.
+            fs::remove_file(&link).unwrap();
+            symlink("/etc/passwd", &link).unwrap();
         }
         let error = set(&link, "K", "1").unwrap_err();
         assert!(matches!(error, EnvFileError::ForeignLink(_)), "{error}");

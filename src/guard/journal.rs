@@ -4,6 +4,7 @@
 //! the directory). A thread of its own does that, because a disk can hang: the control loop waits
 //! for it at most [`PATIENCE`].
 
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
@@ -20,7 +21,7 @@ use crate::device::{Reading, Uuid};
 use crate::policy::{Claim, LimitClaim};
 use crate::units::Watts;
 
-use super::replace::replace;
+use super::replace::{discard_unnamed, finish, named, newest, removed, replace};
 
 /// How long a write to the GPU may wait for the disk.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -62,6 +63,8 @@ impl Entry {
 pub enum JournalError {
     #[error("the disk didn't answer within {} ms", PATIENCE.as_millis())]
     Late,
+    #[error("there is no thread that writes it: {0}")]
+    NoWriter(Arc<io::Error>),
     #[error("{path}: {source}")]
     Io { path: PathBuf, source: io::Error },
     #[error("{path} is not a journal of this guard: {reason}")]
@@ -71,9 +74,18 @@ pub enum JournalError {
 /// The journal of one GPU. Its clones share the writer, so that what they record has one order.
 #[derive(Clone)]
 pub struct Journal {
-    requests: Option<SyncSender<Request>>,
+    writer: Writer,
     /// As last recorded, whether the disk took it or not.
     latest: Arc<Mutex<Option<Entry>>>,
+}
+
+#[derive(Clone)]
+enum Writer {
+    Thread(SyncSender<Request>),
+    /// It couldn't be started: as with a disk that takes nothing.
+    Failed(Arc<io::Error>),
+    /// Nothing is to be remembered.
+    Unwanted,
 }
 
 struct Request {
@@ -86,10 +98,13 @@ impl Journal {
     pub fn open(state_dir: &Path, uuid: &Uuid) -> Self {
         let path = path_of(state_dir, uuid);
         let (requests, queue) = sync_channel::<Request>(1);
-        let writer = thread::Builder::new().name("journal".to_owned());
-        let spawned = writer.spawn(move || write_all(&path, &queue));
+        let thread = thread::Builder::new().name("journal".to_owned());
+        let writer = match thread.spawn(move || write_all(&path, &queue)) {
+            Ok(_) => Writer::Thread(requests),
+            Err(error) => Writer::Failed(Arc::new(error)),
+        };
         Self {
-            requests: spawned.is_ok().then_some(requests),
+            writer,
             latest: Arc::default(),
         }
     }
@@ -97,7 +112,7 @@ impl Journal {
     /// A journal that remembers nothing: simulated GPUs vanish with the process.
     pub fn none() -> Self {
         Self {
-            requests: None,
+            writer: Writer::Unwanted,
             latest: Arc::default(),
         }
     }
@@ -108,16 +123,14 @@ impl Journal {
         latest.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub const fn is_none(&self) -> bool {
-        self.requests.is_none()
-    }
-
     /// Puts `entry` on disk, or removes the file if nothing is claimed any more.
     pub fn record(&self, entry: Entry) -> Result<(), JournalError> {
         let latest = self.latest.lock();
         *latest.unwrap_or_else(PoisonError::into_inner) = Some(entry.clone());
-        let Some(requests) = &self.requests else {
-            return Ok(());
+        let requests = match &self.writer {
+            Writer::Thread(requests) => requests,
+            Writer::Failed(error) => return Err(JournalError::NoWriter(error.clone())),
+            Writer::Unwanted => return Ok(()),
         };
         let (done, answer) = sync_channel(1);
         match requests.try_send(Request { entry, done }) {
@@ -165,16 +178,14 @@ pub fn load_all(state_dir: &Path) -> (Vec<Entry>, Vec<JournalError>) {
             );
         }
     };
-    for file in listing.flatten() {
-        let path = file.path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "json")
-        {
-            match read(&path) {
-                Ok(entry) => entries.push(entry),
-                Err(error) => errors.push(error),
-            }
+    // By its name, and by what was about to get it.
+    let paths = listing.flatten().map(|file| file.path());
+    let paths = paths.map(|path| named(&path).unwrap_or(path));
+    let is_entry = |path: &PathBuf| path.extension().is_some_and(|kind| kind == "json");
+    for path in paths.filter(is_entry).collect::<BTreeSet<_>>() {
+        match read(&path) {
+            Ok(entry) => entries.extend(entry),
+            Err(error) => errors.push(error),
         }
     }
     (entries, errors)
@@ -182,12 +193,7 @@ pub fn load_all(state_dir: &Path) -> (Vec<Entry>, Vec<JournalError>) {
 
 /// The entry of one GPU, if there is one.
 pub fn load(state_dir: &Path, uuid: &Uuid) -> Result<Option<Entry>, JournalError> {
-    let path = path_of(state_dir, uuid);
-    match path.try_exists() {
-        Ok(false) => Ok(None),
-        Ok(true) => read(&path).map(Some),
-        Err(source) => Err(JournalError::Io { path, source }),
-    }
+    read(&path_of(state_dir, uuid))
 }
 
 /// This boot's identity: limits and locks don't survive it.
@@ -196,12 +202,12 @@ pub fn boot_id() -> String {
     id.trim().to_owned()
 }
 
+/// What would be read in its stead goes first.
 fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
-        Ok(()) => File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all(),
+    if discard_unnamed(path)? | removed(path)? {
+        File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()?;
     }
+    Ok(())
 }
 
 /// UUIDs come from the driver, and still: only what a UUID consists of gets into a path.
@@ -257,22 +263,49 @@ fn write(path: &Path, entry: &Entry) -> io::Result<()> {
         .recursive(true)
         .mode(0o700)
         .create(directory)?;
+    finish(path, |text| parse(text).is_ok())?;
+    set_aside_unreadable(path)?;
     replace(path, &serde_json::to_vec_pretty(&record)?, None)
 }
 
-fn read(path: &Path) -> Result<Entry, JournalError> {
-    let text = fs::read(path).map_err(|source| JournalError::Io {
-        path: path.to_owned(),
-        source,
-    })?;
-    let unreadable = |reason: String| JournalError::Unreadable {
-        path: path.to_owned(),
-        reason,
-    };
+/// What this guard can't read isn't overwritten: a newer one can, or a person.
+fn set_aside_unreadable(path: &Path) -> io::Result<()> {
+    match newest(path, parse) {
+        Err(Unread::Not(_)) => fs::rename(path, path.with_extension("json.unreadable")),
+        _ => Ok(()),
+    }
+}
+
+fn read(path: &Path) -> Result<Option<Entry>, JournalError> {
+    newest(path, parse).map_err(|error| match error {
+        Unread::Io(source) => JournalError::Io {
+            path: path.to_owned(),
+            source,
+        },
+        Unread::Not(reason) => JournalError::Unreadable {
+            path: path.to_owned(),
+            reason,
+        },
+    })
+}
+
+/// Why there is no entry, but for the path.
+enum Unread {
+    Io(io::Error),
+    Not(String),
+}
+
+impl From<io::Error> for Unread {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+fn parse(text: &[u8]) -> Result<Entry, Unread> {
     let record: Record =
-        serde_json::from_slice(&text).map_err(|error| unreadable(error.to_string()))?;
+        serde_json::from_slice(text).map_err(|error| Unread::Not(error.to_string()))?;
     if record.version != VERSION {
-        return Err(unreadable(format!(
+        return Err(Unread::Not(format!(
             "version {}, this guard knows {VERSION}",
             record.version
         )));
@@ -346,12 +379,54 @@ mod tests {
         }
     }
 
+    /// A guard that was killed between the two may have written to the card already.
+    #[test]
+    fn what_was_written_whole_counts_before_it_has_its_name_and_torn_does_not() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let uuid = Uuid::new("GPU-1");
+        let journal = Journal::open(dir.path(), &uuid);
+        journal.record(entry(300)).expect("recorded");
+        let unnamed = dir.path().join("gpus/.GPU-1.json.thermal-guard");
+        fs::rename(path_of(dir.path(), &uuid), &unnamed).expect("renamed");
+        assert_eq!(load(dir.path(), &uuid).expect("readable"), Some(entry(300)));
+        assert_eq!(load_all(dir.path()).0, [entry(300)]);
+
+        let newer = fs::read(&unnamed).expect("file");
+        journal.record(entry(250)).expect("recorded");
+        assert!(!unnamed.exists(), "replaced");
+        fs::write(&unnamed, &newer[..newer.len() - 1]).expect("torn");
+        assert_eq!(load(dir.path(), &uuid).expect("readable"), Some(entry(250)));
+        assert_eq!(load_all(dir.path()).0, [entry(250)]);
+
+        fs::write(&unnamed, &newer).expect("whole");
+        let claim = Claim::default();
+        let nothing = Entry { claim, ..entry(1) };
+        journal.record(nothing).expect("removed");
+        assert_eq!(load(dir.path(), &uuid).expect("readable"), None, "neither");
+    }
+
     #[test]
     fn a_directory_that_cannot_be_written_is_said() {
         let dir = tempfile::tempdir().expect("tempdir");
         fs::write(dir.path().join("gpus"), "in the way").expect("file");
         let result = Journal::open(dir.path(), &Uuid::new("GPU-1")).record(entry(300));
         assert!(matches!(result, Err(JournalError::Io { .. })), "{result:?}");
+    }
+
+    /// Which the hand takes as it takes a full disk: what slows goes ahead, a raise waits.
+    #[test]
+    fn a_journal_without_its_thread_says_so_and_forgets_nothing() {
+        let no_threads = Arc::new(io::Error::from(io::ErrorKind::WouldBlock));
+        let journal = Journal {
+            writer: Writer::Failed(no_threads),
+            latest: Arc::default(),
+        };
+        let result = journal.record(entry(300));
+        assert!(
+            matches!(result, Err(JournalError::NoWriter(_))),
+            "{result:?}"
+        );
+        assert_eq!(journal.latest(), Some(entry(300)));
     }
 
     #[test]

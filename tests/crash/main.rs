@@ -20,11 +20,11 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use thermal_guard::guard::journal;
+use thermal_guard::guard::{Apps, journal};
 
-use common::node::{Guard, Node, stderr, stdout, wait_until};
+use common::node::{Guard, Node, PATIENCE, stderr, stdout, wait_until};
 
 /// How many stories; the environment's number is a slow proof's.
 const STORIES: &str = "THERMAL_GUARD_CRASH_STORIES";
@@ -41,6 +41,9 @@ const SCALE: u32 = 100;
 const LONGEST_LIFE: u64 = 700;
 
 const PROFILES: [&str; 4] = ["a100-80gb", "v100-32gb", "l40s", "rtx-4090"];
+
+/// What an edit of the application's file is called until it is done.
+const UNNAMED_ENV: &str = ".app.env.thermal-guard";
 
 const ENV_FILE: &str = "# the clinic's own\nbatch=4\n";
 
@@ -111,12 +114,17 @@ impl Victim {
 
     /// What must hold at every moment after a death.
     fn assert_recoverable(&self, story: &str) {
-        let (_, errors) = journal::load_all(&self.node.state_dir());
+        let state = self.node.state_dir();
+        let (entries, errors) = journal::load_all(&state);
         assert!(errors.is_empty(), "{story}: {errors:?}");
         let throttled = self.node.limit() < self.original || self.node.is_locked();
         assert!(
-            !throttled || self.node.journals() > 0,
+            !throttled || !entries.is_empty(),
             "{story}: no journal of a throttle"
+        );
+        assert!(
+            self.env() == ENV_FILE || Apps::may_be_left(&state),
+            "{story}: no journal of what an application was told"
         );
         assert!(
             self.node.limit() <= self.original,
@@ -124,10 +132,38 @@ impl Victim {
         );
     }
 
+    fn env(&self) -> String {
+        fs::read_to_string(self.node.directory.path().join("app.env")).unwrap()
+    }
+
     fn is_as_before(&self) -> bool {
-        let same = (self.node.limit() - self.original).abs() < 1e-9;
-        let env = fs::read_to_string(self.node.directory.path().join("app.env")).unwrap();
-        same && !self.node.is_locked() && self.node.journals() == 0 && env == ENV_FILE
+        self.traces().is_empty()
+    }
+
+    /// What isn't as it was before the first guard.
+    fn traces(&self) -> Vec<String> {
+        let mut traces = Vec::new();
+        let (limit, original) = (self.node.limit(), self.original);
+        if (limit - original).abs() > 1e-9 {
+            traces.push(format!("the limit is {limit} W instead of {original} W"));
+        }
+        if self.node.is_locked() {
+            traces.push("the SM clock is locked".to_owned());
+        }
+        if self.env() != ENV_FILE {
+            traces.push(format!("the application's file says {:?}", self.env()));
+        }
+        let state = self.node.state_dir();
+        let (entries, errors) = journal::load_all(&state);
+        traces.extend(entries.iter().map(|entry| format!("{entry:?}")));
+        traces.extend(errors.iter().map(ToString::to_string));
+        if Apps::may_be_left(&state) {
+            traces.push("the applications' journal".to_owned());
+        }
+        if self.node.directory.path().join(UNNAMED_ENV).exists() {
+            traces.push(format!("{UNNAMED_ENV} is left"));
+        }
+        traces
     }
 
     /// The cause is gone; a new guard, or `restore`, gives everything back.
@@ -140,10 +176,16 @@ impl Victim {
             let output = self.node.run(&["restore", "--wait=20s", &config]);
             let said = stdout(&output) + &stderr(&output);
             assert_eq!(output.status.code(), Some(0), "{story}: {said}");
-            assert!(self.is_as_before(), "{story}: {said}");
+            let traces = self.traces();
+            assert!(traces.is_empty(), "{story}: {traces:?} after {said}");
         } else {
             let _guard = self.serve();
-            wait_until(story, || self.is_as_before());
+            let end = Instant::now() + PATIENCE;
+            while !self.is_as_before() {
+                let traces = self.traces();
+                assert!(Instant::now() < end, "{story}: {traces:?} stay");
+                thread::sleep(Duration::from_millis(20));
+            }
         }
     }
 }

@@ -1,71 +1,88 @@
-//! Killed at each step of the journal and of giving back: the kernel itself kills the guard inside
-//! the system call, which is where a crash hurts most. Needs `strace`.
+//! Killed at each step of a write to disk: the kernel itself kills the guard as it begins the system
+//! call, which is where a crash hurts most. Needs `strace`.
 
 use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::common::node::program;
-use super::{Dice, Victim, measured};
+use super::common::node::{program, wait_until};
+use super::{Dice, ENV_FILE, LANES, SCALE, UNNAMED_ENV, Victim, measured};
 
-/// What a journal entry and an app's file are made of: created, on disk, renamed, taken away.
-const CALLS: [&str; 4] = ["fsync", "rename", "unlink", "fchmod"];
+/// How a file is replaced: created under another name, written, on disk, renamed.
+const REPLACED: &[&str] = &["openat", "write", "fsync", "rename"];
 
-/// The first so many of each: a throttle, its escalation, and all of the recovery.
-const TIMES: u32 = 6;
+/// Longer than a throttle and all of its recovery take.
+const LONGEST_LIFE: Duration = Duration::from_secs(20);
 
-/// A life in which all of the calls happen: heat, then a recovery.
-fn live(victim: &Victim, call: &str, time: u32) -> bool {
-    let state = victim.node.state_dir();
+/// System calls on one file; each is deadly the first so many times.
+struct Step {
+    file: PathBuf,
+    calls: &'static [&'static str],
+    times: u32,
+}
+
+fn gpu_journal(victim: &Victim) -> PathBuf {
+    let uuid = victim.node.machine.gpu(0)["uuid"].clone();
+    let directory = victim.node.state_dir().join("gpus");
+    directory.join(format!("{}.json", uuid.as_str().unwrap()))
+}
+
+fn unnamed(file: &Path) -> PathBuf {
+    let name = file.file_name().unwrap().to_str().unwrap();
+    file.with_file_name(format!(".{name}.thermal-guard"))
+}
+
+/// All files that say or do something for which somebody must be told otherwise later.
+fn steps(victim: &Victim) -> Vec<Step> {
+    let step = |file, calls, times| Step { file, calls, times };
+    let journal = gpu_journal(victim);
+    let directory = victim.node.directory.path();
+    vec![
+        step(unnamed(&journal), REPLACED, 3),
+        step(victim.node.state_dir().join("gpus"), &["fsync"], 2),
+        step(journal, &["unlink"], 1),
+        step(
+            unnamed(&victim.node.state_dir().join("apps.json")),
+            REPLACED,
+            2,
+        ),
+        step(directory.join(UNNAMED_ENV), REPLACED, 2),
+        step(directory.join(UNNAMED_ENV), &["fchmod"], 2),
+    ]
+}
+
+/// A guard some of whose calls on `file` fare as `inject` says.
+fn traced(victim: &Victim, scale: u32, file: &Path, inject: &str) -> Child {
     let guarded = victim.node.command(&[]);
     let environment = guarded
         .get_envs()
         .filter_map(|(key, value)| Some((key, value?)));
+    let call = inject.split(':').next().unwrap_or_default();
     let mut traced = Command::new("strace");
     traced
-        .args([
-            "-f",
-            "-qq",
-            "-o",
-            "/dev/null",
-            "-e",
-            &format!("trace={call}"),
-        ])
-        .args(["-e", &format!("inject={call}:signal=KILL:when={time}")])
+        .args(["-f", "-qq", "-o", "/dev/null"])
+        .args(["-e", &format!("trace={call}")])
+        .args(["-e", &format!("inject={inject}")])
+        .arg("-P")
+        .arg(file)
         .arg(program())
         .arg("serve")
         .args(guarded.get_args())
-        .args([
-            "--web.listen-address=127.0.0.1:0",
-            "--debug.time-scale=100",
-            "--log.level=error",
-        ])
+        .args(["--web.listen-address=127.0.0.1:0", "--log.level=error"])
+        .arg(format!("--debug.time-scale={scale}"))
         .arg(format!("--config.file={}", victim.config().display()))
         .envs(environment)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .process_group(0);
-    let mut child = traced.spawn().unwrap();
-    let began = Instant::now();
-    let mut hot = false;
-    let killed = loop {
-        if child.try_wait().unwrap().is_some() {
-            break true;
-        }
-        // Hot until it is throttled, then cool until all is given back.
-        if !hot && state.exists() {
-            hot = true;
-            victim.node.machine.ctl(&["set", "load=1", "inlet=90"]);
-        } else if hot && victim.node.limit() < victim.original {
-            victim.node.cool();
-        }
-        if began.elapsed() > Duration::from_secs(8) {
-            break false;
-        }
-        thread::sleep(Duration::from_millis(10));
-    };
-    // Not the tracer alone: a guard that lost it would go on.
+    traced.spawn().unwrap()
+}
+
+/// Not the tracer alone: a guard that lost it would go on.
+fn kill(mut child: Child) {
     let group = format!("-{}", child.id());
     let mut kill = Command::new("kill");
     let _ = kill
@@ -73,28 +90,109 @@ fn live(victim: &Victim, call: &str, time: u32) -> bool {
         .stderr(Stdio::null())
         .status();
     let _ = child.wait();
+}
+
+/// A life in which all of the calls happen: heat, then a recovery. Whether it was ended before that.
+fn live(victim: &Victim, mut child: Child) -> bool {
+    let began = Instant::now();
+    victim.node.heat();
+    let mut is_cooling = false;
+    let killed = loop {
+        if child.try_wait().unwrap().is_some() {
+            break true;
+        }
+        if !is_cooling && victim.node.limit() < victim.original && victim.env() != ENV_FILE {
+            is_cooling = true;
+            victim.node.cool();
+        } else if is_cooling && victim.is_as_before() || began.elapsed() > LONGEST_LIFE {
+            break false;
+        }
+        thread::sleep(Duration::from_millis(10));
+    };
+    kill(child);
     killed
 }
 
-#[test]
-fn a_guard_killed_inside_any_step_of_its_journal_is_recovered_from() {
-    let mut killed = 0;
-    for (index, call) in CALLS.iter().enumerate() {
-        for time in 1..=TIMES {
-            let seed = u64::try_from(index).unwrap_or_default() * 100 + u64::from(time);
-            let mut dice = Dice(seed);
-            let victim = Victim::new(&mut dice);
-            let story = format!("{call} number {time}");
-            if !live(&victim, call, time) {
-                break;
-            }
-            killed += 1;
-            victim.assert_recoverable(&story);
-            victim.recover(&story, dice.below(2) == 0);
-        }
+/// Dies of that call for the `time`th time, and is recovered from. False: it didn't come so far.
+fn die(seed: u64, file: &Path, call: &str, time: u32, victim: &Victim) -> bool {
+    let deadly = format!("{call}:signal=KILL:when={time}");
+    let child = traced(victim, SCALE, file, &deadly);
+    if !live(victim, child) {
+        return false;
     }
+    let name = file.file_name().unwrap().to_string_lossy();
+    let story = format!("{call} number {time} of {name}");
+    victim.assert_recoverable(&story);
+    victim.recover(&story, seed.is_multiple_of(2));
+    true
+}
+
+#[test]
+fn a_guard_killed_at_any_step_of_a_write_to_disk_is_recovered_from() {
+    let killed = AtomicUsize::new(0);
+    let victim = |seed| Victim::new(&mut Dice(seed));
+    let plan = steps(&victim(0));
+    let plan: Vec<_> = (0..plan.len())
+        .flat_map(|step| (0..plan[step].calls.len()).map(move |call| (step, call)))
+        .flat_map(|(step, call)| (1..=plan[step].times).map(move |time| (step, call, time)))
+        .collect();
+    let one = |number: usize| {
+        let (step, call, time) = plan[number];
+        let seed = number as u64;
+        let victim = victim(seed);
+        let step = &steps(&victim)[step];
+        let reached = die(seed, &step.file, step.calls[call], time, &victim);
+        killed.fetch_add(usize::from(reached), Ordering::Relaxed);
+        let (file, call) = (step.file.display(), step.calls[call]);
+        assert!(reached || time > 1, "no {call} of {file} was reached");
+    };
+    thread::scope(|scope| {
+        for lane in 0..LANES {
+            let lane = (lane..plan.len()).step_by(LANES);
+            scope.spawn(move || lane.for_each(one));
+        }
+    });
+    let killed = killed.into_inner();
     measured(&format!(
-        "{killed} deaths inside a step of the journal, nothing left wrong"
+        "{killed} deaths at a step of a write to disk, nothing left wrong"
     ));
-    assert!(killed >= 8, "only {killed} of the calls were reached");
+}
+
+/// Over a slow disk a throttle doesn't wait, so that for a while the journal hasn't got its name.
+const BEHIND: &str = "fsync:delay_enter=60000000";
+
+#[test]
+fn a_throttle_that_the_disk_is_behind_of_is_given_back() {
+    for by_restore in [true, false] {
+        let victim = Victim::new(&mut Dice(u64::from(by_restore)));
+        let journal = gpu_journal(&victim);
+        let sets = |to: &[&str]| victim.node.machine.ctl(to);
+        // Warm at full power, and then hot. A tick a second, so that it is killed before the next.
+        sets(&["time-scale", "5"]);
+        sets(&["set", "load=1", "airflow=0.85", "inlet=25"]);
+        sets(&["advance", "900"]);
+        let guard = traced(&victim, 1, &unnamed(&journal), BEHIND);
+        sets(&["set", "inlet=45"]);
+        wait_until("throttled", || victim.node.limit() < victim.original);
+        kill(guard);
+        assert!(!journal.exists(), "the disk was behind");
+        victim.assert_recoverable("slow disk");
+        sets(&["time-scale", "100"]);
+        victim.recover("slow disk", by_restore);
+    }
+}
+
+#[test]
+fn an_application_that_the_disk_is_behind_of_is_told_normal() {
+    for by_restore in [true, false] {
+        let victim = Victim::new(&mut Dice(u64::from(by_restore)));
+        let journal = victim.node.state_dir().join("apps.json");
+        let guard = traced(&victim, SCALE, &unnamed(&journal), BEHIND);
+        victim.node.heat();
+        wait_until("told", || victim.env() != ENV_FILE);
+        kill(guard);
+        assert!(!journal.exists(), "the disk was behind");
+        victim.assert_recoverable("slow disk");
+        victim.recover("slow disk", by_restore);
+    }
 }

@@ -39,9 +39,3 @@ pub(super) fn give_back(apps: Vec<AppConfig>, state_dir: &Path) -> Option<Outcom
     let names: Vec<_> = heard.map(|app| app.name.as_str()).collect();
     (!names.is_empty()).then(|| Outcome::Done(format!("told normal: {}", names.join(", "))))
 }
-
-/// Whether a guard has ever told one anything here, and may not have taken it back.
-pub(super) fn are_left(state_dir: &Path) -> bool {
-    let journal = std::fs::read_to_string(state_dir.join(Apps::JOURNAL));
-    journal.is_ok_and(|text| !text.contains("[]"))
-}

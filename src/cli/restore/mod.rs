@@ -18,7 +18,7 @@ use clap::Args;
 use crate::config::{Config, GpuRef, GpuSelection};
 use crate::device::Uuid;
 use crate::device::nvml::NvmlDriver;
-use crate::guard::Clock;
+use crate::guard::{Apps, Clock};
 use crate::guard::journal::{self, Entry};
 use crate::guard::lock::{self, GpuLock, Held};
 
@@ -105,7 +105,7 @@ fn restore(flags: &Flags, options: &Options) -> Report {
     }
     // An app follows its GPUs: while one is kept throttled, so are they.
     if !report.is_kept && !is_observing(flags) {
-        let outcome = if invalid && apps::are_left(&state_dir) {
+        let outcome = if invalid && Apps::may_be_left(&state_dir) {
             let why =
                 "perhaps not all told normal: the configuration, which names them, isn't valid";
             Some(Outcome::Kept(why.to_owned()))

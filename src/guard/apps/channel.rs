@@ -109,18 +109,31 @@ pub(super) struct Channel {
     pub(super) progress: watch::Sender<Progress>,
 }
 
+/// What the task knows of its app.
+struct Known {
+    /// Its present word, if that is certain.
+    word: Option<String>,
+    /// Whether it is throttled is on disk.
+    is_journaled: bool,
+}
+
 impl Channel {
     /// Runs until nobody can wish any more.
     pub(super) async fn run(mut self) {
         // What the app goes by: normal, unless it may have been told otherwise.
         let normal = self.means.word(AppMode::Normal).to_owned();
         let left = self.journal.was_throttled(&self.key);
-        let mut word = (!left).then_some(normal);
+        let mut known = Known {
+            word: (!left).then_some(normal),
+            is_journaled: true,
+        };
         let mut retry = RETRY_FIRST;
         loop {
             let wish = *self.wishes.borrow_and_update();
             let settled = match wish {
-                Some(mode) => self.heed(mode, &mut word).await && self.is_well().await,
+                Some(mode) => {
+                    self.heed(mode, &mut known).await && self.is_well().await && known.is_journaled
+                }
                 None => true,
             };
             let alive = if settled {
@@ -139,27 +152,29 @@ impl Channel {
         }
     }
 
-    /// One attempt to make the app follow. `known` is its present word, if that is certain.
-    async fn heed(&self, mode: AppMode, known: &mut Option<String>) -> bool {
+    /// One attempt to make the app follow.
+    async fn heed(&self, mode: AppMode, known: &mut Known) -> bool {
         let word = self.means.word(mode);
-        if known.as_deref() != Some(word) {
-            let throttles = word != self.means.word(AppMode::Normal);
+        let throttles = word != self.means.word(AppMode::Normal);
+        if known.word.as_deref() != Some(word) {
             if throttles {
-                self.record(true).await;
+                self.record(true, known).await;
             }
             // Not known while under way: a request that timed out may have arrived.
-            *known = None;
+            known.word = None;
             let awaits = self.means.has_health() && !self.observe;
             self.progress.send_modify(|now| now.awaits_health = awaits);
             if let Err(error) = self.tell(word).await {
                 self.failed(error);
                 return false;
             }
-            *known = Some(word.to_owned());
+            known.word = Some(word.to_owned());
             if !throttles {
-                self.record(false).await;
+                self.record(false, known).await;
             }
             self.succeeded();
+        } else if !known.is_journaled {
+            self.record(throttles, known).await;
         }
         self.progress.send_modify(|now| now.heeded = Some(mode));
         true
@@ -202,14 +217,21 @@ impl Channel {
         told.unwrap_or_else(|panic| Err(panic.to_string()))
     }
 
-    /// A journal that fails is no reason to leave an app at full speed, but one to say so.
-    async fn record(&self, throttled: bool) {
+    /// A journal that fails is no reason to leave an app at full speed, but one to say so, and to
+    /// try again: a guard that dies meanwhile leaves what nobody knows of.
+    async fn record(&self, throttled: bool, known: &mut Known) {
         if self.observe {
             return;
         }
-        if let Err(error) = self.journal.record(&self.key, throttled).await {
-            let app = self.app.as_str();
-            tracing::error!(app, throttled, %error, "app journal not written");
+        let app = self.app.as_str();
+        let result = self.journal.record(&self.key, throttled).await;
+        let before = std::mem::replace(&mut known.is_journaled, result.is_ok());
+        match result {
+            Err(error) if before => {
+                tracing::error!(app, throttled, %error, "app journal not written: it is told nevertheless");
+            }
+            Ok(()) if !before => tracing::info!(app, "app journal written again"),
+            _ => {}
         }
     }
 

@@ -2,10 +2,9 @@
 //! guard after a killed one gives it back.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -13,7 +12,7 @@ use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use crate::guard::replace::replace;
+use crate::guard::replace::{finish, newest, replace};
 
 pub(super) const FILE: &str = "apps.json";
 
@@ -25,7 +24,9 @@ pub(super) struct Journal {
     file: Option<PathBuf>,
     /// Channels that a former guard left throttled.
     found: BTreeSet<String>,
-    /// As it is on disk. Held by a write until that ends, so that a hung disk costs one thread.
+    /// As it ought to be on disk.
+    wanted: Arc<std::sync::Mutex<BTreeSet<String>>>,
+    /// As it is. Held by a write until that ends, so that a hung disk costs one thread.
     on_disk: Arc<Mutex<BTreeSet<String>>>,
 }
 
@@ -46,6 +47,7 @@ impl Journal {
         });
         Self {
             file,
+            wanted: Arc::new(std::sync::Mutex::new(found.clone())),
             on_disk: Arc::new(Mutex::new(found.clone())),
             found,
         }
@@ -61,27 +63,33 @@ impl Journal {
         self.found.iter().filter(|channel| !known.contains(channel))
     }
 
-    /// Has it on disk that the channel is, or isn't, throttled. An error doesn't forbid a throttle.
+    /// Has it on disk that the channel is, or isn't, throttled. An error doesn't forbid a throttle,
+    /// but is to be tried again.
     pub(super) async fn record(&self, channel: &str, throttled: bool) -> io::Result<()> {
         let Some(file) = self.file.clone() else {
             return Ok(());
         };
+        {
+            let mut wanted = lock(&self.wanted);
+            if throttled {
+                wanted.insert(channel.to_owned());
+            } else {
+                wanted.remove(channel);
+            }
+        }
         let write = async {
             let mut on_disk = Arc::clone(&self.on_disk).lock_owned().await;
-            if on_disk.contains(channel) == throttled {
-                return Ok(());
-            }
-            let channel = channel.to_owned();
+            let wanted = Arc::clone(&self.wanted);
             let write = spawn_blocking(move || {
-                let mut next = on_disk.clone();
-                if throttled {
-                    next.insert(channel);
-                } else {
-                    next.remove(&channel);
+                loop {
+                    // Also what others wanted, and gave up waiting for, while the disk hung.
+                    let next = lock(&wanted).clone();
+                    if *on_disk == next {
+                        return Ok(());
+                    }
+                    write(&file, &next)?;
+                    *on_disk = next;
                 }
-                write(&file, &next)?;
-                *on_disk = next;
-                Ok(())
             });
             write.await.map_err(io::Error::other)?
         };
@@ -95,20 +103,29 @@ impl Journal {
     }
 }
 
+/// Whether a former guard may have left any app throttled.
+pub(super) fn may_hold(state_dir: &Path) -> bool {
+    read(&state_dir.join(FILE)).map_or(true, |throttled| !throttled.is_empty())
+}
+
 fn read(file: &Path) -> io::Result<BTreeSet<String>> {
-    match fs::read(file) {
-        Ok(text) => {
-            let record: Record = serde_json::from_slice(&text)?;
-            Ok(record.throttled)
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeSet::new()),
-        Err(error) => Err(error),
-    }
+    Ok(newest(file, parse)?.unwrap_or_default())
+}
+
+fn parse(text: &[u8]) -> io::Result<BTreeSet<String>> {
+    let record: Record = serde_json::from_slice(text)?;
+    Ok(record.throttled)
+}
+
+/// A set is whole after every statement, whoever panics.
+fn lock(wanted: &std::sync::Mutex<BTreeSet<String>>) -> MutexGuard<'_, BTreeSet<String>> {
+    wanted.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn write(file: &Path, throttled: &BTreeSet<String>) -> io::Result<()> {
     let record = Record {
         throttled: throttled.clone(),
     };
+    finish(file, |text| parse(text).is_ok())?;
     replace(file, &serde_json::to_vec(&record)?, None)
 }

@@ -60,6 +60,11 @@ impl Apps {
     /// The file in the state directory that says which of them were told to slow down.
     pub const JOURNAL: &str = journal::FILE;
 
+    /// Whether a guard that is gone may have told one to slow down, and not taken it back.
+    pub fn may_be_left(state_dir: &Path) -> bool {
+        journal::may_hold(state_dir)
+    }
+
     /// Starts the tasks. Nothing is written or sent before a first wish that asks for it.
     pub fn spawn(
         config: Vec<AppConfig>,

@@ -429,3 +429,25 @@ async fn an_app_that_wants_a_token_gets_the_one_in_the_file_and_never_none() {
     wish(&apps, AppMode::Normal).await;
     assert_eq!(server.next(), "POST /normal [bearer next-token]");
 }
+
+/// Told without its journal, an app would stay slow for ever if the guard died.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_journal_that_the_disk_refused_is_written_once_it_can_be() {
+    let state = TempDir::new().unwrap();
+    let file = state.path().join("batch.env");
+    fs::write(&file, "BATCH=4\n").unwrap();
+    let apps = spawn(&env(&file), &state);
+    let obstacle = state.path().join(".apps.json.thermal-guard");
+    fs::create_dir(&obstacle).unwrap();
+    wish(&apps, AppMode::GradualBatch).await;
+    assert_eq!(fs::read_to_string(&file).unwrap(), "BATCH=2\n");
+    assert_eq!(journal(&state), "");
+    fs::remove_dir(&obstacle).unwrap();
+    let written = async {
+        while !journal(&state).contains("batch:env_file") {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(LONG, written).await.unwrap();
+    assert!(Apps::may_be_left(state.path()));
+}
