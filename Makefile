@@ -8,6 +8,10 @@ PACKAGES := prometheus:promtool prometheus-alertmanager:amtool python3-venv:/usr
             build-essential:cc make:make curl:curl strace:strace chromium:chromium \
             systemd:systemd-analyze
 
+# What only `make bench` wants: all-smi is built from source, and listens where it must not be heard.
+BENCH_PACKAGES := protobuf-compiler:protoc libprotobuf-dev:/usr/include/google/protobuf/any.proto \
+                  libdrm-dev:/usr/include/libdrm pkg-config:pkg-config iproute2:ip util-linux:unshare
+
 NVML_PROOFS := tests/nvml-sim/proofs/run.sh
 
 .PHONY: help
@@ -52,6 +56,13 @@ crash-test: install-deps ## a thousand guards killed at random moments (about si
 storm-test: install-deps ## scrapes beside a hung GPU, a storm of deliveries, a thousand slow clients, with bars (about six minutes)
 	cargo build --release --workspace --locked
 	THERMAL_GUARD_STORM=full cargo test --release --locked --test storm -- --nocapture --test-threads=1
+
+.PHONY: bench
+bench: install-deps ## beside its peers, reaction, a fleet: measures docs/benchmarks.md anew (half an hour with what it installs)
+	@deploy/demo/install-deps.sh $(BENCH_PACKAGES)
+	benches/peers/install.sh
+	cargo build --release --workspace --locked
+	THERMAL_GUARD_BENCH_WRITE=1 cargo bench --locked --bench peers --bench reaction --bench fleet
 
 .PHONY: bench-micro
 bench-micro: ## what a decision costs, and the other small parts (Criterion; a few minutes)

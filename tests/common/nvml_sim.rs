@@ -57,6 +57,11 @@ impl Machine {
         self.state.exists()
     }
 
+    /// The file that the machine is.
+    pub(crate) fn state(&self) -> &Path {
+        &self.state
+    }
+
     /// Runs `nvml-simctl` on this machine and returns what it printed.
     pub(crate) fn ctl(&self, args: &[&str]) -> String {
         let output = self

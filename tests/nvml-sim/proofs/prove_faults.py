@@ -1,6 +1,7 @@
 """Cards and drivers go wrong the way real ones do."""
 
 import threading
+import time
 import unittest
 
 import pynvml as nvml
@@ -122,6 +123,25 @@ class Latency(Proof):
         other = program("nvml.nvmlDeviceGetPowerUsage(nvml.nvmlDeviceGetHandleByIndex(0)); print(1)")
         self.assertFalse(eventually(lambda: other.poll() is not None, seconds=0.2))
         self.assertEqual(other.communicate(timeout=10)[0], "1\n")
+
+    def test_calls_take_what_was_reported_of_them(self):
+        def takes(call):
+            began = time.monotonic()
+            call(self.gpus[0])
+            return time.monotonic() - began
+
+        simctl("latency", "reported")
+        self.assertGreaterEqual(takes(nvml.nvmlDeviceGetTotalEnergyConsumption), 0.0026)
+        self.assertLess(min(takes(nvml.nvmlDeviceGetPowerUsage) for _ in range(20)), 0.0026)
+        simctl("latency", 0)
+        times = [takes(nvml.nvmlDeviceGetTotalEnergyConsumption) for _ in range(20)]
+        self.assertLess(min(times), 0.0026)
+
+    def test_calls_are_counted(self):
+        before = truth()["calls"]
+        for _ in range(5):
+            nvml.nvmlDeviceGetPowerUsage(self.gpus[0])
+        self.assertEqual(truth()["calls"], before + 5)
 
 
 if __name__ == "__main__":

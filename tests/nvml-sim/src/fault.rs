@@ -72,10 +72,12 @@ pub enum Feature {
     Locks = 1 << 9,
     Events = 1 << 10,
     Utilization = 1 << 11,
+    AveragePower = 1 << 12,
+    PcieThroughput = 1 << 13,
 }
 
 impl Feature {
-    pub const ALL: [(&'static str, Self); 12] = [
+    pub const ALL: [(&'static str, Self); 14] = [
         ("temperature", Self::Temperature),
         ("memory-temperature", Self::MemoryTemperature),
         ("power", Self::Power),
@@ -88,6 +90,8 @@ impl Feature {
         ("locks", Self::Locks),
         ("events", Self::Events),
         ("utilization", Self::Utilization),
+        ("average-power", Self::AveragePower),
+        ("pcie-throughput", Self::PcieThroughput),
     ];
 
     pub fn named(name: &str) -> Option<Self> {

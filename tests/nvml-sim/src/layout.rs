@@ -9,7 +9,7 @@ use crate::fault::{Fault, Feature};
 
 pub const MAGIC: u64 = u64::from_le_bytes(*b"NVMLSIM\0");
 /// To be raised with every change below; a change of size alone is noticed without.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 pub const MAX_GPUS: usize = 16;
 /// Xid events kept for who waits for them.
 pub const MAX_XIDS: usize = 32;
@@ -125,6 +125,10 @@ pub struct Card {
     pub unsupported: u32,
     /// Every call takes this much longer.
     pub latency_microseconds: u32,
+    /// Not 0: calls take, in addition, what [`crate::latency`] has for them.
+    pub reported_latencies: u32,
+    /// Calls that touched the card so far, a field being one; starts anew after the last number.
+    pub calls: u32,
     /// What the sensors say under [`Fault::FrozenTemperature`].
     pub frozen: State,
     pub limit_writes: u64,
@@ -171,6 +175,8 @@ impl Card {
             fault: Fault::None as u32,
             unsupported: 0,
             latency_microseconds: 0,
+            reported_latencies: 0,
+            calls: 0,
             frozen: state,
             limit_writes: 0,
             lock_writes: 0,

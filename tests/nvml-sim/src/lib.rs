@@ -16,6 +16,7 @@ pub mod code;
 pub mod exports;
 pub mod fault;
 pub mod file;
+pub mod latency;
 pub mod layout;
 pub mod operate;
 pub mod physics;

@@ -13,6 +13,7 @@ use crate::clock;
 use crate::code::{Code, Outcome};
 use crate::fault::{Fault, Feature};
 use crate::file::{self, Locked, StateFile};
+use crate::latency;
 use crate::layout::{Bench, Card, Driver};
 use crate::physics;
 use crate::wild::number;
@@ -194,6 +195,9 @@ pub fn with_card<T>(
                 physics::catch_up(&mut bench, clock::since_boot());
                 let driver_version = bench.driver_version;
                 let card = &mut bench.cards_mut()[index];
+                if access != Access::Cached {
+                    card.calls = card.calls.wrapping_add(1);
+                }
                 let profile = card.profile();
                 return call(Seen {
                     index,
@@ -233,7 +237,11 @@ fn admit(card: &Card, access: Access) -> Outcome<Admission> {
     if !card.supports(feature) {
         return Err(Code::NotSupported);
     }
-    Ok(Admission::Takes(Duration::from_micros(
-        card.latency_microseconds.into(),
-    )))
+    let all = Duration::from_micros(card.latency_microseconds.into());
+    let own = if card.reported_latencies == 0 {
+        Duration::ZERO
+    } else {
+        latency::reported(feature)
+    };
+    Ok(Admission::Takes(all + own))
 }

@@ -94,7 +94,8 @@ fn feature(id: u32) -> Feature {
     match id {
         82 => Feature::MemoryTemperature,
         83 => Feature::Energy,
-        185 | 186 => Feature::Power,
+        185 => Feature::AveragePower,
+        186 => Feature::Power,
         187..=190 | 192 => Feature::PowerLimit,
         193..=196 => Feature::Margin,
         74 | 76 | 251..=253 | 269..=271 => Feature::Events,

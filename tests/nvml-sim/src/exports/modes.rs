@@ -67,6 +67,18 @@ idle_engines! {
     nvmlDeviceGetOfaUtilization
 }
 
+/// Nothing is ever sent or received.
+#[unsafe(no_mangle)]
+pub extern "C" fn nvmlDeviceGetPcieThroughput(
+    device: Handle,
+    _counter: u32,
+    out: Out<'_, u32>,
+) -> u32 {
+    get(device, Access::Read(Feature::PcieThroughput), out, |_| {
+        Ok(0)
+    })
+}
+
 /// Modes in which nothing is on, nor set to anything but the default.
 macro_rules! zero_modes {
     ($($name:ident)*) => {$(

@@ -183,6 +183,32 @@ pub(crate) fn fault(bench: &mut Bench, which: Which, trouble: Trouble) -> anyhow
     })
 }
 
+/// How long calls take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Latency {
+    Microseconds(u32),
+    Reported,
+}
+
+/// `1500`, `reported`
+pub(crate) fn latency(text: &str) -> Result<Latency, String> {
+    if text == "reported" {
+        return Ok(Latency::Reported);
+    }
+    let number = text.parse().map(Latency::Microseconds);
+    number.map_err(|_| "a number of µs, or reported".to_owned())
+}
+
+pub(crate) fn slow_down(bench: &mut Bench, which: Which, latency: Latency) -> anyhow::Result<()> {
+    each(bench, which, |card| {
+        (card.latency_microseconds, card.reported_latencies) = match latency {
+            Latency::Microseconds(all) => (all, 0),
+            Latency::Reported => (0, 1),
+        };
+        Ok(())
+    })
+}
+
 pub(crate) fn xid(bench: &mut Bench, gpu: u32, code: u32) -> anyhow::Result<()> {
     ensure!(gpu < bench.gpu_count, "no GPU {gpu}");
     operate::report_xid(bench, gpu, code);

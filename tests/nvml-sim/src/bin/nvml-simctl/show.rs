@@ -66,6 +66,8 @@ fn gpu(index: usize, card: &Card) -> Value {
         "fault": card.fault().name(),
         "unsupported": Feature::names(card.unsupported),
         "latency_microseconds": card.latency_microseconds,
+        "reported_latencies": card.reported_latencies != 0,
+        "calls": card.calls,
     });
     if let (Value::Object(all), Value::Object(more)) = (&mut value, settings) {
         all.extend(more);
