@@ -108,6 +108,10 @@ browser: install-deps ## the status page in headless Chromium
 mutants: ## mutation testing of the policy, an hour; wants cargo-mutants (cargo install --locked cargo-mutants)
 	tests/mutants/run.sh
 
+.PHONY: coverage
+coverage: install-deps ## lines that the Rust tests run of what must not fail, 95 % of each part; wants cargo-llvm-cov and LLVM's tools
+	tests/coverage/run.sh
+
 .PHONY: gradio-test
 gradio-test: install-deps ## the Gradio module and example: real Gradio, real guard, a browser that clicks
 	tests/gradio/run.sh

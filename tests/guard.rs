@@ -22,7 +22,7 @@ use thermal_guard::device::{
 use thermal_guard::guard::actuate::Hand;
 use thermal_guard::guard::events::What;
 use thermal_guard::guard::journal::{self, Entry, Journal};
-use thermal_guard::guard::tally::Tally;
+use thermal_guard::guard::tally::{Action, ActionResult, Tally};
 use thermal_guard::guard::worker::{Setup, Worker};
 use thermal_guard::guard::{Clock, Guard, Live, Permission, Plan, Shared};
 use thermal_guard::policy::chain::Expected;
@@ -208,6 +208,26 @@ fn a_claim_the_disk_refused_is_written_once_it_takes_it() {
     bench.apply(&limit(300));
     let entry = journal::load(dir.path(), &uuid).unwrap().expect("on disk");
     assert_eq!(entry.claim, *bench.hand.claim());
+}
+
+#[test]
+fn a_raise_that_the_disk_refuses_waits_until_it_takes_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (gpus, aside) = (dir.path().join("gpus"), dir.path().join("aside"));
+    let mut bench = Bench::new(|uuid| Journal::open(dir.path(), uuid));
+    bench.apply(&limit(300));
+    fs::rename(&gpus, &aside).unwrap();
+    fs::write(&gpus, "in the way").unwrap();
+    for raised in [limit(350), Targets::default()] {
+        bench.apply(&raised);
+        assert_eq!(bench.rack.card(0).limit, W(300));
+    }
+    let waited = bench.tally.actions[Action::PowerLimit as usize];
+    assert_eq!(waited[ActionResult::Unjournaled as usize], 2);
+    fs::remove_file(&gpus).unwrap();
+    fs::rename(&aside, &gpus).unwrap();
+    bench.apply(&limit(350));
+    assert_eq!(bench.rack.card(0).limit, W(350));
 }
 
 #[test]
@@ -405,6 +425,55 @@ fn a_limit_somebody_else_set_just_before_we_leave_stands() {
     bench.rack.card(0).limit = W(150);
     worker.leave(Moment::START, &shared);
     assert_eq!(bench.rack.card(0).limit, W(150));
+}
+
+#[test]
+fn what_is_to_be_kept_on_exit_stays_and_that_is_told() {
+    let mut bench = Bench::new(|_| Journal::none());
+    let live = Live {
+        keep_on_exit: true,
+        ..Live::default()
+    };
+    let shared = shared(live, 1.0);
+    let mut worker = holding_with(&mut bench, &shared);
+    worker.leave(Moment::START, &shared);
+    assert_eq!(bench.rack.card(0).limit, W(300));
+    let told = shared.events.recent();
+    let left = told.iter().map(|event| &event.what);
+    let left = left.filter(|what| matches!(what, What::Left { capped: true }));
+    assert_eq!(left.count(), 1);
+}
+
+/// Whoever has no lock can't know that nobody else has it.
+#[test]
+fn a_hot_gpu_whose_lock_cannot_be_had_is_watched_and_not_written_to() {
+    let dir = tempfile::tempdir().unwrap();
+    let in_the_way = dir.path().join("locks");
+    fs::write(&in_the_way, "in the way").unwrap();
+    let rack = rack();
+    let hot = Conditions::full_load(Celsius::new(60.0));
+    rack.card(0).replace_world(Box::new(move |_| hot));
+    let shared = Arc::new(shared(Live::default(), 50.0));
+    let plan = Plan {
+        driver: Arc::new(rack.clone()),
+        state_dir: Some(dir.path().to_owned()),
+        lock_dir: Some(in_the_way),
+    };
+    let guard = Guard::start(plan, shared.clone()).unwrap();
+    let throttled = || {
+        let station = shared.stations().into_iter().next();
+        let tick = station.and_then(|station| station.latest());
+        tick.filter(|tick| tick.decision.targets.limit.is_some())
+    };
+    let deadline = shared.clock.wall() + Duration::from_secs(20);
+    while throttled().is_none() && shared.clock.wall() < deadline {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let tick = throttled().expect("it is seen, and what would be done");
+    assert_eq!(tick.permission, Permission::Denied);
+    assert!(guard.stop());
+    assert_eq!(rack.card(0).limit, W(400));
+    assert_eq!(rack.card(0).gpu_clock, None);
 }
 
 #[test]

@@ -24,6 +24,9 @@ pub mod tick;
 pub mod virtual_node;
 pub mod worker;
 
+#[cfg(test)]
+mod tests;
+
 pub use apps::Apps;
 pub use clock::Clock;
 pub use events::Events;

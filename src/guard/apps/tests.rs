@@ -406,6 +406,15 @@ async fn an_observer_counts_and_touches_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_app_that_only_takes_get_is_told_in_the_url() {
+    let (server, state) = (Server::answering(204), TempDir::new().unwrap());
+    let yaml = http(&format!("{}/{{mode}}", server.url), ", method: GET");
+    let apps = spawn(&yaml, &state);
+    wish(&apps, AppMode::Gradual).await;
+    assert_eq!(server.next(), "GET /gradual");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_app_that_wants_a_token_gets_the_one_in_the_file_and_never_none() {
     let (server, state) = (Server::answering(204), TempDir::new().unwrap());
     let file = state.path().join("app-token");
