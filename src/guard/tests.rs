@@ -59,7 +59,6 @@ fn a_holder_that_did_not_say_who_it_is_still_holds() {
     let dir = TempDir::new().unwrap();
     let mut silent = File::create(dir.path().join("GPU-1.lock")).unwrap();
     silent.lock().unwrap();
-    let text = |error: LockError| error.to_string();
     let error = GpuLock::acquire(dir.path(), &uuid())
         .unwrap_err()
         .to_string();
