@@ -62,8 +62,9 @@ pub(crate) struct Measured {
     pub(crate) gpus: usize,
     pub(crate) bytes: usize,
     pub(crate) series: usize,
-    /// After the idle phase, and after all scrapes.
+    /// After the first round of scrapes, and after the last.
     pub(crate) memory: [Memory; 2],
+    /// Scrapes between those two.
     pub(crate) scraped: usize,
     /// In [`Calls::BOTH`]'s order.
     pub(crate) figures: [Figures; 2],
@@ -107,10 +108,12 @@ pub(crate) fn compare(plan: Plan, who: &[(Kind, usize)]) -> Vec<Measured> {
             ages(change, &mut running, &mut all, place);
         }
     }
+    floods(plan.flood, &running, &mut all);
     for (one, measured) in running.iter().zip(&mut all) {
         measured.memory[0] = memory(one.id());
+        measured.scraped = 0;
     }
-    for _ in 0..plan.rounds {
+    for _ in 1..plan.rounds {
         floods(plan.flood, &running, &mut all);
     }
     for (one, measured) in running.iter().zip(&mut all) {

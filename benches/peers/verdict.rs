@@ -54,7 +54,7 @@ pub(crate) fn bars(peers: &[Measured], sizes: &[Measured]) -> String {
         met,
     );
     let growth = guard.memory[1].anonymous as f64 / guard.memory[0].anonymous as f64;
-    let measured = format!("× {} by {} scrapes", digits(growth), guard.scraped);
+    let measured = format!("× {} over {} scrapes", digits(growth), guard.scraped);
     say("own memory, flat", "× 1", "", measured, growth <= NOISE);
     for row in [&SCRAPES, &SERIES] {
         let times = (row.value)(guard) / most(row);
@@ -127,11 +127,8 @@ fn steepest(sizes: &[Measured]) -> (&'static str, f64) {
 
 /// Each figure at each size, and what twice as many GPUs make of it.
 pub(crate) fn growth(sizes: &[Measured]) -> String {
-    let names: Vec<_> = sizes
-        .iter()
-        .map(|one| format!("{} GPUs", one.gpus))
-        .collect();
-    let mut text = format!("| | {} | last ÷ last but one |\n", names.join(" | "));
+    let names: Vec<_> = sizes.iter().map(|one| one.gpus.to_string()).collect();
+    let mut text = format!("| GPUs | {} | last ÷ last but one |\n", names.join(" | "));
     let _ = writeln!(text, "|---|{}", "---|".repeat(sizes.len() + 1));
     for row in &ROWS {
         let cells = sizes
