@@ -28,6 +28,8 @@ pub struct Hand {
     /// An operator's own SM lock, to be set instead of a reset.
     restore_clock: Option<ClockRange>,
     permission: Permission,
+    /// The limit on the card when it was last known: read, or written since.
+    known: Option<Watts>,
     /// The last limit written was read back as written.
     confirmed: bool,
     journal_failing: bool,
@@ -69,6 +71,7 @@ impl Hand {
             may_loosen: true,
             restore_clock: None,
             permission: Permission::Unproven,
+            known: None,
             confirmed: false,
             journal_failing: false,
             energy_millijoules: None,
@@ -193,8 +196,12 @@ impl Hand {
             // What the disk refused is not on it: a crash now would leave it for ever.
             self.record(self.claim, tally);
         }
-        if let Ok(current) = reading.limit {
-            self.apply_limit(gpu, targets.limit, current, tally);
+        match reading.limit {
+            Ok(current) => {
+                self.known = Some(current);
+                self.apply_limit(gpu, targets.limit, current, tally);
+            }
+            Err(_) => self.apply_unseen_limit(gpu, targets.limit, tally),
         }
         self.apply_clock(gpu, Domain::Gpu, targets.gpu_clock, tally);
         self.apply_clock(gpu, Domain::Memory, targets.memory_clock, tally);
@@ -230,6 +237,18 @@ impl Hand {
         }
     }
 
+    /// A card that tells nothing any more may still listen: what slows it down from the limit that
+    /// was last known is tried, once.
+    fn apply_unseen_limit(&mut self, gpu: &mut dyn Gpu, target: Option<Watts>, tally: &mut Tally) {
+        let Some((wanted, known)) = target.zip(self.known) else {
+            return;
+        };
+        let barred = self.is_barred(Action::PowerLimit) || self.rejected_limit == Some(wanted);
+        if wanted < known && !barred {
+            self.write_limit(gpu, known, wanted, tally);
+        }
+    }
+
     fn write_limit(&mut self, gpu: &mut dyn Gpu, from: Watts, to: Watts, tally: &mut Tally) {
         if !gpu.writes() {
             tally.act(Action::PowerLimit, ActionResult::Observed);
@@ -249,6 +268,7 @@ impl Hand {
             return;
         }
         let written = gpu.set_power_limit(to);
+        self.known = written.is_ok().then_some(to).or(self.known);
         self.confirmed = false;
         let result = match written {
             Ok(()) if gpu.power_limit() == Ok(to) => {

@@ -33,6 +33,7 @@ pub(crate) struct Guard {
     pub(crate) machine: Machine,
     pub(crate) dir: TempDir,
     flags: Vec<String>,
+    library: PathBuf,
     address: Option<SocketAddr>,
     child: Option<Child>,
     /// Limits before the guard: what must be given back.
@@ -52,6 +53,7 @@ impl Guard {
             machine,
             dir,
             flags,
+            library: library(),
             address: None,
             child: None,
         };
@@ -69,6 +71,11 @@ impl Guard {
     /// One more flag for the starts from now on.
     pub(crate) fn flag(&mut self, flag: &str) {
         self.flags.push(flag.to_owned());
+    }
+
+    /// Where the next start looks for NVML.
+    pub(crate) fn library_is_at(&mut self, path: PathBuf) {
+        self.library = path;
     }
 
     /// The configuration of the next start or reload.
@@ -127,7 +134,7 @@ impl Guard {
             .arg(path("config.file", &self.path("config.yml")))
             .arg(path("state.dir", &self.path("state")))
             .arg(path("lock.dir", &self.path("lock")))
-            .arg(path("nvml.library", &library()))
+            .arg(path("nvml.library", &self.library))
             .args(&self.flags);
         command
     }

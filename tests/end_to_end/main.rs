@@ -19,12 +19,15 @@ mod common;
 mod access;
 mod apps;
 mod chain;
+mod disk;
+mod faults;
 mod governed;
 mod hardware;
 mod lifecycle;
 mod pull;
 mod sensors;
 mod systemd;
+mod takeover;
 
 use std::io::Write;
 use std::time::{Duration, Instant, SystemTime};

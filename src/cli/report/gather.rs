@@ -1,7 +1,7 @@
 //! From events to incidents: whatever begins is kept open until it ends, the guard dies, or the
 //! log is at its end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::guard::events::{
@@ -32,11 +32,28 @@ pub(super) fn all(history: &History, since: Duration, until: Duration) -> Record
         observes: false,
         last: Duration::ZERO,
     };
-    for event in &history.events {
-        gather.take(event);
+    let visits = visits(&history.events);
+    for (index, event) in history.events.iter().enumerate() {
+        if !visits.contains(&index) {
+            gather.take(event);
+        }
         gather.last = event.time;
     }
     gather.finish(until)
+}
+
+/// The starts of guards that were refused because a running one has the GPU: that one goes on.
+fn visits(events: &[Event]) -> BTreeSet<usize> {
+    let mut starts = BTreeMap::new();
+    let mut visits = BTreeSet::new();
+    for (index, event) in events.iter().enumerate() {
+        match event.what {
+            What::Started { pid, .. } => drop(starts.insert(pid, index)),
+            What::Stopped { pid, refused: true } => visits.extend(starts.remove(&pid)),
+            _ => {}
+        }
+    }
+    visits
 }
 
 /// What is open, and whose it is: a GPU's UUID or, of the guard, nothing.
@@ -69,6 +86,13 @@ impl Gather {
             (Some(gpu), What::Left { capped: false }) => {
                 self.end_throttle(time, &gpu.uuid, "given back as the guard left");
             }
+            (Some(gpu), What::Restored { kept, .. }) => {
+                if !kept {
+                    self.end_throttle(time, &gpu.uuid, "given back by `restore`");
+                } else if recent {
+                    self.point(event, "restore");
+                }
+            }
             (Some(gpu), What::Eased(seen) | What::Recovering(seen)) => {
                 if let Some(course) = self.course(&gpu.uuid) {
                     course.felt(seen.temperature_celsius);
@@ -98,6 +122,11 @@ impl Gather {
             What::Started { mode, .. } => {
                 self.started(event, recent);
                 self.observes = mode == "observe";
+            }
+            What::Stopped { refused: true, .. } => {
+                if recent {
+                    self.point(event, "guard");
+                }
             }
             What::Stopped { .. } => {
                 self.running = false;

@@ -164,3 +164,39 @@ fn numbers_that_no_guard_wrote_are_no_end_of_the_report() {
     );
     assert!(page.contains(&format!("Xid 79 ({MOST})")), "{page}");
 }
+
+#[test]
+fn a_second_guard_that_was_refused_is_no_death_of_the_first() {
+    let log: Vec<_> = LOG.lines().take(6).collect();
+    let second = r#"
+{"time":"2026-03-02T10:00:01Z","event":"started","version":"1.0.0","mode":"enforce","simulated":false,"pid":9}
+{"time":"2026-03-02T10:00:02Z","event":"stopped","pid":9,"refused":true}"#;
+    let log = log.join("\n") + second;
+    let page = page(&log, "2026-03-02T00:00:00Z", "2026-03-02T12:00:00Z");
+    assert!(!page.contains("died"), "{page}");
+    assert!(page.contains("guard refused: another one"), "{page}");
+    assert!(page.contains("goes on, as far as the log tells"), "{page}");
+    // The control: one that wasn't refused came after a death.
+    let control = log.replace(",\"refused\":true", "");
+    let record = gather::all(&read(&control), Duration::ZERO, at("2026-03-02T12:00:00Z"));
+    assert_eq!(record.guard.deaths, 1);
+}
+
+#[test]
+fn what_restore_gave_back_or_kept_is_told() {
+    let log: Vec<_> = LOG.lines().take(6).collect();
+    let restored = r#"
+{"time":"2026-03-02T10:01:00Z","event":"stopped","pid":7}
+{"time":"2026-03-02T10:02:00Z","gpu":1,"uuid":"GPU-b","event":"restored","kept":true,"detail":"kept throttled: still 4 °C above safe"}
+{"time":"2026-03-02T10:05:00Z","gpu":1,"uuid":"GPU-b","event":"restored","kept":false,"detail":"gave back the power limit 400 W"}"#;
+    let log = log.join("\n") + restored;
+    let page = page(&log, "2026-03-02T00:00:00Z", "2026-03-03T00:00:00Z");
+    assert!(
+        page.contains("hottest 70 °C: given back by `restore`"),
+        "{page}"
+    );
+    assert!(
+        page.contains("`restore`: kept throttled: still 4 °C"),
+        "{page}"
+    );
+}

@@ -9,6 +9,7 @@ use crate::config::SensorConfig;
 use crate::device::{Cadence, ClockRange, Driver, Gpu, Missing, Reading, Uuid};
 use crate::guard::Clock;
 use crate::guard::actuate::Hand;
+use crate::guard::events::{Events, GpuName, What};
 use crate::guard::inherit::{Inherited, inherit};
 use crate::guard::journal::{self, Entry, Journal};
 use crate::guard::probe::Probes;
@@ -38,6 +39,7 @@ pub(super) struct Job {
     pub(super) sensors: Vec<SensorConfig>,
     pub(super) restore_clock: Option<ClockRange>,
     pub(super) state_dir: PathBuf,
+    pub(super) events: Arc<Events>,
     pub(super) entry: Entry,
 }
 
@@ -49,15 +51,33 @@ enum Readiness {
 }
 
 impl Job {
-    /// Returns by the deadline, unless the driver hangs.
+    /// Returns by the deadline, unless the driver hangs. What came of it is an event, too.
     pub(super) fn run(self) -> Outcome {
         let mut gpu = None;
+        let outcome = self.attempt(&mut gpu);
+        if !self.observe {
+            let name = gpu.map(|gpu| GpuName::of(gpu.identity()));
+            let (kept, text) = match &outcome {
+                Outcome::Done(text) => (false, text),
+                Outcome::Kept(text) => (true, text),
+            };
+            let detail = match &name {
+                Some(_) => text.clone(),
+                None => format!("{}: {text}", self.entry.uuid),
+            };
+            let detail = detail.into();
+            self.events.note(name, What::Restored { kept, detail });
+        }
+        outcome
+    }
+
+    fn attempt(&self, gpu: &mut Option<Box<dyn Gpu>>) -> Outcome {
         let mut probes = Probes::default();
         loop {
-            let reading = self.look(&mut gpu);
+            let reading = self.look(gpu);
             let beside = self.look_beside(gpu.as_deref(), &reading, &mut probes);
             let why = match self.readiness(gpu.as_deref(), &reading, &beside) {
-                Readiness::Ready => return self.settle(gpu, &reading),
+                Readiness::Ready => return self.settle(gpu.as_deref_mut(), &reading),
                 Readiness::Wait(why) => why,
             };
             let left = self.deadline.since(self.clock.wall());
@@ -146,7 +166,7 @@ impl Job {
         }
     }
 
-    fn settle(&self, gpu: Option<Box<dyn Gpu>>, reading: &Reading) -> Outcome {
+    fn settle(&self, gpu: Option<&mut (dyn Gpu + 'static)>, reading: &Reading) -> Outcome {
         let uuid = &self.entry.uuid;
         if self.observe {
             return Outcome::Kept(format!(
@@ -160,8 +180,8 @@ impl Job {
         let mut tally = Tally::default();
         let inherited = inherit(&mut hand, &self.entry, reading, &mut tally);
         let ours = *hand.claim();
-        if let Some(mut gpu) = gpu {
-            self.give_back(&mut hand, gpu.as_mut(), &mut tally);
+        if let Some(gpu) = gpu {
+            self.give_back(&mut hand, gpu, &mut tally);
         }
         if !hand.claim().is_empty() {
             return Outcome::Kept(format!(

@@ -18,9 +18,10 @@ use clap::Args;
 use crate::config::{Config, GpuRef, GpuSelection};
 use crate::device::Uuid;
 use crate::device::nvml::NvmlDriver;
-use crate::guard::{Apps, Clock};
+use crate::guard::events::Events;
 use crate::guard::journal::{self, Entry};
 use crate::guard::lock::{self, GpuLock, Held};
+use crate::guard::{Apps, Clock};
 
 use super::{Flags, ModeFlag, say, serve};
 use gpu::Job;
@@ -100,9 +101,14 @@ fn restore(flags: &Flags, options: &Options) -> Report {
     for error in errors {
         report = report.keeping(format!("kept: {error}; what it covered can't be told"));
     }
-    for (uuid, outcome) in give_back(flags, options, &config, &state_dir, entries) {
+    let events = Arc::new(Events::new());
+    if !entries.is_empty() && !is_observing(flags) {
+        events.write_to(&state_dir);
+    }
+    for (uuid, outcome) in give_back(flags, options, &config, &events, entries) {
         report = report.about(uuid, outcome);
     }
+    events.close();
     // An app follows its GPUs: while one is kept throttled, so are they.
     if !report.is_kept && !is_observing(flags) {
         let outcome = if invalid && Apps::may_be_left(&state_dir) {
@@ -159,7 +165,7 @@ fn give_back(
     flags: &Flags,
     options: &Options,
     config: &Config,
-    state_dir: &Path,
+    events: &Arc<Events>,
     entries: Vec<Entry>,
 ) -> Vec<(Uuid, Outcome)> {
     let driver = Arc::new(NvmlDriver::new(flags.nvml_library.clone()));
@@ -177,7 +183,8 @@ fn give_back(
             trips: config.thresholds,
             sensors: config.sensors.clone(),
             restore_clock: config.actuators.gpu_clock_restore,
-            state_dir: state_dir.to_owned(),
+            state_dir: flags.state_dir(),
+            events: events.clone(),
             entry,
         };
         let (results, lock_dir) = (results.clone(), flags.lock_dir.clone());

@@ -147,9 +147,13 @@ async fn serve(flags: &Flags, config: Config) -> anyhow::Result<()> {
         tracing::warn!("not every app heard that it is back to normal; the next start tells them");
     }
     site.close().await;
-    shared
-        .events
-        .note(None, What::Stopped { pid: process::id() });
+    shared.events.note(
+        None,
+        What::Stopped {
+            pid: process::id(),
+            refused: stop.is_err(),
+        },
+    );
     tokio::task::spawn_blocking(move || shared.events.close()).await?;
     stop
 }

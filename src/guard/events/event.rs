@@ -54,6 +54,9 @@ pub enum What {
     },
     Stopped {
         pid: u32,
+        /// It never guarded anything: another one holds a GPU that it wanted.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        refused: bool,
     },
     /// A throttle began.
     Throttled(Throttle),
@@ -70,6 +73,11 @@ pub enum What {
     /// The guard let go of a throttled GPU: given back, or left capped and journaled.
     Left {
         capped: bool,
+    },
+    /// `restore` gave back what a dead guard had left, or kept it, and why.
+    Restored {
+        kept: bool,
+        detail: Word,
     },
     /// Something that shouldn't be began, or ended.
     TroubleBegan {

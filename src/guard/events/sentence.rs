@@ -36,6 +36,8 @@ impl Event {
             | What::Paused { .. }
             | What::Detached
             | What::Left { capped: true }
+            | What::Restored { kept: true, .. }
+            | What::Stopped { refused: true, .. }
             | What::Reloaded { ok: false }
             | What::Unrecorded { .. } => Weight::Warn,
             _ => Weight::Info,
@@ -64,7 +66,10 @@ impl fmt::Display for What {
                 let simulated = if *simulated { ", simulated" } else { "" };
                 write!(f, "guard {version} started, mode {mode}{simulated}")
             }
-            Self::Stopped { .. } => f.write_str("guard stopped"),
+            Self::Stopped { refused: false, .. } => f.write_str("guard stopped"),
+            Self::Stopped { refused: true, .. } => {
+                f.write_str("guard refused: another one has a GPU that it wanted")
+            }
             Self::Throttled(throttle) => write!(f, "throttled to {throttle}"),
             Self::Escalated(throttle) => write!(f, "escalated to {throttle}"),
             Self::Blinded(throttle) => write!(f, "no trustworthy temperature, capped: {throttle}"),
@@ -73,6 +78,7 @@ impl fmt::Display for What {
             Self::Recovered(outcome) => write!(f, "recovered {outcome}"),
             Self::Left { capped: false } => f.write_str("given back on leaving"),
             Self::Left { capped: true } => f.write_str("left capped"),
+            Self::Restored { detail, .. } => write!(f, "`restore`: {detail}"),
             Self::TroubleBegan { trouble, detail } => {
                 write!(f, "{}", said(trouble, detail.as_deref()))
             }

@@ -283,6 +283,8 @@ fn a_card_that_vanishes_is_lost_and_back_and_found_throttled_after_a_crash() {
         1,
         "{whats:#?}"
     );
+    let doubted = |what: &What| matches!(what, What::TroubleBegan { trouble, .. } if trouble == trouble::DOUBT);
+    assert!(!whats.iter().any(doubted), "{whats:#?}");
     let lost = |what: &What| match what {
         What::TroubleBegan { trouble, .. } => trouble == trouble::GPU_LOST,
         _ => false,

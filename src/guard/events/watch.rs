@@ -137,7 +137,8 @@ impl Watch {
         tell(trouble::INFEASIBLE, decision.infeasible, "");
         tell(trouble::CONTESTED, decision.contested, "");
         tell(trouble::OVERHELD, decision.overheld, "");
-        let doubt = decision.doubt.map(Doubt::name);
+        // A card that is gone has no sensors to doubt.
+        let doubt = decision.doubt.filter(|_| tick.up).map(Doubt::name);
         tell(trouble::DOUBT, doubt.is_some(), doubt.unwrap_or_default());
         self.failing(tick, events);
     }
