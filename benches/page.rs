@@ -16,7 +16,7 @@ const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/benchmarks.md");
 const WRITE: &str = "THERMAL_GUARD_BENCH_WRITE";
 
 /// Prints the part of the page that is called `name`, and puts it into the page if that is wanted.
-pub fn publish(name: &str, text: &str) {
+pub(crate) fn publish(name: &str, text: &str) {
     println!("{text}");
     if std::env::var_os(WRITE).is_none() {
         return;
@@ -30,7 +30,7 @@ pub fn publish(name: &str, text: &str) {
 }
 
 /// The value that a share `part` of all is at or below; the nearest rank, as no value is made up.
-pub fn quantile(values: &[Duration], part: f64) -> Duration {
+pub(crate) fn quantile(values: &[Duration], part: f64) -> Duration {
     let mut sorted = values.to_vec();
     sorted.sort_unstable();
     #[expect(
