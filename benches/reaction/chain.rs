@@ -90,14 +90,16 @@ fn reactions(pace: &Pace, until: Instant) -> Vec<Duration> {
     let mut file = fs::File::options();
     let file = file.write(true).create_new(true).mode(0o600).open(&token);
     drop(file.expect("a token"));
-    fs::write(&token, "a-token-of-this-benchmark-only").expect("a token");
+    fs::write(&token, "0123456789abcdef0123456789abcdef").expect("a token");
     let config = format!(
         "policy: {{ recovery_delay: 0s }}\nhook: {{ bearer_token_file: {} }}",
         token.display()
     );
     let stands: Vec<_> = (0..GUARDS).map(|_| Stand::new(pace.cards)).collect();
-    let start = |stand: &Stand| Guard::started(stand.machine.same(), 1, &config);
-    let guards: Vec<_> = stands.iter().map(start).collect();
+    let guards: Vec<_> = stands
+        .iter()
+        .map(|stand| stand.guard(&config, None))
+        .collect();
     let ports = free_ports();
     configure(dir.path(), &guards, &token, ports, pace);
     let _chain = Chain::start_on(dir, ports);

@@ -7,7 +7,6 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::common::guard::Guard;
 use crate::common::nvml_sim::simctl;
 use crate::stand::{HOT, Stand, Trial};
 use crate::table::Row;
@@ -43,18 +42,24 @@ pub(crate) fn measure(until: Instant) -> Vec<Row> {
     })
 }
 
+/// Two nodes, as a card needs half a minute until it is as before.
 fn local_loop(until: Instant) -> Vec<Duration> {
-    let stand = Stand::new(CARDS);
-    // What is measured is over by then: so there are more of them.
-    let config = "policy: { recovery_delay: 0s }";
-    let _guard = Guard::started(stand.machine.same(), 1, config);
-    let trial = Trial {
-        celsius: HOT,
-        period: TICK,
-        patience: PATIENCE,
-        gives_back: true,
+    let node = || {
+        let stand = Stand::new(CARDS);
+        let _guard = stand.guard("policy: { recovery_delay: 0s }", None);
+        let trial = Trial {
+            celsius: HOT,
+            period: TICK,
+            patience: PATIENCE,
+            gives_back: true,
+        };
+        stand.reactions(CARDS, until, &trial)
     };
-    stand.reactions(CARDS, until, &trial)
+    thread::scope(|scope| {
+        let nodes = [(); 2].map(|()| scope.spawn(node));
+        let times = nodes.map(|node| node.join().expect("a node"));
+        times.concat()
+    })
 }
 
 fn scripts(look: &str, until: Instant) -> Vec<Duration> {

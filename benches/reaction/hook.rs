@@ -2,7 +2,6 @@
 //! a connection that is kept, at no particular moment of the guard's tick.
 
 use std::fs;
-use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, SystemTime};
@@ -58,10 +57,7 @@ fn calls(place: &Path) -> (Vec<Duration>, Vec<Duration>) {
     let state = TempDir::new_in(place).expect("a state directory");
     let stand = Stand::new(CARDS);
     // Given back with `resolved`, for the next call.
-    let config = "policy: { recovery_delay: 0s }";
-    let mut guard = Guard::new(stand.machine.same(), 1, config);
-    symlink(state.path(), guard.path("state")).expect("the state directory");
-    guard.start();
+    let guard = stand.guard("policy: { recovery_delay: 0s }", Some(state.path()));
     let sender = Sender::to(&guard);
     let gpus = (0..CARDS).cycle().take(CALLS);
     gpus.map(|gpu| sender.call(&stand, gpu)).unzip()

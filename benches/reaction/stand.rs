@@ -4,11 +4,13 @@
 //! A jump is steeper than any heat, and that is its point: nobody can see it coming, so what passes
 //! until the write is reaction and nothing else.
 
-use std::fs::File;
+use std::fs::{self, File};
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::common::guard::Guard;
 use crate::common::nvml_sim::Machine;
 use crate::trace::{Deed, Trace, now};
 
@@ -50,6 +52,17 @@ impl Stand {
             stand.jump(gpu, COOL);
         }
         stand
+    }
+
+    /// A guard for it, ready; its state in memory, too, if no other place is named.
+    pub(crate) fn guard(&self, config: &str, state: Option<&Path>) -> Guard {
+        let mut guard = Guard::new(self.machine.same(), 1, config);
+        let own = self.machine.trace().with_file_name("guard");
+        let state = state.unwrap_or(&own);
+        fs::create_dir_all(state).expect("a state directory");
+        symlink(state, guard.path("state")).expect("a state directory");
+        guard.start();
+        guard
     }
 
     /// Puts an idle card into air in which it has this temperature, as if for long. When it jumped.
