@@ -33,9 +33,19 @@ impl Machine {
         machine
     }
 
+    /// The same, with its state in a directory under this one.
+    pub(crate) fn create_in(place: &Path, profiles: &[&str], options: &[&str]) -> Self {
+        let machine = Self::in_scratch(TempDir::new_in(place).unwrap());
+        machine.install(profiles, options);
+        machine
+    }
+
     /// A machine on which no driver was ever installed.
     pub(crate) fn without_driver() -> Self {
-        let scratch = TempDir::new().unwrap();
+        Self::in_scratch(TempDir::new().unwrap())
+    }
+
+    fn in_scratch(scratch: TempDir) -> Self {
         Self {
             state: scratch.path().join("nvml-sim.state"),
             _scratch: Some(scratch),
@@ -64,11 +74,7 @@ impl Machine {
 
     /// Runs `nvml-simctl` on this machine and returns what it printed.
     pub(crate) fn ctl(&self, args: &[&str]) -> String {
-        let output = self
-            .command(&built("nvml-simctl"))
-            .args(args)
-            .output()
-            .unwrap();
+        let output = self.command(&simctl()).args(args).output().unwrap();
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "nvml-simctl {args:?}: {errors}");
         String::from_utf8(output.stdout).unwrap()
@@ -82,6 +88,19 @@ impl Machine {
     /// The truth about one card: see [`Self::show`].
     pub(crate) fn gpu(&self, index: usize) -> Value {
         self.show()["gpus"][index].clone()
+    }
+
+    /// Other hands on the same machine, which goes with the first.
+    pub(crate) fn same(&self) -> Self {
+        Self {
+            state: self.state.clone(),
+            _scratch: None,
+        }
+    }
+
+    /// Where what is done to the cards is written down, by processes that find the file there.
+    pub(crate) fn trace(&self) -> PathBuf {
+        self.state.with_extension("state.trace")
     }
 
     /// The machine of the process that this one was started by.
@@ -119,6 +138,11 @@ impl Machine {
 /// The simulated library. Loading it by this path needs no `LD_LIBRARY_PATH`.
 pub(crate) fn library() -> PathBuf {
     built("libnvidia_ml.so")
+}
+
+/// The program that controls the machine.
+pub(crate) fn simctl() -> PathBuf {
+    built("nvml-simctl")
 }
 
 /// Runs `body` on a machine of its own, in a process of its own. `test` is the calling test's name;

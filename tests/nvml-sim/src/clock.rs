@@ -9,6 +9,11 @@ pub fn since_boot() -> Duration {
     read(libc::CLOCK_BOOTTIME)
 }
 
+/// What a process's timers go by, the same in every process: what a [`crate::trace`] is stamped with.
+pub fn monotonic() -> Duration {
+    read(libc::CLOCK_MONOTONIC)
+}
+
 /// Time since 1970: what NVML stamps field values with.
 pub fn since_1970() -> Duration {
     read(libc::CLOCK_REALTIME)
@@ -19,7 +24,7 @@ fn read(clock: libc::clockid_t) -> Duration {
         tv_sec: 0,
         tv_nsec: 0,
     };
-    // SAFETY: `time` is a valid timespec to write to, and every Linux has both clocks.
+    // SAFETY: `time` is a valid timespec to write to, and every Linux has these clocks.
     unsafe { libc::clock_gettime(clock, &raw mut time) };
     Duration::new(
         u64::try_from(time.tv_sec).unwrap_or(0),

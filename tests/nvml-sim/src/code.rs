@@ -25,6 +25,11 @@ pub const SUCCESS: u32 = 0;
 /// What a call has to say besides its out parameters.
 pub type Outcome<T = ()> = Result<T, Code>;
 
+/// The number that a call answers.
+pub fn number<T>(outcome: &Outcome<T>) -> u32 {
+    outcome.as_ref().err().map_or(SUCCESS, |code| *code as u32)
+}
+
 /// NVML's words for a code, for `nvmlErrorString`.
 pub const fn words(code: u32) -> &'static CStr {
     match code {

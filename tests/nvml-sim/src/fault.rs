@@ -105,6 +105,12 @@ impl Feature {
         self as u32
     }
 
+    /// Its name; what is always there has none of its own.
+    pub fn name(self) -> &'static str {
+        let known = Self::ALL.iter().find(|(_, feature)| *feature == self);
+        known.map_or("other", |&(name, _)| name)
+    }
+
     /// The names in a mask.
     pub fn names(mask: u32) -> Vec<&'static str> {
         Self::ALL

@@ -15,6 +15,7 @@ use memmap2::MmapRaw;
 use thermal_guard::device::profile;
 
 use crate::layout::{Bench, MAGIC, VERSION};
+use crate::trace::Trace;
 
 /// Names the state file.
 pub const VARIABLE: &str = "NVML_SIM_STATE";
@@ -33,6 +34,7 @@ pub fn path() -> PathBuf {
 pub struct StateFile {
     file: File,
     map: MmapRaw,
+    trace: Trace,
 }
 
 impl StateFile {
@@ -43,7 +45,8 @@ impl StateFile {
             return Err(foreign(path, "its size is another"));
         }
         let map = MmapRaw::map_raw(&file)?;
-        let state = Self { file, map };
+        let trace = Trace::beside(path);
+        let state = Self { file, map, trace };
         check(path, &*state.lock()?)?;
         Ok(state)
     }
@@ -64,7 +67,8 @@ impl StateFile {
         // Whoever isn't the owner leaves it as the owner had it.
         let _ = file.set_permissions(PermissionsExt::from_mode(0o666));
         let map = MmapRaw::map_raw(&file)?;
-        let state = Self { file, map };
+        let trace = Trace::beside(path);
+        let state = Self { file, map, trace };
         *state.lock()? = bench;
         Ok(state)
     }
@@ -113,6 +117,12 @@ fn foreign(path: &Path, why: &str) -> io::Error {
 #[derive(Debug)]
 pub struct Locked<'a> {
     state: &'a StateFile,
+}
+
+impl Locked<'_> {
+    pub fn trace(&self) -> &Trace {
+        &self.state.trace
+    }
 }
 
 impl StateFile {

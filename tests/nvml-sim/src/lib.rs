@@ -21,4 +21,5 @@ pub mod layout;
 pub mod operate;
 pub mod physics;
 pub mod session;
+pub mod trace;
 pub mod wild;

@@ -10,7 +10,7 @@ use thermal_guard::device::plant::{self, Flow};
 use thermal_guard::device::profile::Profile;
 
 use crate::clock;
-use crate::code::{Code, Outcome};
+use crate::code::{self, Code, Outcome};
 use crate::fault::{Fault, Feature};
 use crate::file::{self, Locked, StateFile};
 use crate::latency;
@@ -180,6 +180,7 @@ pub fn with_card<T>(
     call: impl FnOnce(Seen<'_>) -> Outcome<T>,
 ) -> Outcome<T> {
     let index = handle.index().ok_or(Code::InvalidArgument)?;
+    let asked = clock::monotonic();
     let mut delayed = false;
     loop {
         let session = session();
@@ -199,12 +200,19 @@ pub fn with_card<T>(
                     card.calls = card.calls.wrapping_add(1);
                 }
                 let profile = card.profile();
-                return call(Seen {
+                let outcome = call(Seen {
                     index,
                     card,
                     profile,
                     driver_version: driver_version.as_str(),
                 });
+                if let Access::Write(feature) = access {
+                    let code = code::number(&outcome);
+                    bench
+                        .trace()
+                        .note(asked, index, &bench.gpus[index], feature.name(), code);
+                }
+                return outcome;
             }
         };
         drop(bench);

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use nvidia_ml::clock;
+use nvidia_ml::code;
 use nvidia_ml::file::{DEFAULT_PATH, StateFile, VARIABLE};
 use nvidia_ml::layout::Bench;
 use nvidia_ml::physics;
@@ -116,6 +117,17 @@ enum Command {
     },
 }
 
+impl Command {
+    /// What of it stands in a trace: a temperature that jumps, a limit of somebody else's.
+    const fn traced(&self) -> Option<(&'static str, Which)> {
+        match self {
+            Self::Rest { which } => Some(("rest", *which)),
+            Self::Limit { which, .. } => Some(("limit", *which)),
+            _ => None,
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 struct Create {
     /// A card by its profile's key, once for each; the keys are in the error for a wrong one.
@@ -156,7 +168,17 @@ fn obey(cli: Cli) -> anyhow::Result<()> {
     })?;
     let mut bench = file.lock()?;
     physics::settle(&mut bench, clock::since_boot());
-    run(&mut bench, cli.command)
+    let traced = cli.command.traced();
+    run(&mut bench, cli.command)?;
+    for (index, card) in bench.cards().iter().enumerate() {
+        if let Some((what, which)) = traced
+            && which.gpu.is_none_or(|gpu| gpu == index)
+        {
+            let at = clock::monotonic();
+            bench.trace().note(at, index, card, what, code::SUCCESS);
+        }
+    }
+    Ok(())
 }
 
 fn run(bench: &mut Bench, command: Command) -> anyhow::Result<()> {

@@ -1,0 +1,103 @@
+//! From heat to the limit without alerts: the guard's own loop at its shipped interval, and beside
+//! it, on machines of their own, shell loops as people write them.
+
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::common::nvml_sim::simctl;
+use crate::stand::{HOT, Stand, Trial};
+use crate::table::Row;
+
+/// A node has eight.
+const CARDS: usize = 8;
+
+/// Nothing here takes longer, on a busy machine, too.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The guard's shipped interval; the bar is one of it and 5 ms.
+const TICK: Duration = Duration::from_secs(1);
+const BAR: Duration = Duration::from_millis(1005);
+
+/// A script's round: its sleep, and both of its calls.
+const ROUND: Duration = Duration::from_secs(5);
+
+/// What a sensor in a file takes, and what a query by `nvidia-smi` is reported to take, in seconds.
+const FILE: &str = "0";
+const QUERY: &str = "1.5";
+
+/// Reactions of the local loop and of the scripts, until then.
+pub(crate) fn measure(until: Instant) -> Vec<Row> {
+    thread::scope(|scope| {
+        let own = scope.spawn(move || local_loop(until));
+        let [file, query] = [FILE, QUERY].map(|look| scope.spawn(move || scripts(look, until)));
+        let times = |row: thread::ScopedJoinHandle<'_, _>| row.join().expect("reactions");
+        vec![
+            Row::new("guard's own loop, 1 s", times(own)).within(1.0, BAR),
+            Row::new("shell loop, 2 s, sensor in a file", times(file)),
+            Row::new("shell loop, 2 s, `nvidia-smi` as sensor", times(query)),
+        ]
+    })
+}
+
+/// Two nodes, as a card needs half a minute until it is as before.
+fn local_loop(until: Instant) -> Vec<Duration> {
+    let node = || {
+        let stand = Stand::new(CARDS);
+        let _guard = stand.guard("policy: { recovery_delay: 0s }", None);
+        let trial = Trial {
+            celsius: HOT,
+            period: TICK,
+            patience: PATIENCE,
+            gives_back: true,
+        };
+        stand.reactions(CARDS, until, &trial)
+    };
+    thread::scope(|scope| {
+        let nodes = [(); 2].map(|()| scope.spawn(node));
+        let times = nodes.map(|node| node.join().expect("a node"));
+        times.concat()
+    })
+}
+
+fn scripts(look: &str, until: Instant) -> Vec<Duration> {
+    let stand = Stand::new(CARDS);
+    let _scripts: Vec<_> = (0..CARDS)
+        .map(|gpu| Script::start(&stand, gpu, look))
+        .collect();
+    let trial = Trial {
+        celsius: HOT,
+        period: ROUND,
+        patience: PATIENCE,
+        gives_back: false,
+    };
+    stand.reactions(CARDS, until, &trial)
+}
+
+/// A running shell loop.
+struct Script(Child);
+
+impl Script {
+    fn start(stand: &Stand, gpu: usize, look: &str) -> Self {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/reaction");
+        let mut command = stand.machine.command(&folder.join("loop.sh"));
+        command.env("NVML_SIMCTL", simctl());
+        command.arg(folder.join("nvidia-smi.sh"));
+        command.args([&gpu.to_string(), look]);
+        let child = command.stdin(Stdio::null()).process_group(0).spawn();
+        Self(child.expect("the script starts"))
+    }
+}
+
+impl Drop for Script {
+    fn drop(&mut self) {
+        // The whole group: its sleep, too.
+        let group = format!("-{}", self.0.id());
+        let _ = Command::new("kill")
+            .args(["-s", "KILL", "--", &group])
+            .status();
+        let _ = self.0.wait();
+    }
+}
