@@ -65,8 +65,8 @@ bench: install-deps ## beside its peers, reaction, a fleet: measures docs/benchm
 	THERMAL_GUARD_BENCH_WRITE=1 cargo bench --locked --bench peers --bench reaction --bench fleet
 
 .PHONY: bench-micro
-bench-micro: ## what a decision costs, and the other small parts (Criterion; a few minutes)
-	cargo bench --locked --bench decision
+bench-micro: ## what a decision, a tick, a scrape's text, a delivery cost (Criterion; a few minutes); into docs/benchmarks.md
+	THERMAL_GUARD_BENCH_WRITE=1 cargo bench --locked --bench micro
 
 .PHONY: fuzz
 fuzz: ## coverage-guided fuzzing of all that reads what others wrote, FUZZ_SECONDS each; wants cargo-fuzz and a C++ compiler

@@ -19,7 +19,7 @@ use thermal_guard::policy::Chain;
 use thermal_guard::policy::chain::Expected;
 use thermal_guard::units::Moment;
 use thermal_guard::web::exposition::Exposition;
-use thermal_guard::web::metrics::{self, Collect, Format, render};
+use thermal_guard::web::metrics::{self, Collect, Format, Memo, render};
 use thermal_guard::web::snapshot::{Build, Extra, GpuView, Snapshot};
 use tower::ServiceExt as _;
 use tower_http::compression::CompressionLayer;
@@ -362,6 +362,74 @@ fn hostile_names_stay_inside_their_quotes() {
             text.contains(&escaped.replace("name=", "app=")),
             "the app's"
         );
+    }
+}
+
+/// One change of everything that a scrape shows, each after the ones before.
+const CHANGES: [fn(&mut Snapshot); 24] = [
+    |_| {},
+    |it| it.now = it.now + Duration::from_secs(10),
+    |it| it.unix += Duration::from_secs(10),
+    |it| it.last_scrape = Some(it.unix),
+    |it| it.gpus[0].up = false,
+    |it| it.gpus[0].hung = true,
+    |it| it.gpus[0].paused = true,
+    |it| it.gpus[0].panics += 1,
+    |it| {
+        let mut tick = fleet::bare(fleet::identity(1, "NVIDIA GeForce RTX 4090"));
+        tick.reading.core = Ok(thermal_guard::units::Celsius::new(61.0));
+        it.gpus[1].tick = Some(Arc::new(tick));
+    },
+    |it| it.gpus[1].identity = Arc::new(fleet::identity(9, "moved")),
+    |it| it.gpus.swap(0, 1),
+    |it| it.gpus.truncate(2),
+    |it| it.leases.clear(),
+    |it| it.endings.resolved += 1,
+    |it| it.event_log.written += 1,
+    |it| it.driver.up = false,
+    |it| it.detached = true,
+    |it| it.chain.state = thermal_guard::policy::ChainState::Down,
+    |it| it.chain.heartbeat_age = Some(Duration::from_secs(99)),
+    |it| it.extra.mode = "observe",
+    |it| it.extra.hook.alerts[0].count += 1,
+    |it| it.extra.hook.durations.sum_seconds += 1.0,
+    |it| it.extra.apps[0].well = Some(true),
+    |it| it.extra.reload.successful = false,
+];
+
+#[test]
+fn what_is_remembered_is_what_would_be_written_anew() {
+    let mut memo = Memo::default();
+    let mut snapshot = fleet::snapshot();
+    let groups = [
+        STEADY,
+        Collect {
+            gpu: false,
+            ..STEADY
+        },
+        STEADY,
+    ];
+    for (number, change) in CHANGES.iter().enumerate() {
+        change(&mut snapshot);
+        for collect in groups {
+            for format in [Format::OpenMetrics, Format::Classic] {
+                let anew = render(snapshot.clone(), collect, format).unwrap();
+                let remembered = memo.render(snapshot.clone(), collect, format).unwrap();
+                assert!(anew == remembered, "change {number} is missed");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_change_shows() {
+    let mut snapshot = fleet::snapshot();
+    let mut before = open(snapshot.clone());
+    for (number, change) in CHANGES.iter().enumerate().skip(1) {
+        change(&mut snapshot);
+        let text = open(snapshot.clone());
+        assert!(text != before, "change {number} tests nothing");
+        before = text;
     }
 }
 

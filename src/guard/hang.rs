@@ -19,8 +19,14 @@ use super::shared::{Shared, Station};
 const HANGING_TICKS: u32 = 2;
 const HANGING_FLOOR: Duration = Duration::from_secs(2);
 
-/// Between two looks: late by a quarter of the patience at most.
+/// Between two looks at a loop that is late: it may be back, or have got into the driver.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// Past the time from which a loop can hang, it does; the pulse counts milliseconds.
+const A_MOMENT: Duration = Duration::from_millis(1);
+
+/// Between two looks at the most: a reload may have made the patience shorter.
+const LOOK_AT_LAST: Duration = HANGING_FLOOR;
 
 /// After this long a loop of ticks of `period` counts as hung.
 pub fn patience(period: Duration) -> Duration {
@@ -41,8 +47,8 @@ impl HangWatch {
         };
         let thread = thread.spawn(move || {
             while !rounds.shared.is_stopping() {
-                rounds.look();
-                thread::park_timeout(LOOK_EVERY);
+                let pause = rounds.look();
+                thread::park_timeout(pause);
             }
         })?;
         Ok(Self { thread })
@@ -56,6 +62,15 @@ impl HangWatch {
     }
 }
 
+/// When to look at a loop again that can hang `from` then on.
+fn look_again(now: Moment, from: Moment) -> Moment {
+    if from < now {
+        now + LOOK_EVERY
+    } else {
+        from + A_MOMENT
+    }
+}
+
 struct Rounds {
     shared: Arc<Shared>,
     /// Since when.
@@ -63,10 +78,13 @@ struct Rounds {
 }
 
 impl Rounds {
-    fn look(&mut self) {
+    /// Returns how long no other look is needed: not before the first loop can hang. One that isn't
+    /// there yet can't any sooner than after the patience.
+    fn look(&mut self) -> Duration {
         let now = self.shared.clock.wall();
         let period = self.shared.live().poll_interval;
         let patience = patience(self.shared.clock.on_wall(period));
+        let mut next = now + LOOK_AT_LAST;
         for station in self.shared.stations() {
             let uuid = &station.identity.uuid;
             let hangs = station.pulse.hangs(now, patience);
@@ -81,7 +99,9 @@ impl Rounds {
                 }
                 _ => {}
             }
+            next = next.min(look_again(now, station.pulse.hangs_from(patience)));
         }
+        next.since(now)
     }
 
     /// Unseen is as good as hot: its applications slow down, if they weren't told worse already.
@@ -110,5 +130,32 @@ impl Rounds {
             seconds,
         };
         self.shared.events.note(Some(GpuName::of(identity)), what);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_look_is_when_a_loop_can_hang_and_of_a_late_one_not_at_once() {
+        let at = |millis| Moment::from_start(Duration::from_millis(millis));
+        assert_eq!(look_again(at(5000), at(7300)), at(7301));
+        assert_eq!(look_again(at(5000), at(5000)), at(5001));
+        assert_eq!(look_again(at(5000), at(4999)), at(5500), "no busy loop");
+    }
+
+    #[test]
+    fn a_node_without_gpus_is_looked_at_before_a_first_one_can_hang() {
+        use crate::guard::{Clock, Live};
+        use crate::policy::chain::{Chain, Expected};
+        let chain = Chain::new(Expected::No, None, Moment::START);
+        let (clock, live) = (Clock::start(1.0), Live::default());
+        let shared = Shared::new(clock, chain, live, Box::new(|_, _| true));
+        let mut rounds = Rounds {
+            shared: Arc::new(shared),
+            hanging: BTreeMap::new(),
+        };
+        assert!(rounds.look() <= patience(Duration::ZERO));
     }
 }

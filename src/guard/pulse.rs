@@ -41,6 +41,11 @@ impl Pulse {
         self.in_driver.load(Ordering::SeqCst) || now <= self.back_by() + patience
     }
 
+    /// Before then it can't hang, whatever happens until then.
+    pub fn hangs_from(&self, patience: Duration) -> Moment {
+        self.back_by() + patience
+    }
+
     fn back_by(&self) -> Moment {
         let back_by = self.back_by_millis.load(Ordering::SeqCst);
         Moment::from_start(Duration::from_millis(back_by))

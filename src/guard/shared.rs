@@ -92,7 +92,7 @@ pub struct Station {
 }
 
 /// What the supervisor last heard of the driver.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DriverStatus {
     pub up: bool,
     /// The inventory was read at least once.

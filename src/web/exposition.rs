@@ -38,6 +38,18 @@ impl Exposition {
 
     /// Looks at everything, now.
     pub fn look(&self) -> Snapshot {
+        let mut snapshot = self.glance();
+        let sampling = self.shared.clock.now();
+        for gpu in &mut snapshot.gpus {
+            let station = self.shared.station(&gpu.identity.uuid);
+            gpu.hour = station.and_then(|station| station.history().max_and_mean(sampling));
+        }
+        snapshot.events = self.shared.events.recent();
+        snapshot
+    }
+
+    /// Looks at what is, and not at what was: without the last hour and its events.
+    pub fn glance(&self) -> Snapshot {
         let extra = (self.rest)();
         let now = self.shared.clock.wall();
         let poll = self.shared.clock.on_wall(extra.poll_interval);
@@ -54,7 +66,7 @@ impl Exposition {
             chain: self.chain(now),
             leases,
             endings,
-            events: self.shared.events.recent(),
+            events: Vec::new(),
             event_log: self.shared.events.log_counts().unwrap_or_default(),
             last_scrape: match self.last_scrape.load(Ordering::Relaxed) {
                 0 => None,
@@ -71,9 +83,7 @@ impl Exposition {
     }
 
     fn gpus(&self, now: Moment, poll: Duration) -> Vec<GpuView> {
-        let sampling = self.shared.clock.now();
         let view = |station: &Arc<Station>| GpuView {
-            hour: station.history().max_and_mean(sampling),
             hung: station.pulse.hangs(now, hang::patience(poll)),
             panics: station.panics(),
             ..GpuView::new(&station.identity, station.latest(), now, poll)

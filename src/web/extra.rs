@@ -6,7 +6,7 @@ use std::time::Duration;
 pub use super::pull::PullSnapshot;
 
 /// What the views show of the service around the control loops.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Extra {
     /// What the kernel calls this machine.
     pub node: String,
@@ -39,7 +39,7 @@ impl Default for Extra {
 
 /// The hook's counters. Every label value is one of the hook's own words, never the sender's; what
 /// is to exist at 0 from the start is listed with 0.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct HookSnapshot {
     /// By HTTP status code.
     pub requests: Vec<(u16, u64)>,
@@ -53,7 +53,7 @@ pub struct HookSnapshot {
 }
 
 /// Alerts that came to one result.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AlertCount {
     /// `firing` or `resolved`.
     pub status: &'static str,
@@ -63,7 +63,7 @@ pub struct AlertCount {
 }
 
 /// How long requests took.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DurationHistogram {
     /// Upper bound in seconds and requests in this bucket alone, in rising order; the last bound
     /// is `f64::INFINITY`. Empty: not measured.
@@ -72,7 +72,7 @@ pub struct DurationHistogram {
 }
 
 /// One application's notifications.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AppSnapshot {
     /// As configured.
     pub name: String,
@@ -85,7 +85,7 @@ pub struct AppSnapshot {
 }
 
 /// How the configuration in force came to be.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReloadStatus {
     /// The last attempt took.
     pub successful: bool,

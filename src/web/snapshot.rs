@@ -51,6 +51,8 @@ pub struct GpuView {
     pub hour: Option<(Celsius, Celsius)>,
     /// The card answers, and did so just now.
     pub up: bool,
+    /// An operator's pause holds.
+    pub paused: bool,
     /// A call into the driver doesn't come back.
     pub hung: bool,
     /// How often its control loop panicked and was started anew.
@@ -88,6 +90,7 @@ impl GpuView {
         let up = tick
             .as_ref()
             .is_some_and(|tick| tick.up && now.since(tick.at) <= hang::patience(poll));
+        let paused_until = tick.as_ref().and_then(|tick| tick.paused_until);
         // A card that was opened anew may have moved to another index.
         let identity = tick.as_ref().map_or(identity, |tick| &tick.identity);
         Self {
@@ -95,9 +98,19 @@ impl GpuView {
             tick,
             hour: None,
             up,
+            paused: paused_until.is_some_and(|until| now < until),
             hung: false,
             panics: 0,
         }
+    }
+
+    /// Whether `other` says nothing else of the card: of one tick there is one copy.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        let tick = self.tick.as_ref().map(Arc::as_ptr);
+        tick == other.tick.as_ref().map(Arc::as_ptr)
+            && Arc::ptr_eq(&self.identity, &other.identity)
+            && (self.up, self.paused, self.hung, self.panics)
+                == (other.up, other.paused, other.hung, other.panics)
     }
 
     /// The tick, while what it read still holds.
@@ -107,6 +120,16 @@ impl GpuView {
 }
 
 impl Snapshot {
+    /// Whether `other` says nothing else of the service, but for what time alone changes: the
+    /// chain's state and ages, and when the last scrape was.
+    pub fn serves_the_same(&self, other: &Self) -> bool {
+        (self.build, self.detached, self.gpus.len())
+            == (other.build, other.detached, other.gpus.len())
+            && self.driver == other.driver
+            && (self.endings, self.event_log) == (other.endings, other.event_log)
+            && self.extra == other.extra
+    }
+
     /// When something happened that long ago, since the Unix epoch, to a tenth of a second: the
     /// two clocks' jitter shall not look like a change.
     pub fn at(&self, age: Duration) -> Duration {

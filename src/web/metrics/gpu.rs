@@ -5,31 +5,31 @@ use std::fmt;
 use crate::device::{Facts, Reading};
 use crate::policy::Probe;
 use crate::units::{Celsius, Megahertz, Ratio, Watts};
-use crate::web::snapshot::{GpuView, Snapshot};
+use crate::web::snapshot::GpuView;
 
 use super::events;
-use super::families::{Families, Labels};
-use super::per_gpu::{PerGpu, Split, gpu_labels};
+use super::labels::Labels;
+use super::per_gpu::{PerGpu, Split};
 
-pub(super) fn encode(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
-    families.info(
+pub(super) fn encode(gpus: &mut PerGpu<'_, '_, '_>) -> fmt::Result {
+    gpus.info(
         "thermal_guard_gpu_info",
         "Who the GPU is, as NVML names it",
-        snapshot.gpus.iter().map(info),
+        info,
     )?;
-    let mut gpus = PerGpu { families, snapshot };
-    temperatures(&mut gpus)?;
-    power(&mut gpus)?;
-    clocks(&mut gpus)?;
-    load(&mut gpus)?;
-    events::encode(&mut gpus)
+    temperatures(gpus)?;
+    power(gpus)?;
+    clocks(gpus)?;
+    load(gpus)?;
+    events::encode(gpus)
 }
 
 fn info(gpu: &GpuView) -> Labels<'_> {
     let who = &gpu.identity;
-    let mut labels = gpu_labels(gpu);
-    labels.push(("name", who.name.as_str().into()));
-    labels.push(("pci_bus_id", who.pci_bus_id.as_str().into()));
+    let mut labels: Labels<'_> = vec![
+        ("name", who.name.as_str().into()),
+        ("pci_bus_id", who.pci_bus_id.as_str().into()),
+    ];
     let optional = [
         ("serial", &who.serial),
         ("vbios_version", &who.vbios_version),

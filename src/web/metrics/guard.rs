@@ -11,30 +11,24 @@ use crate::web::snapshot::{GpuView, Snapshot};
 use super::actions;
 use super::families::{Families, flag, one_hot};
 use super::per_gpu::{PerGpu, Split};
-use super::service;
 
 /// Levels that are counted.
 pub(super) const LEVELS: [Level; 2] = [Level::Gradual, Level::Emergency];
 
 /// What every scrape gets.
-pub(super) fn basics(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
-    service::basics(families, snapshot)?;
-    PerGpu { families, snapshot }.gauge(
+pub(super) fn up(gpus: &mut PerGpu<'_, '_, '_>) -> fmt::Result {
+    gpus.gauge(
         "thermal_guard_gpu_up",
         "1 while the GPU answers and its reading is fresh; without it, its readings are absent",
         |gpu| Some(flag(gpu.up)),
     )
 }
 
-pub(super) fn encode(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
-    let mut gpus = PerGpu { families, snapshot };
-    heat(&mut gpus)?;
-    states(&mut gpus)?;
-    conditions(&mut gpus)?;
-    actions::encode(&mut gpus)?;
-    leases(&mut gpus)?;
-    polls(&mut gpus)?;
-    service::encode(families, snapshot)
+pub(super) fn encode(gpus: &mut PerGpu<'_, '_, '_>) -> fmt::Result {
+    heat(gpus)?;
+    states(gpus)?;
+    conditions(gpus)?;
+    actions::encode(gpus)
 }
 
 fn heat(gpus: &mut PerGpu<'_, '_, '_>) -> fmt::Result {
@@ -150,16 +144,16 @@ fn conditions(gpus: &mut PerGpu<'_, '_, '_>) -> fmt::Result {
         "How often the GPU's control loop panicked and was started anew",
         |gpu| Some(gpu.panics as f64),
     )?;
-    let now = gpus.snapshot.now;
     gpus.gauge(
         "thermal_guard_paused",
         "1 while an operator's pause has leases and gradual ignored",
-        ticked(|tick| Some(flag(tick.paused_until.is_some_and(|until| now < until)))),
+        |gpu| gpu.tick.is_some().then_some(flag(gpu.paused)),
     )
 }
 
-fn leases(gpus: &mut PerGpu<'_, '_, '_>) -> fmt::Result {
-    let snapshot = gpus.snapshot;
+/// Their ages grow from scrape to scrape.
+pub(super) fn leases(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
+    let mut gpus = PerGpu::new(families, &snapshot.gpus)?;
     gpus.gauges(
         "thermal_guard_leases",
         "Live leases, of alerts and operators",
@@ -186,7 +180,7 @@ fn leases(gpus: &mut PerGpu<'_, '_, '_>) -> fmt::Result {
     )
 }
 
-fn polls(gpus: &mut PerGpu<'_, '_, '_>) -> fmt::Result {
+pub(super) fn polls(gpus: &mut PerGpu<'_, '_, '_>) -> fmt::Result {
     gpus.gauge(
         "thermal_guard_poll_last_success_timestamp_seconds",
         "When the GPU last gave a temperature, in seconds since the Unix epoch",

@@ -2,32 +2,36 @@
 //! said is at most one poll old, and gone when it is older than two.
 
 mod actions;
-mod classic;
 mod events;
 mod families;
 mod gpu;
 mod guard;
+mod labels;
+mod memo;
 mod negotiate;
+mod parts;
 mod per_gpu;
+mod pieces;
 mod process;
 mod pull;
 mod service;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, text};
-use prometheus_client::registry::Registry;
 
 use super::exposition::Exposition;
 use super::snapshot::Snapshot;
 
+use pieces::Pieces;
+
+pub use memo::Memo;
 pub use negotiate::Format;
 
 /// Which groups of metrics a scrape wants. Build, driver and `gpu_up` always come: an empty answer
@@ -73,15 +77,22 @@ impl Collect {
     }
 }
 
+/// What scrapes share.
+struct Scrapes {
+    exposition: Arc<Exposition>,
+    memo: Mutex<Memo>,
+}
+
 /// `GET` on `path`.
 pub fn router(exposition: Arc<Exposition>, path: &str) -> Router {
+    let memo = Mutex::default();
     Router::new()
         .route(path, get(scrape))
-        .with_state(exposition)
+        .with_state(Arc::new(Scrapes { exposition, memo }))
 }
 
 async fn scrape(
-    State(exposition): State<Arc<Exposition>>,
+    State(scrapes): State<Arc<Scrapes>>,
     Query(query): Query<Vec<(String, String)>>,
     headers: HeaderMap,
 ) -> Response {
@@ -91,46 +102,22 @@ async fn scrape(
     };
     let accept = headers.get_all(header::ACCEPT);
     let format = Format::negotiate(accept.iter().filter_map(|value| value.to_str().ok()));
-    let snapshot = exposition.look();
-    exposition.scraped(snapshot.unix);
-    match render(snapshot, collect, format) {
-        Ok(body) => ([(header::CONTENT_TYPE, format.content_type())], body).into_response(),
+    let snapshot = scrapes.exposition.glance();
+    scrapes.exposition.scraped(snapshot.unix);
+    let memo = scrapes.memo.lock();
+    let text = memo
+        .unwrap_or_else(PoisonError::into_inner)
+        .parts(snapshot, collect, format);
+    match text {
+        Ok(parts) => {
+            let kind = [(header::CONTENT_TYPE, format.content_type())];
+            (kind, Body::new(Pieces::of(parts))).into_response()
+        }
         Err(fmt::Error) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
 
-/// The text of one scrape.
+/// The text of one scrape, with nothing remembered.
 pub fn render(snapshot: Snapshot, collect: Collect, format: Format) -> Result<String, fmt::Error> {
-    let mut registry = Registry::default();
-    registry.register_collector(Box::new(Scrape { snapshot, collect }));
-    let mut body = String::new();
-    text::encode(&mut body, &registry)?;
-    Ok(match format {
-        Format::OpenMetrics => body,
-        Format::Classic => classic::from_openmetrics(&body),
-    })
-}
-
-/// One scrape as the encoder sees it.
-#[derive(Debug)]
-struct Scrape {
-    snapshot: Snapshot,
-    collect: Collect,
-}
-
-impl Collector for Scrape {
-    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let mut families = families::Families::new(encoder);
-        guard::basics(&mut families, &self.snapshot)?;
-        if self.collect.gpu {
-            gpu::encode(&mut families, &self.snapshot)?;
-        }
-        if self.collect.guard {
-            guard::encode(&mut families, &self.snapshot)?;
-        }
-        if self.collect.process {
-            process::encode(&mut families)?;
-        }
-        Ok(())
-    }
+    Memo::default().render(snapshot, collect, format)
 }

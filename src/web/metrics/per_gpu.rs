@@ -4,20 +4,43 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::web::snapshot::{GpuView, Snapshot};
+use crate::web::snapshot::GpuView;
 
-use super::families::{Families, Labels};
+use super::families::Families;
+use super::labels::{Label, LabelSet, OfGpu, of_gpu};
 
 /// Samples of one GPU under a label of their own.
 pub(super) type Split = Vec<(Cow<'static, str>, Option<f64>)>;
 
 /// Writes them.
-pub(super) struct PerGpu<'f, 'a, 's> {
-    pub(super) families: &'f mut Families<'a>,
-    pub(super) snapshot: &'s Snapshot,
+pub(super) struct PerGpu<'f, 't, 's> {
+    families: &'f mut Families<'t>,
+    /// Each with the labels that all its series carry.
+    gpus: Vec<Gpu<'s>>,
 }
 
-impl<'s> PerGpu<'_, '_, 's> {
+impl<'f, 't, 's> PerGpu<'f, 't, 's> {
+    pub(super) fn new(
+        families: &'f mut Families<'t>,
+        gpus: &'s [GpuView],
+    ) -> Result<Self, fmt::Error> {
+        let labelled = gpus.iter().map(|gpu| Ok((of_gpu(gpu)?, gpu)));
+        let gpus = labelled.collect::<Result<_, _>>()?;
+        Ok(Self { families, gpus })
+    }
+
+    /// A label set per GPU.
+    pub(super) fn info<L: LabelSet>(
+        &mut self,
+        name: &str,
+        help: &str,
+        labels: impl Fn(&'s GpuView) -> L,
+    ) -> fmt::Result {
+        let gpus = self.gpus.iter();
+        let sets = gpus.map(|(of, gpu)| OfGpu(of, labels(gpu)));
+        self.families.info(name, help, sets)
+    }
+
     /// One sample per GPU that has one.
     pub(super) fn gauge(
         &mut self,
@@ -25,7 +48,7 @@ impl<'s> PerGpu<'_, '_, 's> {
         help: &str,
         value: impl Fn(&'s GpuView) -> Option<f64>,
     ) -> fmt::Result {
-        let samples = plain(self.snapshot, value);
+        let samples = plain(&self.gpus, value);
         self.families.gauge(name, help, samples)
     }
 
@@ -35,7 +58,7 @@ impl<'s> PerGpu<'_, '_, 's> {
         help: &str,
         value: impl Fn(&'s GpuView) -> Option<f64>,
     ) -> fmt::Result {
-        let samples = plain(self.snapshot, value);
+        let samples = plain(&self.gpus, value);
         self.families.counter(name, help, samples)
     }
 
@@ -47,7 +70,7 @@ impl<'s> PerGpu<'_, '_, 's> {
         label: &'static str,
         split: impl Fn(&'s GpuView) -> Split,
     ) -> fmt::Result {
-        let samples = labelled(self.snapshot, label, split);
+        let samples = labelled(&self.gpus, label, split);
         self.families.gauge(name, help, samples)
     }
 
@@ -58,7 +81,7 @@ impl<'s> PerGpu<'_, '_, 's> {
         label: &'static str,
         split: impl Fn(&'s GpuView) -> Split,
     ) -> fmt::Result {
-        let samples = labelled(self.snapshot, label, split);
+        let samples = labelled(&self.gpus, label, split);
         self.families.counter(name, help, samples)
     }
 
@@ -70,44 +93,33 @@ impl<'s> PerGpu<'_, '_, 's> {
         names: [&'static str; 2],
         split: impl Fn(&'s GpuView) -> Vec<([&'static str; 2], f64)>,
     ) -> fmt::Result {
-        let samples = self.snapshot.gpus.iter().flat_map(|gpu| {
+        let samples = self.gpus.iter().flat_map(|(of, gpu)| {
             split(gpu).into_iter().map(|([first, second], value)| {
-                let mut labels = gpu_labels(gpu);
-                labels.push((names[0], first.into()));
-                labels.push((names[1], second.into()));
-                (labels, value)
+                let own = [(names[0], first.into()), (names[1], second.into())];
+                (OfGpu(of, own), value)
             })
         });
         self.families.counter(name, help, samples)
     }
 }
 
-fn plain<'s>(
-    snapshot: &'s Snapshot,
+type Gpu<'s> = (String, &'s GpuView);
+
+fn plain<'a, 's>(
+    gpus: &'a [Gpu<'s>],
     value: impl Fn(&'s GpuView) -> Option<f64>,
-) -> impl Iterator<Item = (Labels<'s>, f64)> {
-    let gpus = snapshot.gpus.iter();
-    gpus.filter_map(move |gpu| Some((gpu_labels(gpu), value(gpu)?)))
+) -> impl Iterator<Item = (OfGpu<'a, [Label<'a>; 0]>, f64)> {
+    gpus.iter()
+        .filter_map(move |(of, gpu)| Some((OfGpu(of, []), value(gpu)?)))
 }
 
-fn labelled<'s>(
-    snapshot: &'s Snapshot,
+fn labelled<'a, 's>(
+    gpus: &'a [Gpu<'s>],
     label: &'static str,
     split: impl Fn(&'s GpuView) -> Split,
-) -> impl Iterator<Item = (Labels<'s>, f64)> {
-    snapshot.gpus.iter().flat_map(move |gpu| {
-        split(gpu).into_iter().filter_map(move |(name, value)| {
-            let mut labels = gpu_labels(gpu);
-            labels.push((label, name));
-            Some((labels, value?))
-        })
+) -> impl Iterator<Item = (OfGpu<'a, [Label<'static>; 1]>, f64)> {
+    gpus.iter().flat_map(move |(of, gpu)| {
+        let samples = split(gpu).into_iter();
+        samples.filter_map(move |(name, value)| Some((OfGpu(of, [(label, name)]), value?)))
     })
-}
-
-/// What every per-GPU series carries, first.
-pub(super) fn gpu_labels(gpu: &GpuView) -> Labels<'_> {
-    vec![
-        ("gpu", gpu.identity.index.to_string().into()),
-        ("uuid", gpu.identity.uuid.as_str().into()),
-    ]
 }

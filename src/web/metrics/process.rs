@@ -3,10 +3,18 @@
 
 use std::fmt;
 
-use procfs::process::{LimitValue, Process, Stat};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use procfs::process::{Process, Stat};
 use procfs::{CurrentSI, KernelStats};
+use rustix::process::{Resource, getrlimit};
 
 use super::families::Families;
+use super::labels::Labels;
+
+/// For so long it isn't asked again: the kernel takes longer over this than all else of a scrape.
+pub(super) const HOLDS: Duration = Duration::from_millis(100);
 
 pub(super) fn encode(families: &mut Families<'_>) -> fmt::Result {
     let process = Process::myself().ok();
@@ -14,15 +22,11 @@ pub(super) fn encode(families: &mut Families<'_>) -> fmt::Result {
     let ticks = procfs::ticks_per_second() as f64;
     let cpu = |stat: &Stat| (stat.utime + stat.stime) as f64 / ticks;
     let resident = |stat: &Stat| stat.rss as f64 * procfs::page_size() as f64;
-    let started = |stat: &Stat| {
-        let boot = KernelStats::current().ok()?.btime as f64;
-        Some(boot + stat.starttime as f64 / ticks)
-    };
 
     families.counter(
         "process_cpu_seconds_total",
         "CPU time used, user and system, in seconds",
-        stat.as_ref().map(|stat| (Vec::new(), cpu(stat))),
+        stat.as_ref().map(|stat| (Labels::new(), cpu(stat))),
     )?;
     families.single(
         "process_resident_memory_bytes",
@@ -49,13 +53,15 @@ pub(super) fn encode(families: &mut Families<'_>) -> fmt::Result {
     families.single(
         "process_max_fds",
         "Most file descriptors that may be open",
-        process.as_ref().and_then(max_fds),
+        getrlimit(Resource::Nofile).current.map(|most| most as f64),
     )
 }
 
-fn max_fds(process: &Process) -> Option<f64> {
-    match process.limits().ok()?.max_open_files.soft_limit {
-        LimitValue::Value(limit) => Some(limit as f64),
-        LimitValue::Unlimited => None,
-    }
+/// Seconds since the Unix epoch. The boot's time is that of the first look, as every other look
+/// takes the kernel long on a machine of many cores.
+fn started(stat: &Stat) -> Option<f64> {
+    static BOOT: OnceLock<Option<u64>> = OnceLock::new();
+    let boot = BOOT.get_or_init(|| Some(KernelStats::current().ok()?.btime));
+    let ticks = procfs::ticks_per_second() as f64;
+    Some((*boot)? as f64 + stat.starttime as f64 / ticks)
 }

@@ -5,7 +5,8 @@ use std::fmt;
 use crate::web::pull::PullSnapshot;
 use crate::web::pull::counters::Member;
 
-use super::families::{Families, Labels, flag};
+use super::families::{Families, flag};
+use super::labels::Labels;
 
 pub(super) fn encode(families: &mut Families<'_>, pull: &PullSnapshot) -> fmt::Result {
     if pull.members.is_empty() {

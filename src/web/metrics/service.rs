@@ -6,7 +6,8 @@ use std::fmt;
 use crate::policy::ChainState;
 use crate::web::snapshot::{HookSnapshot, Snapshot};
 
-use super::families::{Families, Labels, flag, one_hot};
+use super::families::{Families, flag, one_hot};
+use super::labels::Labels;
 use super::pull;
 
 const MODES: [&str; 2] = ["enforce", "observe"];
@@ -39,7 +40,7 @@ pub(super) fn basics(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::R
     )
 }
 
-pub(super) fn encode(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
+pub(super) fn driver(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
     families.single(
         "thermal_guard_gpus",
         "GPUs under guard",
@@ -54,8 +55,10 @@ pub(super) fn encode(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::R
         "thermal_guard_detached",
         "1 while an operator has the guard let go of the driver",
         Some(flag(snapshot.detached)),
-    )?;
-    chain(families, snapshot)?;
+    )
+}
+
+pub(super) fn encode(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
     families.counter(
         "thermal_guard_lease_expirations_total",
         "Leases ended, by how: time to live, resolved, or evicted by others",
@@ -92,7 +95,10 @@ pub(super) fn encode(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::R
         "thermal_guard_config_last_reload_success_timestamp_seconds",
         "When the configuration in force was read, in seconds since the Unix epoch",
         reload.last_success.map(|at| at.as_secs_f64()),
-    )?;
+    )
+}
+
+pub(super) fn scrapes(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
     families.single(
         "thermal_guard_last_scrape_timestamp_seconds",
         "When the scrape before this one came, in seconds since the Unix epoch",
@@ -100,7 +106,8 @@ pub(super) fn encode(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::R
     )
 }
 
-fn chain(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
+/// Its ages grow from scrape to scrape.
+pub(super) fn chain(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
     let chain = &snapshot.chain;
     families.gauge(
         "thermal_guard_chain_state",

@@ -30,7 +30,7 @@ impl State {
 }
 
 /// One Alertmanager.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
     pub url: String,
     /// The last pull came to something. `None`: there was none yet.
@@ -44,7 +44,7 @@ pub struct Member {
 }
 
 /// The counts at one moment. Without members nothing is pulled.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PullSnapshot {
     pub members: Vec<Member>,
     pub alerts: BTreeMap<(State, Action, Outcome), u64>,

@@ -2,16 +2,9 @@
 //! with the ladder instead. The readings are those of a simulated card under a real worker, so the
 //! policy is in the states that it is in for most of its life.
 
-#![allow(
-    clippy::expect_used,
-    missing_docs,
-    reason = "a benchmark: without its card there is nothing to measure"
-)]
-
 use std::hint::black_box;
-use std::time::Duration;
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
 use thermal_guard::device::profile;
 use thermal_guard::device::sim::Conditions;
 use thermal_guard::guard::Tick;
@@ -53,7 +46,7 @@ fn replay(mut policy: Policy, ticks: &[Tick]) {
     }
 }
 
-fn decisions(criterion: &mut Criterion) {
+pub(super) fn measure(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("decision");
     group.throughput(Throughput::Elements(TICKS as u64));
     for (name, regulator, inlet) in [
@@ -73,16 +66,9 @@ fn decisions(criterion: &mut Criterion) {
             bencher.iter_batched(
                 || policy.clone(),
                 |policy| replay(policy, &ticks),
-                criterion::BatchSize::SmallInput,
+                BatchSize::SmallInput,
             );
         });
     }
     group.finish();
 }
-
-criterion_group! {
-    name = benches;
-    config = Criterion::default().measurement_time(Duration::from_secs(3));
-    targets = decisions
-}
-criterion_main!(benches);
