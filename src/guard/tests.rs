@@ -1,9 +1,12 @@
 //! Files that can't be had as they should be: what is said then, and that nothing is guessed.
 
+mod life;
+
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, chown};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -13,14 +16,28 @@ use super::journal::{self, Entry, Journal, JournalError};
 use super::lock::{GpuLock, LockError};
 use super::replace::replace;
 use super::{Clock, Live, Shared};
-use crate::device::Uuid;
+use crate::device::{Identity, Uuid};
 use crate::policy::chain::Expected;
 use crate::policy::lease::{self, Holder};
-use crate::policy::{Chain, Claim, Lease, Level};
+use crate::policy::{AppMode, Chain, Claim, Lease, Level};
 use crate::units::{Moment, Watts};
 
 fn uuid() -> Uuid {
     Uuid::new("GPU-1")
+}
+
+fn shared() -> Shared {
+    shared_telling(|_| {})
+}
+
+/// Hands on what applications are told.
+fn shared_telling(tell: impl Fn(AppMode) + Send + Sync + 'static) -> Shared {
+    let chain = Chain::new(Expected::Auto, None, Moment::START);
+    let tell = move |_: &Arc<Identity>, mode| {
+        tell(mode);
+        true
+    };
+    Shared::new(Clock::start(1.0), chain, Live::default(), Box::new(tell))
 }
 
 /// A file where a directory ought to be.
@@ -146,13 +163,7 @@ fn a_replaced_file_keeps_an_owner_that_is_not_the_guards() {
 /// Names come with each alert, from outside.
 #[test]
 fn of_too_many_alert_names_only_those_of_leases_stay() {
-    let chain = Chain::new(Expected::Auto, None, Moment::START);
-    let shared = Shared::new(
-        Clock::start(1.0),
-        chain,
-        Live::default(),
-        Box::new(|_, _| true),
-    );
+    let shared = shared();
     let lease = Lease {
         level: Level::Gradual,
         since: Moment::START,

@@ -43,3 +43,38 @@ pub fn only(ca_file: &Path) -> Result<TlsConfig, TrustError> {
     let roots = RootCerts::from(certificates);
     Ok(TlsConfig::builder().root_certs(roots).build())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use rcgen::{CertificateParams, KeyPair};
+    use tempfile::NamedTempFile;
+
+    use super::*;
+
+    fn trusting(pem: &str) -> Result<TlsConfig, TrustError> {
+        let file = NamedTempFile::new().expect("file");
+        fs::write(file.path(), pem).expect("written");
+        only(file.path()).inspect_err(|error| {
+            let name = file.path().display().to_string();
+            assert!(error.to_string().starts_with(&name), "{error}");
+        })
+    }
+
+    #[test]
+    fn a_file_must_hold_an_authority_and_nothing_broken() {
+        let key = KeyPair::generate().expect("key");
+        let parameters = CertificateParams::new(["ca".to_owned()]).expect("name");
+        let authority = parameters.self_signed(&key).expect("signed").pem();
+        let both = format!("{}{authority}", key.serialize_pem());
+        assert!(trusting(&authority).is_ok());
+        assert!(trusting(&both).is_ok(), "a key beside it changes nothing");
+        let key_alone = trusting(&key.serialize_pem());
+        assert!(matches!(key_alone, Err(TrustError::Empty(_))));
+        let torn = authority.replace("-----END CERTIFICATE-----", "");
+        for broken in [format!("{authority}{torn}"), torn] {
+            assert!(matches!(trusting(&broken), Err(TrustError::Broken { .. })));
+        }
+    }
+}

@@ -25,6 +25,8 @@ environment=$(cargo llvm-cov show-env --sh 2>/dev/null)
 eval "$environment"
 # A few files for each program, which all of its processes share: thousands are started.
 export LLVM_PROFILE_FILE=$CARGO_TARGET_DIR/%c%8m.profraw
+# Programs of an older build would be asked, too.
+cargo llvm-cov clean --workspace
 rm -f "$CARGO_TARGET_DIR"/*.profraw
 
 # Random histories are the same each time.

@@ -17,7 +17,7 @@ PARTS = {
     "policy": r"policy/",
     "guard": r"guard/",
     "web/hook": r"web/(hook|alert|body|node|gpus)\b",
-    "web/auth": r"web/(auth|basic_auth|gate|tls|trust|webconfig)\b",
+    "web/auth": r"web/(auth|basic_auth|gate|security|tls|trust|webconfig)\b",
 }
 
 

@@ -1,0 +1,173 @@
+//! Whole guards with their threads, over a simulated card: a second one beside it, a driver that
+//! hangs, one that reports an Xid.
+
+use std::path::Path;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::shared;
+use crate::device::plant::Load;
+use crate::device::profile::A100_80GB;
+use crate::device::sim::{Card, Conditions, Rack};
+use crate::device::{Driver, DriverError, EventSource, Gpu, Identity, Uuid, Xid};
+use crate::guard::events::{What, trouble};
+use crate::guard::{Guard, Plan, Shared};
+use crate::policy::AppMode;
+use crate::units::{Celsius, Moment};
+
+/// Longer than anything here takes on a busy machine.
+const LONG: Duration = Duration::from_secs(20);
+
+/// Drives a simulated card, reports what the test sends, and opens nothing while the test holds the
+/// door.
+struct Staged {
+    rack: Rack,
+    door: Arc<Mutex<()>>,
+    reports: Mutex<Option<Receiver<Xid>>>,
+}
+
+impl Driver for Staged {
+    fn inventory(&self) -> Result<Vec<Arc<Identity>>, DriverError> {
+        self.rack.inventory()
+    }
+
+    fn open(&self, uuid: &Uuid) -> Result<Box<dyn Gpu>, DriverError> {
+        drop(self.door.lock().unwrap_or_else(PoisonError::into_inner));
+        self.rack.open(uuid)
+    }
+
+    fn events(&self) -> Result<Option<Box<dyn EventSource>>, DriverError> {
+        let reports = self.reports.lock().unwrap().take();
+        Ok(reports.map(|reports| Box::new(Reports(reports)) as Box<dyn EventSource>))
+    }
+}
+
+struct Reports(Receiver<Xid>);
+
+impl EventSource for Reports {
+    fn wait(&mut self, timeout: Duration) -> Result<Option<Xid>, DriverError> {
+        match self.0.recv_timeout(timeout) {
+            Ok(xid) => Ok(Some(xid)),
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(RecvTimeoutError::Disconnected) => Err(DriverError::GpuLost),
+        }
+    }
+}
+
+/// One idle A100.
+fn staged() -> (Arc<Staged>, Uuid) {
+    let idle = Conditions {
+        load: Load::IDLE,
+        ..Conditions::full_load(Celsius::new(18.0))
+    };
+    let card = Card::new(&A100_80GB, 0, Box::new(move |_| idle));
+    let uuid = card.uuid().clone();
+    let staged = Staged {
+        rack: Rack::new(vec![card], || Moment::START),
+        door: Arc::default(),
+        reports: Mutex::default(),
+    };
+    (Arc::new(staged), uuid)
+}
+
+fn start(driver: &Arc<Staged>, shared: &Arc<Shared>, state: &Path, locks: &Path) -> Guard {
+    let plan = Plan {
+        driver: driver.clone(),
+        state_dir: Some(state.to_owned()),
+        lock_dir: Some(locks.to_owned()),
+    };
+    Guard::start(plan, shared.clone()).unwrap()
+}
+
+#[track_caller]
+fn wait(shared: &Shared, what: &str, holds: impl Fn() -> bool) {
+    let deadline = shared.clock.wall() + LONG;
+    while !holds() {
+        assert!(shared.clock.wall() < deadline, "never: {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn told(shared: &Shared, matching: impl Fn(&What) -> bool) -> bool {
+    let events = shared.events.recent();
+    events.iter().any(|event| matching(&event.what))
+}
+
+#[tokio::test]
+async fn a_second_guard_with_another_state_directory_refuses_and_touches_nothing() {
+    let (ours, theirs, locks) = (
+        TempDir::new().unwrap(),
+        TempDir::new().unwrap(),
+        TempDir::new().unwrap(),
+    );
+    let (driver, uuid) = staged();
+    let (first, second) = (Arc::new(shared()), Arc::new(shared()));
+    let guard = start(&driver, &first, ours.path(), locks.path());
+    let ticks = |shared: &Shared| {
+        let station = shared.station(&uuid);
+        station.is_some_and(|station| station.latest().is_some())
+    };
+    wait(&first, "a tick", || ticks(&first));
+    let beside = start(&driver, &second, theirs.path(), locks.path());
+    let reason = tokio::time::timeout(LONG, beside.fatal()).await.unwrap();
+    let holder = format!("another thermal-guard (pid {})", std::process::id());
+    assert!(reason.contains(&holder), "{reason}");
+    assert!(second.stations().is_empty());
+    assert!(beside.stop() && ticks(&first));
+    let complaint = tokio::time::timeout(Duration::from_millis(50), guard.fatal());
+    assert!(complaint.await.is_err(), "the first goes on");
+    assert!(guard.stop());
+}
+
+#[test]
+fn a_call_that_hangs_slows_the_applications_and_is_told_when_it_begins_and_ends() {
+    let (state, locks) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let (driver, uuid) = staged();
+    let modes = Arc::<Mutex<Vec<AppMode>>>::default();
+    let tell = modes.clone();
+    let shared = Arc::new(super::shared_telling(move |mode| {
+        tell.lock().unwrap().push(mode);
+    }));
+    let held = driver.door.lock().unwrap();
+    let guard = start(&driver, &shared, state.path(), locks.path());
+    let began = |what: &What| matches!(what, What::TroubleBegan { trouble, .. } if trouble == trouble::HUNG);
+    wait(&shared, "noticed", || told(&shared, began));
+    assert_eq!(modes.lock().unwrap()[..], [AppMode::Gradual]);
+    drop(held);
+    let ended = |what: &What| matches!(what, What::TroubleEnded { trouble, .. } if trouble == trouble::HUNG);
+    wait(&shared, "over", || told(&shared, ended));
+    let ticks = || shared.station(&uuid).unwrap().latest().is_some();
+    wait(&shared, "a tick", ticks);
+    assert_eq!(modes.lock().unwrap().last(), Some(&AppMode::Normal));
+    assert!(guard.stop());
+}
+
+#[test]
+fn an_xid_that_the_driver_reports_is_counted_on_its_gpu_and_told() {
+    let (state, locks) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let (driver, uuid) = staged();
+    let (report, reports) = channel();
+    *driver.reports.lock().unwrap() = Some(reports);
+    let shared = Arc::new(shared());
+    let guard = start(&driver, &shared, state.path(), locks.path());
+    report
+        .send(Xid {
+            uuid: uuid.clone(),
+            code: 79,
+        })
+        .unwrap();
+    let counted = || {
+        let tick = shared.station(&uuid)?.latest()?;
+        Some(tick.tally.xids.get(&79)?.count)
+    };
+    wait(&shared, "counted", || counted() == Some(1));
+    assert!(told(&shared, |what| matches!(
+        what,
+        What::Xid { xid: 79, count: 1 }
+    )));
+    assert!(guard.stop());
+}
