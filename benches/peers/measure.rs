@@ -87,20 +87,20 @@ impl Measured {
 
 /// Measures these programs, each on so many GPUs, beside each other.
 pub(crate) fn compare(plan: Plan, who: &[(Kind, usize)]) -> Vec<Measured> {
-    let mut started = who.iter().map(|_| [Vec::new(), Vec::new()]).collect();
-    starts(plan, who, &mut started);
-    let running = who
-        .iter()
-        .map(|&(kind, gpus)| Running::start(kind, gpus, Calls::Instant));
-    let mut running: Vec<_> = running.collect();
+    let started = starts(plan, who);
+    let begin = |&(kind, gpus): &_| Running::start(kind, gpus, Calls::Instant);
+    let mut running: Vec<_> = who.iter().map(begin).collect();
     let mut all: Vec<_> = running.iter_mut().map(Measured::new).collect();
     for (measured, started) in all.iter_mut().zip(started) {
-        let both = measured.figures.iter_mut().zip(started);
-        both.for_each(|(figures, started)| figures.starts = started);
+        for (figures, started) in measured.figures.iter_mut().zip(started) {
+            figures.starts = started;
+        }
     }
     for (place, calls) in Calls::BOTH.into_iter().enumerate() {
-        running.iter().for_each(|one| one.set(calls));
-        thread::sleep(Duration::from_secs(4));
+        for one in &running {
+            one.set(calls);
+        }
+        thread::sleep(SETTLE);
         for _ in 0..plan.windows {
             idle(plan.window, &mut running, &mut all, place);
         }
@@ -108,31 +108,36 @@ pub(crate) fn compare(plan: Plan, who: &[(Kind, usize)]) -> Vec<Measured> {
             ages(change, &mut running, &mut all, place);
         }
     }
-    floods(plan.flood, &running, &mut all);
-    for (one, measured) in running.iter().zip(&mut all) {
-        measured.memory[0] = memory(one.id());
-        measured.scraped = 0;
-    }
-    for _ in 1..plan.rounds {
+    for round in 0..plan.rounds {
         floods(plan.flood, &running, &mut all);
-    }
-    for (one, measured) in running.iter().zip(&mut all) {
-        measured.memory[1] = memory(one.id());
+        // The first round is when room is made for two connections.
+        for (one, measured) in running.iter().zip(&mut all) {
+            let memory = memory(one.id());
+            measured.memory[1] = memory;
+            if round == 0 {
+                measured.memory[0] = memory;
+                measured.scraped = 0;
+            }
+        }
     }
     all
 }
 
-type Starts = Vec<[Vec<f64>; 2]>;
+/// What a program is given to get used to how NVML answers now: longer than the longest interval.
+const SETTLE: Duration = Duration::from_secs(4);
 
-fn starts(plan: Plan, who: &[(Kind, usize)], started: &mut Starts) {
+/// What each took from its start to its first sample, in [`Calls::BOTH`]'s order.
+fn starts(plan: Plan, who: &[(Kind, usize)]) -> Vec<[Vec<f64>; 2]> {
+    let mut started = vec![[Vec::new(), Vec::new()]; who.len()];
     for _ in 0..plan.starts {
-        for (&(kind, gpus), started) in who.iter().zip(&mut *started) {
+        for (&(kind, gpus), started) in who.iter().zip(&mut started) {
             for (calls, started) in Calls::BOTH.into_iter().zip(started) {
                 let running = Running::start(kind, gpus, calls);
                 started.push(running.started.as_secs_f64());
             }
         }
     }
+    started
 }
 
 /// All of them at the same time, doing nothing but their own work and a scrape a second.

@@ -134,7 +134,7 @@ pub(crate) fn page(peers: &[Measured], sizes: &[Measured]) -> String {
     text += "\n### Bars\n\n";
     text += &verdict::bars(peers, sizes);
     text += "\n### Absolute values\n\nOf this machine, and of little meaning for another.\n\n";
-    table(&mut text, peers, |row, one| shown(row, one));
+    table(&mut text, peers, shown);
     text += "\n### The guard on more GPUs\n\n";
     text += &verdict::growth(sizes);
     text
