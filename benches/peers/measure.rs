@@ -20,11 +20,11 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// About seven minutes for everything.
+    /// About six minutes for everything.
     pub(crate) const FULL: Self = Self {
         starts: 3,
         windows: 3,
-        window: Duration::from_secs(8),
+        window: Duration::from_secs(6),
         rounds: 5,
         flood: Duration::from_millis(1200),
         changes: 8,
@@ -46,6 +46,8 @@ pub(crate) struct Figures {
     pub(crate) starts: Vec<f64>,
     /// Share of a core, scraped once a second.
     pub(crate) idle: Vec<f64>,
+    /// Share of a core, scraped by nobody.
+    pub(crate) alone: Vec<f64>,
     /// A second.
     pub(crate) calls: Vec<f64>,
     /// Scrapes for a second of processor time.
@@ -102,6 +104,7 @@ pub(crate) fn compare(plan: Plan, who: &[(Kind, usize)]) -> Vec<Measured> {
         }
         thread::sleep(SETTLE);
         for _ in 0..plan.windows {
+            alone(plan.window, &running, &mut all, place);
             idle(plan.window, &mut running, &mut all, place);
         }
         for change in 0..plan.changes {
@@ -140,7 +143,19 @@ fn starts(plan: Plan, who: &[(Kind, usize)]) -> Vec<[Vec<f64>; 2]> {
     started
 }
 
-/// All of them at the same time, doing nothing but their own work and a scrape a second.
+/// All of them at the same time, doing nothing but their own work.
+fn alone(window: Duration, running: &[Running], all: &mut [Measured], place: usize) {
+    let before: Vec<_> = running.iter().map(|one| processor(one.id())).collect();
+    let began = Instant::now();
+    thread::sleep(window);
+    for ((one, before), measured) in running.iter().zip(before).zip(all) {
+        let used = processor(one.id()).saturating_sub(before);
+        let share = used.as_secs_f64() / began.elapsed().as_secs_f64();
+        measured.figures[place].alone.push(share);
+    }
+}
+
+/// The same, with a scrape a second.
 fn idle(window: Duration, running: &mut [Running], all: &mut [Measured], place: usize) {
     let calls: Vec<f64> = running.iter().map(Running::calls).collect();
     let before: Vec<_> = running.iter().map(|one| processor(one.id())).collect();
