@@ -20,11 +20,11 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// About seven minutes for everything.
+    /// About six minutes for everything.
     pub(crate) const FULL: Self = Self {
         starts: 3,
         windows: 3,
-        window: Duration::from_secs(8),
+        window: Duration::from_secs(6),
         rounds: 5,
         flood: Duration::from_millis(1200),
         changes: 8,
@@ -46,6 +46,8 @@ pub(crate) struct Figures {
     pub(crate) starts: Vec<f64>,
     /// Share of a core, scraped once a second.
     pub(crate) idle: Vec<f64>,
+    /// Share of a core, scraped by nobody.
+    pub(crate) alone: Vec<f64>,
     /// A second.
     pub(crate) calls: Vec<f64>,
     /// Scrapes for a second of processor time.
@@ -87,55 +89,73 @@ impl Measured {
 
 /// Measures these programs, each on so many GPUs, beside each other.
 pub(crate) fn compare(plan: Plan, who: &[(Kind, usize)]) -> Vec<Measured> {
-    let mut started = who.iter().map(|_| [Vec::new(), Vec::new()]).collect();
-    starts(plan, who, &mut started);
-    let running = who
-        .iter()
-        .map(|&(kind, gpus)| Running::start(kind, gpus, Calls::Instant));
-    let mut running: Vec<_> = running.collect();
+    let started = starts(plan, who);
+    let begin = |&(kind, gpus): &_| Running::start(kind, gpus, Calls::Instant);
+    let mut running: Vec<_> = who.iter().map(begin).collect();
     let mut all: Vec<_> = running.iter_mut().map(Measured::new).collect();
     for (measured, started) in all.iter_mut().zip(started) {
-        let both = measured.figures.iter_mut().zip(started);
-        both.for_each(|(figures, started)| figures.starts = started);
+        for (figures, started) in measured.figures.iter_mut().zip(started) {
+            figures.starts = started;
+        }
     }
     for (place, calls) in Calls::BOTH.into_iter().enumerate() {
-        running.iter().for_each(|one| one.set(calls));
-        thread::sleep(Duration::from_secs(4));
+        for one in &running {
+            one.set(calls);
+        }
+        thread::sleep(SETTLE);
         for _ in 0..plan.windows {
+            alone(plan.window, &running, &mut all, place);
             idle(plan.window, &mut running, &mut all, place);
         }
         for change in 0..plan.changes {
             ages(change, &mut running, &mut all, place);
         }
     }
-    floods(plan.flood, &running, &mut all);
-    for (one, measured) in running.iter().zip(&mut all) {
-        measured.memory[0] = memory(one.id());
-        measured.scraped = 0;
-    }
-    for _ in 1..plan.rounds {
+    for round in 0..plan.rounds {
         floods(plan.flood, &running, &mut all);
-    }
-    for (one, measured) in running.iter().zip(&mut all) {
-        measured.memory[1] = memory(one.id());
+        // The first round is when room is made for two connections.
+        for (one, measured) in running.iter().zip(&mut all) {
+            let memory = memory(one.id());
+            measured.memory[1] = memory;
+            if round == 0 {
+                measured.memory[0] = memory;
+                measured.scraped = 0;
+            }
+        }
     }
     all
 }
 
-type Starts = Vec<[Vec<f64>; 2]>;
+/// What a program is given to get used to how NVML answers now: longer than the longest interval.
+const SETTLE: Duration = Duration::from_secs(4);
 
-fn starts(plan: Plan, who: &[(Kind, usize)], started: &mut Starts) {
+/// What each took from its start to its first sample, in [`Calls::BOTH`]'s order.
+fn starts(plan: Plan, who: &[(Kind, usize)]) -> Vec<[Vec<f64>; 2]> {
+    let mut started = vec![[Vec::new(), Vec::new()]; who.len()];
     for _ in 0..plan.starts {
-        for (&(kind, gpus), started) in who.iter().zip(&mut *started) {
+        for (&(kind, gpus), started) in who.iter().zip(&mut started) {
             for (calls, started) in Calls::BOTH.into_iter().zip(started) {
                 let running = Running::start(kind, gpus, calls);
                 started.push(running.started.as_secs_f64());
             }
         }
     }
+    started
 }
 
-/// All of them at the same time, doing nothing but their own work and a scrape a second.
+/// All of them at the same time, doing nothing but their own work.
+fn alone(window: Duration, running: &[Running], all: &mut [Measured], place: usize) {
+    let before: Vec<_> = running.iter().map(|one| processor(one.id())).collect();
+    let began = Instant::now();
+    thread::sleep(window);
+    for ((one, before), measured) in running.iter().zip(before).zip(all) {
+        let used = processor(one.id()).saturating_sub(before);
+        let share = used.as_secs_f64() / began.elapsed().as_secs_f64();
+        measured.figures[place].alone.push(share);
+    }
+}
+
+/// The same, with a scrape a second.
 fn idle(window: Duration, running: &mut [Running], all: &mut [Measured], place: usize) {
     let calls: Vec<f64> = running.iter().map(Running::calls).collect();
     let before: Vec<_> = running.iter().map(|one| processor(one.id())).collect();

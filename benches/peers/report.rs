@@ -62,7 +62,7 @@ pub(crate) const SERIES: Row = row(
     |of| (SCRAPES.value)(of) * of.series as f64,
 );
 
-pub(crate) const ROWS: [Row; 16] = [
+pub(crate) const ROWS: [Row; 17] = [
     row("start to first sample", Better::Less, Unit::Seconds, |of| {
         median(&of.figures[FAST].starts)
     }),
@@ -72,6 +72,9 @@ pub(crate) const ROWS: [Row; 16] = [
     IDLE,
     row("the same, slow NVML", Better::Less, Unit::Share, |of| {
         median(&of.figures[SLOW].idle)
+    }),
+    row("idle and not scraped", Better::Less, Unit::Share, |of| {
+        median(&of.figures[FAST].alone)
     }),
     RESIDENT,
     row(
@@ -134,7 +137,7 @@ pub(crate) fn page(peers: &[Measured], sizes: &[Measured]) -> String {
     text += "\n### Bars\n\n";
     text += &verdict::bars(peers, sizes);
     text += "\n### Absolute values\n\nOf this machine, and of little meaning for another.\n\n";
-    table(&mut text, peers, |row, one| shown(row, one));
+    table(&mut text, peers, shown);
     text += "\n### The guard on more GPUs\n\n";
     text += &verdict::growth(sizes);
     text
@@ -147,7 +150,7 @@ pub(crate) fn of(all: &[Measured], kind: Kind) -> &Measured {
 }
 
 const ABOUT: &str = "
-Eight simulated A100 80GB, idle; each program has a machine of its own, all over the same simulated library. Idle: all of them at the same time, each scraped once a second. Scrapes: one program at a time, in turns, two connections (kept where the program keeps them), as fast as it answers, classic text, not packed. Programs are compared as they come: nvitop-exporter and all-smi export the host, too, and know no limits, throttle reasons or states.
+Eight simulated A100 80GB, idle; each program has a machine of its own, all over the same simulated library. Idle: all of them at the same time, each scraped once a second. Scrapes: one program at a time, in turns, two connections (kept where the program keeps them), as fast as it answers, classic text, not packed; several of them see the same sample then, by which a program gains that keeps its text. \"Idle\" has a scrape a second, of a new sample each time. Programs are compared as they come: nvitop-exporter and all-smi export the host, too, and know no limits, throttle reasons or states.
 
 Slow NVML: calls take what a field report says of a real driver (limits 122 µs, fans 0.4 ms, memory temperature 1.2 ms, energy 2.6 ms, PCIe throughput 21 ms), and nvidia-smi 1.5 s. Age: from a change of the true temperature to the first scrape (or the first line of the scripts) that shows it. NVML calls are those that touch a GPU, each field being one; of the scripts it is how often they run nvidia-smi, and the stand-in for that costs far less than the real one.
 ";

@@ -18,84 +18,125 @@ const MIB: f64 = 1024.0 * 1024.0;
 /// How much the same figure differs from one run to the next, about.
 const NOISE: f64 = 1.05;
 
+/// Something to be reached.
+struct Bar {
+    what: &'static str,
+    bar: &'static str,
+    aim: &'static str,
+    measured: String,
+    met: bool,
+}
+
 /// A table of what was to be reached.
 pub(crate) fn bars(peers: &[Measured], sizes: &[Measured]) -> String {
     let guard = of(peers, GUARD);
     let rivals = [of(peers, NVITOP), of(peers, ALL_SMI_1S)];
-    let least = |row: &Row| rivals.map(row.value).into_iter().fold(f64::MAX, f64::min);
-    let most = |row: &Row| rivals.map(row.value).into_iter().fold(0.0, f64::max);
     let mut text = "| | bar | aim | measured | |\n|---|---|---|---|---|\n".to_owned();
-    let mut say = |what: &str, bar: &str, aim: &str, measured: String, met: bool| {
-        let verdict = if met { "met" } else { "**missed**" };
-        let _ = writeln!(text, "| {what} | {bar} | {aim} | {measured} | {verdict} |");
-    };
-
-    let idle = (IDLE.value)(guard) / least(&IDLE);
-    let measured = format!("{} of the best peer", digits(idle));
-    say(
-        "idle, 8 GPUs, each second",
-        "≤ 1 of the best peer",
-        "0.5",
-        measured,
-        idle <= 1.0,
-    );
-    let resident = (RESIDENT.value)(guard);
-    let measured = format!(
-        "{} MiB, {} of the best peer",
-        digits(resident / MIB),
-        digits(resident / least(&RESIDENT))
-    );
-    let met = resident <= MEMORY_MIB * MIB;
-    say(
-        "resident memory",
-        "≤ 12 MiB",
-        "below the best peer",
+    let all = [idle(guard, rivals)]
+        .into_iter()
+        .chain(memory(guard, rivals))
+        .chain([&SCRAPES, &SERIES].map(|row| rate(row, guard, rivals)))
+        .chain([slow_nvml(guard), more_gpus(sizes), binary()]);
+    for Bar {
+        what,
+        bar,
+        aim,
         measured,
         met,
-    );
-    let growth = guard.memory[1].anonymous as f64 / guard.memory[0].anonymous as f64;
-    let measured = format!("× {} over {} scrapes", digits(growth), guard.scraped);
-    say("own memory, flat", "× 1", "", measured, growth <= NOISE);
-    for row in [&SCRAPES, &SERIES] {
-        let times = (row.value)(guard) / most(row);
-        let measured = format!("{} × the best peer", digits(times));
-        say(
-            row.name,
-            "≥ 5 × the best peer",
-            "10 ×",
-            measured,
-            times >= 5.0,
-        );
+    } in all
+    {
+        let verdict = if met { "met" } else { "**missed**" };
+        let _ = writeln!(text, "| {what} | {bar} | {aim} | {measured} | {verdict} |");
     }
-    let slower = slowed(&guard.figures);
-    let measured = format!("{} ×", digits(slower));
-    say(
-        "scrape p99 with slow NVML",
-        "≤ 1.1 × without",
-        "",
-        measured,
-        slower <= 1.1,
-    );
-    let (name, worst) = steepest(sizes);
-    let measured = format!("{} × linear ({name})", digits(worst));
-    say(
-        "cost per GPU, 1 to 16",
-        "linear or better",
-        "",
-        measured,
-        worst <= NOISE,
-    );
-    let binary = Path::new(env!("CARGO_BIN_EXE_thermal-guard")).metadata();
-    let binary = binary.map_or(0.0, |file| file.len() as f64 / MIB);
-    let measured = format!("{} MiB", digits(binary));
-    say(
-        "binary, stripped",
-        "≤ 8 MiB",
-        "",
-        measured,
-        binary <= BINARY_MIB,
-    );
     text
+}
+
+fn least(row: &Row, rivals: [&Measured; 2]) -> f64 {
+    rivals.map(row.value).into_iter().fold(f64::MAX, f64::min)
+}
+
+fn idle(guard: &Measured, rivals: [&Measured; 2]) -> Bar {
+    let share = (IDLE.value)(guard) / least(&IDLE, rivals);
+    Bar {
+        what: "idle, 8 GPUs, each second",
+        bar: "≤ 1 of the best peer",
+        aim: "0.5",
+        measured: format!("{} of the best peer", digits(share)),
+        met: share <= 1.0,
+    }
+}
+
+fn memory(guard: &Measured, rivals: [&Measured; 2]) -> [Bar; 2] {
+    let resident = (RESIDENT.value)(guard);
+    let share = resident / least(&RESIDENT, rivals);
+    let [first, last] = guard.memory.map(|memory| memory.anonymous as f64);
+    let growth = last / first;
+    [
+        Bar {
+            what: RESIDENT.name,
+            bar: "≤ 12 MiB",
+            aim: "below the best peer",
+            measured: format!(
+                "{} MiB, {} of the best peer",
+                digits(resident / MIB),
+                digits(share)
+            ),
+            met: resident <= MEMORY_MIB * MIB,
+        },
+        Bar {
+            what: "own memory, flat",
+            bar: "× 1",
+            aim: "",
+            measured: format!("× {} over {} scrapes", digits(growth), guard.scraped),
+            met: growth <= NOISE,
+        },
+    ]
+}
+
+fn rate(row: &Row, guard: &Measured, rivals: [&Measured; 2]) -> Bar {
+    let best = rivals.map(row.value).into_iter().fold(0.0, f64::max);
+    let times = (row.value)(guard) / best;
+    Bar {
+        what: row.name,
+        bar: "≥ 5 × the best peer",
+        aim: "10 ×",
+        measured: format!("{} × the best peer", digits(times)),
+        met: times >= 5.0,
+    }
+}
+
+fn slow_nvml(guard: &Measured) -> Bar {
+    let slower = slowed(&guard.figures);
+    Bar {
+        what: "scrape, p99, slow NVML",
+        bar: "≤ 1.1 × without",
+        aim: "",
+        measured: format!("{} ×", digits(slower)),
+        met: slower <= 1.1,
+    }
+}
+
+fn more_gpus(sizes: &[Measured]) -> Bar {
+    let (name, worst) = steepest(sizes);
+    Bar {
+        what: "cost per GPU, 1 to 16",
+        bar: "linear or better",
+        aim: "",
+        measured: format!("at most {} × linear ({name})", digits(worst)),
+        met: worst <= NOISE,
+    }
+}
+
+fn binary() -> Bar {
+    let file = Path::new(env!("CARGO_BIN_EXE_thermal-guard")).metadata();
+    let size = file.map_or(0.0, |file| file.len() as f64 / MIB);
+    Bar {
+        what: "binary, stripped",
+        bar: "≤ 8 MiB",
+        aim: "",
+        measured: format!("{} MiB", digits(size)),
+        met: size <= BINARY_MIB,
+    }
 }
 
 /// What a scrape costs; the other way round than [`SCRAPES`], so that it grows.
