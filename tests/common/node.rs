@@ -108,11 +108,12 @@ impl Node {
         !self.machine.gpu(0)["sm_lock_mhz"].is_null()
     }
 
+    /// Journals in place: one that a killed guard was just writing lies beside its own.
     pub(crate) fn journals(&self) -> usize {
-        fs::read_dir(self.state_dir().join("gpus"))
-            .into_iter()
-            .flatten()
-            .count()
+        let files = fs::read_dir(self.state_dir().join("gpus"));
+        let files = files.into_iter().flatten().flatten();
+        let in_place = |file: &fs::DirEntry| file.path().extension().is_some_and(|it| it == "json");
+        files.filter(in_place).count()
     }
 
     /// In air that is over critical by itself, so that no throttling brings it under safe.
