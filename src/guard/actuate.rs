@@ -1,6 +1,7 @@
 //! Carrying a decision out: journal, write, read back. Only what changed is written.
 
-use std::time::Duration;
+mod clock;
+mod permission;
 
 use crate::device::{ActuatorError, ClockRange, Gpu, Identity, Reading, Uuid};
 use crate::policy::{Claim, LimitClaim, Targets};
@@ -46,9 +47,6 @@ pub struct Hand {
     rejected_locks: [Option<ClockRange>; 2],
     now: Moment,
 }
-
-/// Between two tries without permission: somebody may grant it.
-const ASK_AGAIN: Duration = Duration::from_secs(60);
 
 /// What the journal holds against a write.
 enum Direction {
@@ -289,143 +287,6 @@ impl Hand {
         self.done(Action::PowerLimit, result, tally);
     }
 
-    fn apply_clock(
-        &mut self,
-        gpu: &mut dyn Gpu,
-        domain: Domain,
-        target: Option<ClockRange>,
-        tally: &mut Tally,
-    ) {
-        let set = self.locked[domain as usize];
-        let claimed = domain.is_claimed(&self.claim);
-        // The policy knows what it wanted, the hand what came of it: a lock that was to be loosened
-        // and couldn't be must not be when it is hot by then.
-        let loosens = match (target, set) {
-            (Some(range), Some(set)) => range.max > set.max,
-            (Some(_), None) => false,
-            (None, _) => claimed,
-        };
-        let target = if loosens && !self.may_loosen {
-            // Set again where it may be gone: an opened card forgets nothing, a lost one may have.
-            match set.filter(|_| !self.certain[domain as usize]) {
-                Some(set) => Some(set),
-                None => return,
-            }
-        } else {
-            target
-        };
-        match target {
-            Some(range)
-                if (set == Some(range) && self.certain[domain as usize])
-                    || self.rejected_locks[domain as usize] == Some(range)
-                    || self.is_barred(domain.lock()) => {}
-            Some(range) if gpu.writes() => {
-                let before = self.claim;
-                self.journal(domain.claimed(before, true), &Direction::Protective, tally);
-                let result = domain.set(gpu, range);
-                match result {
-                    Ok(()) => self.note_lock(domain, Some(range), true),
-                    Err(error) if error.is_refusal() => {}
-                    // Either may be there now.
-                    Err(_) => self.note_lock(domain, slower(set, range), false),
-                }
-                if let Err(error) = result {
-                    let rejected = error == ActuatorError::OutOfRange;
-                    self.rejected_locks[domain as usize] = rejected.then_some(range);
-                    self.refused(error, before, tally);
-                }
-                self.done(domain.lock(), outcome(result), tally);
-            }
-            Some(range) => {
-                self.note_lock(domain, Some(range), true);
-                tally.act(domain.lock(), ActionResult::Observed);
-            }
-            None if claimed && !self.is_denied(domain.reset_action()) => {
-                self.unlock(gpu, domain, tally);
-            }
-            None if !claimed && self.may_loosen => self.note_lock(domain, None, false),
-            None => {}
-        }
-    }
-
-    fn note_lock(&mut self, domain: Domain, range: Option<ClockRange>, certain: bool) {
-        self.locked[domain as usize] = range;
-        self.certain[domain as usize] = certain;
-    }
-
-    fn unlock(&mut self, gpu: &mut dyn Gpu, domain: Domain, tally: &mut Tally) {
-        use ActuatorError::{OutOfRange, Unsupported};
-        let own = self
-            .restore_clock
-            .filter(|_| matches!(domain, Domain::Gpu))
-            .map(|range| domain.set(gpu, range));
-        let result = match own {
-            // A range that the card doesn't have must not keep our lock on it.
-            None | Some(Err(OutOfRange | Unsupported)) => domain.reset(gpu),
-            Some(result) => result,
-        };
-        // What can't be reset isn't locked.
-        if matches!(result, Ok(()) | Err(Unsupported)) {
-            self.note_lock(domain, None, false);
-            self.record(domain.claimed(self.claim, false), tally);
-        }
-        self.done(domain.reset_action(), outcome(result), tally);
-    }
-
-    /// A refusal leaves the GPU as it was, and with it the claim; anything else may have taken.
-    fn refused(&mut self, error: ActuatorError, before: Claim, tally: &mut Tally) {
-        if error.is_refusal() {
-            self.record(before, tally);
-        }
-    }
-
-    /// A card that can't take such a write isn't asked again until it is opened anew.
-    fn is_barred(&self, action: Action) -> bool {
-        self.results[action as usize] == ActionResult::Unsupported || self.is_denied(action)
-    }
-
-    fn is_denied(&self, action: Action) -> bool {
-        self.denied_at[action as usize].is_some_and(|at| self.now.since(at) < ASK_AGAIN)
-    }
-
-    /// Counts the outcome; says a trouble when it begins and when it ends.
-    fn done(&mut self, action: Action, result: ActionResult, tally: &mut Tally) {
-        tally.act(action, result);
-        let before = std::mem::replace(&mut self.results[action as usize], result);
-        let permission = self.permitted(action, result);
-        let newly_denied = permission == Permission::Denied && self.permission != permission;
-        self.permission = permission;
-        let (name, gpu, uuid) = (action.name(), self.index, &self.uuid);
-        match result {
-            // The limit's line has its numbers.
-            ActionResult::Ok if action == Action::PowerLimit => {}
-            ActionResult::Ok => tracing::info!(gpu, %uuid, action = name, "action taken"),
-            ActionResult::NoPermission if newly_denied => {
-                tracing::error!(gpu, %uuid, action = name, "no permission to actuate: this guard can't protect the GPU; run it as root or with CAP_SYS_ADMIN");
-            }
-            _ if result != before => {
-                tracing::warn!(gpu, %uuid, action = name, result = result.name(), "action failed");
-            }
-            _ => {}
-        }
-    }
-
-    /// What `result` says of the permission: one way to slow the card down is protection.
-    fn permitted(&mut self, action: Action, result: ActionResult) -> Permission {
-        let permitted = match result {
-            ActionResult::Ok | ActionResult::NotTaken => true,
-            ActionResult::NoPermission => false,
-            _ => return self.permission,
-        };
-        self.permitted[action as usize] = Some(permitted);
-        self.denied_at[action as usize] = (!permitted).then_some(self.now);
-        if self.permitted.contains(&Some(true)) {
-            Permission::Granted
-        } else {
-            Permission::Denied
-        }
-    }
-
     /// Claims `claim` on disk before the GPU is touched. False: the write has to wait.
     fn journal(&mut self, claim: Claim, direction: &Direction, tally: &mut Tally) -> bool {
         let written = self.record(claim, tally);
@@ -457,12 +318,4 @@ impl Hand {
         self.journal_failing = failing;
         !failing
     }
-}
-
-fn slower(set: Option<ClockRange>, range: ClockRange) -> Option<ClockRange> {
-    set.filter(|set| set.max < range.max).or(Some(range))
-}
-
-fn outcome(result: Result<(), ActuatorError>) -> ActionResult {
-    result.map_or_else(ActionResult::from, |()| ActionResult::Ok)
 }

@@ -1,37 +1,24 @@
 //! The control loop of one GPU: one OS thread that owns the card's handle, because NVML blocks. A
 //! hung call costs this thread and nothing else.
 
+mod card;
+mod leaving;
+
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
-use crate::device::{Cadence, Driver, Facts, Gpu, Identity, Missing, Reading};
-use crate::policy::probe::joined;
-use crate::policy::{AppMode, Decision, Event, Observation, Policy, Probe, Targets};
+use crate::device::{Driver, Facts, Gpu, Identity, Missing, Reading};
+use crate::policy::{Decision, Event, Observation, Policy, Probe, Targets};
 use crate::units::{Celsius, Moment};
 
 use super::actuate::Hand;
 use super::clock::Clock;
 use super::events::{GpuName, LeaseTurn, Watch, What};
-use super::inherit::{Inherited, inherit};
 use super::journal::Entry;
 use super::probe::Probes;
 use super::shared::{Inputs, Live, Shared};
 use super::tally::Tally;
-use super::tick::{Permission, Tick};
-
-/// Slow readings (fans, energy, ECC) cost milliseconds and change slowly.
-const FULL_EVERY: Duration = Duration::from_secs(5);
-
-/// Between two tries to open a lost card.
-const REOPEN_EVERY: Duration = Duration::from_secs(2);
-
-/// A driver or a disk may stumble just when all is to be given back: so many tries, so far apart.
-const LEAVE_TRIES: u32 = 4;
-const LEAVE_TRY_EVERY: Duration = Duration::from_millis(100);
-
-/// A core sensor that fails for this long: the handle may be stale.
-const STALE_AFTER: Duration = Duration::from_secs(30);
+use super::tick::Tick;
 
 /// What a worker needs to begin with.
 pub struct Setup {
@@ -158,78 +145,6 @@ impl Worker {
         !(self.live.selects)(&self.identity) && nothing_left && idle
     }
 
-    /// Lets go of the card: a stop, a detach, or a lost GPU's last tick. What is throttled is given
-    /// back at or under safe, and otherwise stays, journaled.
-    pub fn leave(&mut self, now: Moment, shared: &Shared) {
-        let Some(gpu) = self.gpu.take() else {
-            return;
-        };
-        self.tried = None;
-        self.part_with(gpu, now, shared);
-        // Closing the card is a call that can hang, too: its applications were told to slow down
-        // then, and no tick tells them that it is over.
-        let last = self.last.map(|(_, decision)| decision.targets.app);
-        shared.tell_apps(&self.identity, last.unwrap_or_default());
-    }
-
-    fn part_with(&mut self, mut gpu: Box<dyn Gpu>, now: Moment, shared: &Shared) {
-        let held = !self.hand.claim().is_empty();
-        let uuid = self.identity.uuid.clone();
-        if self.live.keep_on_exit {
-            if held {
-                self.note_left(shared, true);
-                tracing::info!(gpu = self.identity.index, %uuid, "kept throttled, as configured");
-            }
-            return;
-        }
-        for attempt in 0..LEAVE_TRIES {
-            if attempt > 0 {
-                thread::sleep(LEAVE_TRY_EVERY);
-            }
-            let reading = gpu.read(now, Cadence::Fast);
-            let probes = self.look_beside(now);
-            if !self.is_safe(&reading, &probes) {
-                break;
-            }
-            self.hand.set_may_loosen(true);
-            self.hand.give_back(gpu.as_mut(), &reading, &mut self.tally);
-            if self.hand.claim().is_empty() {
-                self.left_clean(now, held, shared);
-                return;
-            }
-        }
-        if held {
-            self.note_left(shared, true);
-            tracing::warn!(gpu = self.identity.index, %uuid, "left capped: still above safe, or it takes no write; `thermal-guard restore` gives it back");
-        }
-    }
-
-    /// Cool enough to give all back at once.
-    fn is_safe(&self, reading: &Reading, probes: &[Probe]) -> bool {
-        let Some(policy) = &self.policy else {
-            return false;
-        };
-        let heat = joined(policy.trips().heat(reading), probes);
-        !probes.iter().any(Probe::withholds) && heat.is_ok_and(|heat| heat.is_safe())
-    }
-
-    fn left_clean(&mut self, now: Moment, held: bool, shared: &Shared) {
-        shared.tell_apps(&self.identity, AppMode::Normal);
-        if let Some(policy) = &mut self.policy {
-            policy.released(now);
-        }
-        self.last = None;
-        if held {
-            self.note_left(shared, false);
-            tracing::info!(gpu = self.identity.index, uuid = %self.identity.uuid, "given back on leaving");
-        }
-    }
-
-    fn note_left(&mut self, shared: &Shared, capped: bool) {
-        let what = self.watch.left(capped);
-        self.note(shared, what);
-    }
-
     /// What is shown while the card is let go of.
     pub fn idle(&mut self, now: Moment, wall: Moment) -> Tick {
         let decision = self
@@ -249,81 +164,6 @@ impl Worker {
         )
     }
 
-    fn attach(&mut self, now: Moment) {
-        if self.gpu.is_some() || self.tried.is_some_and(|at| now.since(at) < REOPEN_EVERY) {
-            return;
-        }
-        let first = self.tried.is_none();
-        self.tried = Some(now);
-        match self.driver.open(&self.identity.uuid) {
-            Ok(gpu) => self.opened(gpu),
-            Err(error) if first => {
-                tracing::warn!(gpu = self.identity.index, uuid = %self.identity.uuid, %error, "GPU can't be opened");
-            }
-            Err(_) => {}
-        }
-    }
-
-    fn opened(&mut self, gpu: Box<dyn Gpu>) {
-        self.identity = gpu.identity().clone();
-        self.facts = gpu.facts().clone();
-        self.probes.choose(&self.live.sensors, &self.identity);
-        if !gpu.writes() {
-            self.hand.set_permission(Permission::Observe);
-        }
-        if self.policy.is_some() {
-            self.tally.reopened += 1;
-            tracing::info!(gpu = self.identity.index, uuid = %self.identity.uuid, "GPU is back");
-        }
-        self.hand.reopened(&self.identity);
-        self.gpu = Some(gpu);
-        self.full_at = None;
-    }
-
-    fn read(&mut self, now: Moment) -> Reading {
-        let Some(gpu) = &mut self.gpu else {
-            return Reading::missing(now, Missing::Lost);
-        };
-        let fast = self.full_at.is_some_and(|at| now.since(at) < FULL_EVERY);
-        let cadence = if fast { Cadence::Fast } else { Cadence::Full };
-        let reading = gpu.read(now, cadence);
-        if reading.is_lost() {
-            tracing::error!(gpu = self.identity.index, uuid = %self.identity.uuid, "GPU lost");
-            self.gpu = None;
-            self.tried = Some(now);
-            return reading;
-        }
-        if cadence == Cadence::Full {
-            self.full_at = Some(now);
-            self.meet(now, &reading);
-        }
-        if reading.core.is_err() {
-            self.tally.read_failures += 1;
-            self.give_up_stale(now, reading.core == Err(Missing::NotSupported));
-        } else {
-            self.failing_since = None;
-            self.last_success = Some(Clock::unix());
-        }
-        reading
-    }
-
-    fn look_beside(&mut self, now: Moment) -> Vec<Probe> {
-        let poll = self.live.poll_interval;
-        self.probes.read(now, poll, &self.identity)
-    }
-
-    /// A handle whose core sensor only fails may be one of a driver that is gone without saying
-    /// so: it is opened anew. A card without such a sensor isn't one.
-    fn give_up_stale(&mut self, now: Moment, unsupported: bool) {
-        let since = *self.failing_since.get_or_insert(now);
-        if !unsupported && now.since(since) >= STALE_AFTER {
-            tracing::warn!(gpu = self.identity.index, uuid = %self.identity.uuid, "no reading for long: opening the GPU anew");
-            self.failing_since = None;
-            self.gpu = None;
-            self.tried = None;
-        }
-    }
-
     /// Settings that were reloaded are in force from this tick on.
     fn follow(&mut self, shared: &Shared, reading: &Reading) {
         let live = shared.live();
@@ -336,46 +176,6 @@ impl Worker {
         }
         self.live = live;
         self.probes.choose(&self.live.sensors, &self.identity);
-    }
-
-    /// After a full reading: is this the card, the driver and the limit that we knew?
-    fn meet(&mut self, now: Moment, reading: &Reading) {
-        let energy = reading.slow.energy_millijoules;
-        let reloaded = self
-            .energy
-            .zip(energy)
-            .is_some_and(|(before, now)| now < before);
-        self.energy = energy.or(self.energy);
-        if reloaded && !self.hand.claim().is_empty() && !self.limit_is_ours(reading) {
-            tracing::warn!(gpu = self.identity.index, uuid = %self.identity.uuid, "the driver was reloaded: limits are its defaults now");
-            self.hand.forget(&mut self.tally);
-        }
-        if let Some(policy) = &mut self.policy {
-            policy.recalibrate(&self.facts, reading);
-        } else {
-            let mut policy = Policy::new(self.live.settings.clone(), &self.facts, reading);
-            if let Some(left) = self.left.take() {
-                adopt(
-                    &mut self.hand,
-                    &mut policy,
-                    now,
-                    &left,
-                    reading,
-                    &mut self.tally,
-                );
-            }
-            self.policy = Some(policy);
-        }
-    }
-
-    /// A reload leaves the default. A limit that is to the milliwatt what we set has seen none,
-    /// whatever the energy counter says: taken for the original, it would never be given back.
-    fn limit_is_ours(&self, reading: &Reading) -> bool {
-        let default = self.facts.power.map(|power| power.default);
-        self.hand
-            .claim()
-            .limit
-            .is_some_and(|ours| reading.limit == Ok(ours.next) && Some(ours.next) != default)
     }
 
     fn decide(
@@ -454,32 +254,6 @@ impl Worker {
             changed: self.changed,
             tally: self.tally.clone(),
         }
-    }
-}
-
-/// Takes over what a guard before this one left, as far as it is still there and ours.
-fn adopt(
-    hand: &mut Hand,
-    policy: &mut Policy,
-    now: Moment,
-    left: &Entry,
-    reading: &Reading,
-    tally: &mut Tally,
-) {
-    let (gpu, uuid) = (hand.index(), &left.uuid);
-    match inherit(hand, left, reading, tally) {
-        Inherited::Nothing(reason) => {
-            tracing::info!(gpu, %uuid, reason, "a dead guard's journal is void");
-        }
-        Inherited::Ours => {}
-        Inherited::AllButTheLimit => {
-            tracing::warn!(gpu, %uuid, "somebody else changed the limit since a dead guard wrote it: theirs stands");
-        }
-    }
-    let claim = *hand.claim();
-    if !claim.is_empty() {
-        tracing::info!(gpu, %uuid, "going on with what a dead guard left throttled");
-        policy.adopt(now, &claim);
     }
 }
 

@@ -1,27 +1,27 @@
 //! One tick of the policy: see, decide the state, choose the targets, bound them.
 
-use std::time::Duration;
+mod blind;
+mod bound;
+mod signs;
 
-use crate::device::{ClockRange, Facts, Missing, PowerConstraints, Reading};
+use crate::device::{Facts, Missing, PowerConstraints, Reading};
 use crate::units::{Moment, Ratio, Watts};
 
-use super::claim::{Claim, Contest, Verdict};
+use super::claim::{Claim, Contest};
 use super::governor::Drive;
 use super::hold::HoldLedger;
 use super::probe::{self, Probe};
 use super::regulator::Regulator;
-use super::rungs::{AppMode, Targets};
+use super::rungs::Targets;
 use super::sight::{Sight, View};
 use super::state::{Level, Machine, Situation, State};
 use super::witness::{Doubt, Witness};
 use super::zone::{Heat, TripTable};
-use super::{Asks, Decision, Event, Observation, Settings, Trigger};
+use super::{Asks, Decision, Observation, Settings, Trigger};
+use bound::colder;
 
 /// A limit that the draw doesn't reach by this much doesn't hold anything back.
 const BINDS: Ratio = Ratio::new(0.95);
-
-/// Coldest rung, still at the set point for this long: the guard can't hold it.
-const INFEASIBLE_AFTER: Duration = Duration::from_secs(60);
 
 /// The policy of one GPU.
 #[derive(Clone, Debug)]
@@ -238,62 +238,6 @@ impl Policy {
         }
     }
 
-    /// Without sight: never less than before, at least the blind cap, and what leases ask.
-    fn decide_blind(&mut self, now: Moment, seen: &Observation<'_>) -> Decision {
-        let beside = probe::worst(None, seen.probes);
-        let critical = beside.is_some_and(|heat| heat.is_critical());
-        self.local.hold(if critical {
-            Level::Emergency
-        } else {
-            Level::Gradual
-        });
-        // Its own emergency goes on, as nobody sees that it is over.
-        let local = self.local.state().level();
-        let (asked, overheld) = self.admit(seen, local);
-        let level = asked.max(local);
-        if level == Level::Emergency && self.held.state() != State::Emergency {
-            self.regulator.bottom(now);
-        }
-        self.held.settle(level);
-        // Whatever was given back, the cap takes again.
-        self.given_back = false;
-        let blind = self.regulator.rungs().blind();
-        self.regulator.descend_to(now, blind.limit);
-        let cap = if level == Level::Emergency {
-            self.regulator.rungs().emergency()
-        } else {
-            blind
-        };
-        let entered = self.last.state != State::Blind;
-        if entered {
-            let trigger = if seen.fallback {
-                Trigger::Fallback
-            } else {
-                Trigger::Local
-            };
-            self.trigger = Some(trigger);
-        }
-        Decision {
-            state: State::Blind,
-            level,
-            targets: colder(self.last.targets, cap),
-            heat: None,
-            asks: Asks {
-                local,
-                alert: seen.asked.alert,
-                manual: seen.asked.manual,
-            },
-            trigger: self.trigger,
-            event: entered.then_some(Event::Blinded),
-            infeasible: false,
-            contested: false,
-            foreign_limit: false,
-            overheld,
-            doubt: None,
-            withheld: false,
-        }
-    }
-
     /// The highest limit that may be set: what was there before us.
     fn original(&self, seen: &Observation<'_>) -> Watts {
         let ours = seen.claim.limit.map(|ours| ours.original);
@@ -376,109 +320,6 @@ impl Policy {
             .is_ok_and(|draw| draw >= limit.scaled(BINDS));
         limit < ours.original && leans
     }
-
-    fn transition(
-        &mut self,
-        before: State,
-        state: State,
-        asks: Asks,
-        fallback: bool,
-    ) -> Option<Event> {
-        let event = match (before, state) {
-            (before, state) if before == state => return None,
-            // Sight came back: the throttle goes on, it doesn't begin.
-            (State::Blind, _) if state.level() <= self.last.level => return None,
-            (State::Emergency, State::Gradual) => Event::Eased,
-            (_, State::Gradual | State::Emergency) => {
-                let trigger = trigger_of(state.level(), asks, fallback);
-                self.trigger = Some(trigger);
-                return Some(Event::Throttled(state.level(), trigger));
-            }
-            (_, State::Recovering) => Event::Recovering,
-            (_, State::Normal) => Event::Recovered,
-            (_, State::Blind) => Event::Blinded,
-        };
-        if state == State::Normal {
-            self.trigger = None;
-        }
-        Some(event)
-    }
-
-    fn is_infeasible(&mut self, now: Moment, state: State, heat: &Heat) -> bool {
-        let coldest =
-            state == State::Emergency || (state == State::Gradual && self.regulator.is_exhausted());
-        if !coldest || !heat.at_set_point() {
-            self.strained_since = None;
-            return false;
-        }
-        now.since(*self.strained_since.get_or_insert(now)) >= INFEASIBLE_AFTER
-    }
-
-    /// Somebody else's limit: a lower one stands, a higher one is lowered, at critical every tick.
-    fn watch_others(&mut self, now: Moment, seen: &Observation<'_>, decision: &mut Decision) {
-        let (Some(mut ours), Ok(current), true) =
-            (seen.claim.limit, seen.reading.limit, seen.confirmed)
-        else {
-            return;
-        };
-        decision.foreign_limit = !ours.owns(current);
-        let verdict = self.contest.observe(now, current, &mut ours);
-        let lowers = decision.targets.limit.is_some_and(|limit| limit < current);
-        let critical = decision.heat.is_some_and(|heat| heat.is_critical());
-        match verdict {
-            Verdict::Higher if lowers => self.contest.corrected(now),
-            Verdict::HigherWait if lowers && critical => self.contest.corrected(now),
-            Verdict::HigherWait if lowers => decision.targets.limit = Some(current),
-            Verdict::Ours | Verdict::Lower | Verdict::Higher | Verdict::HigherWait => {}
-        }
-        decision.contested = decision.level > Level::None && self.contest.is_contested(now);
-        if decision.contested {
-            let lock = self.regulator.rungs().contested_clock();
-            decision.targets.gpu_clock = decision.targets.gpu_clock.or(lock);
-        }
-    }
-
-    /// The last word on every number: within the card's range, never over the original, and never
-    /// up while hot or unseen.
-    fn bound(&self, seen: &Observation<'_>, decision: &mut Decision) {
-        let may_raise = !self.withholds(seen) && decision.heat.is_some_and(|heat| !heat.is_hot());
-        let current = seen.reading.limit.ok();
-        let original = seen.claim.limit.map(|ours| ours.original);
-        // Another's value becomes the original with the next write; it binds already now.
-        let original = if decision.foreign_limit {
-            current
-        } else {
-            original.or(current)
-        };
-        let wanted = decision
-            .targets
-            .limit
-            .or(original.filter(|_| seen.claim.limit.is_some()));
-        let capped = wanted.map(|limit| {
-            let limit = self.power.map_or(limit, |power| power.clamp(limit));
-            let limit = original.map_or(limit, |original| limit.min(original));
-            current
-                .filter(|_| !may_raise)
-                .map_or(limit, |current| limit.min(current))
-        });
-        // Giving all back is said as "none", so that the claim ends with it.
-        let gives_back = decision.targets.limit.is_none() && capped == original;
-        decision.targets.limit = if gives_back { None } else { capped };
-        if !may_raise {
-            self.keep_locks(seen.claim, &mut decision.targets);
-        }
-    }
-
-    /// A lock is a limit, too: while hot or unseen, the one that is on the card isn't loosened.
-    fn keep_locks(&self, claim: &Claim, targets: &mut Targets) {
-        let before = &self.last.targets;
-        if claim.gpu_clock {
-            targets.gpu_clock = slower(targets.gpu_clock, before.gpu_clock);
-        }
-        if claim.memory_clock {
-            targets.memory_clock = slower(targets.memory_clock, before.memory_clock);
-        }
-    }
 }
 
 impl Decision {
@@ -499,29 +340,6 @@ impl Decision {
             doubt: None,
             withheld: false,
         }
-    }
-}
-
-fn trigger_of(level: Level, asks: Asks, fallback: bool) -> Trigger {
-    match level {
-        _ if asks.local >= level && fallback => Trigger::Fallback,
-        _ if asks.local >= level => Trigger::Local,
-        _ if asks.alert >= level => Trigger::Alert,
-        _ => Trigger::Manual,
-    }
-}
-
-fn slower(a: Option<ClockRange>, b: Option<ClockRange>) -> Option<ClockRange> {
-    [a, b].into_iter().flatten().min_by_key(|range| range.max)
-}
-
-/// Of each target the one that slows more.
-fn colder(a: Targets, b: Targets) -> Targets {
-    Targets {
-        limit: [a.limit, b.limit].into_iter().flatten().min(),
-        gpu_clock: slower(a.gpu_clock, b.gpu_clock),
-        memory_clock: slower(a.memory_clock, b.memory_clock),
-        app: a.app.max(b.app).max(AppMode::Gradual),
     }
 }
 

@@ -123,15 +123,11 @@ impl Gather {
                 self.started(event, recent);
                 self.observes = mode == "observe";
             }
-            What::Stopped { refused: true, .. } => {
-                if recent {
-                    self.point(event, "guard");
-                }
-            }
-            What::Stopped { .. } => {
+            What::Stopped { refused: false, .. } => {
                 self.running = false;
                 self.end_all(time);
             }
+            What::Stopped { refused: true, .. } if recent => self.point(event, "guard"),
             What::TroubleBegan { trouble, .. } => self.begin(event, trouble),
             What::TroubleEnded { trouble, .. } => self.end(time, &key(event, trouble)),
             What::Chain { to, .. } if to == "stale" || to == "down" => self.begin(event, "chain"),

@@ -1,8 +1,12 @@
+use std::time::Duration;
+
+use super::bound::slower;
+use super::signs::trigger_of;
 use super::*;
-use crate::device::{Missing, Thresholds};
+use crate::device::{ClockRange, Missing, Thresholds};
 use crate::policy::probe::Probe;
 use crate::policy::witness::Doubt;
-use crate::policy::{Asked, LimitClaim};
+use crate::policy::{AppMode, Asked, Event, LimitClaim};
 use crate::units::{Celsius, Megahertz};
 
 fn w(watts: u32) -> Watts {

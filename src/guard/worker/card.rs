@@ -1,0 +1,167 @@
+//! The worker's card: opened, read, given up, known again; and taken over from a guard before.
+
+use std::time::Duration;
+
+use crate::device::{Cadence, Gpu, Missing, Reading};
+use crate::policy::{Policy, Probe};
+use crate::units::Moment;
+
+use super::super::actuate::Hand;
+use super::super::clock::Clock;
+use super::super::inherit::{Inherited, inherit};
+use super::super::journal::Entry;
+use super::super::tally::Tally;
+use super::super::tick::Permission;
+use super::Worker;
+
+/// Slow readings (fans, energy, ECC) cost milliseconds and change slowly.
+const FULL_EVERY: Duration = Duration::from_secs(5);
+
+/// Between two tries to open a lost card.
+const REOPEN_EVERY: Duration = Duration::from_secs(2);
+
+/// A core sensor that fails for this long: the handle may be stale.
+const STALE_AFTER: Duration = Duration::from_secs(30);
+
+impl Worker {
+    pub(super) fn attach(&mut self, now: Moment) {
+        if self.gpu.is_some() || self.tried.is_some_and(|at| now.since(at) < REOPEN_EVERY) {
+            return;
+        }
+        let first = self.tried.is_none();
+        self.tried = Some(now);
+        match self.driver.open(&self.identity.uuid) {
+            Ok(gpu) => self.opened(gpu),
+            Err(error) if first => {
+                tracing::warn!(gpu = self.identity.index, uuid = %self.identity.uuid, %error, "GPU can't be opened");
+            }
+            Err(_) => {}
+        }
+    }
+
+    fn opened(&mut self, gpu: Box<dyn Gpu>) {
+        self.identity = gpu.identity().clone();
+        self.facts = gpu.facts().clone();
+        self.probes.choose(&self.live.sensors, &self.identity);
+        if !gpu.writes() {
+            self.hand.set_permission(Permission::Observe);
+        }
+        if self.policy.is_some() {
+            self.tally.reopened += 1;
+            tracing::info!(gpu = self.identity.index, uuid = %self.identity.uuid, "GPU is back");
+        }
+        self.hand.reopened(&self.identity);
+        self.gpu = Some(gpu);
+        self.full_at = None;
+    }
+
+    pub(super) fn read(&mut self, now: Moment) -> Reading {
+        let Some(gpu) = &mut self.gpu else {
+            return Reading::missing(now, Missing::Lost);
+        };
+        let fast = self.full_at.is_some_and(|at| now.since(at) < FULL_EVERY);
+        let cadence = if fast { Cadence::Fast } else { Cadence::Full };
+        let reading = gpu.read(now, cadence);
+        if reading.is_lost() {
+            tracing::error!(gpu = self.identity.index, uuid = %self.identity.uuid, "GPU lost");
+            self.gpu = None;
+            self.tried = Some(now);
+            return reading;
+        }
+        if cadence == Cadence::Full {
+            self.full_at = Some(now);
+            self.meet(now, &reading);
+        }
+        if reading.core.is_err() {
+            self.tally.read_failures += 1;
+            self.give_up_stale(now, reading.core == Err(Missing::NotSupported));
+        } else {
+            self.failing_since = None;
+            self.last_success = Some(Clock::unix());
+        }
+        reading
+    }
+
+    pub(super) fn look_beside(&mut self, now: Moment) -> Vec<Probe> {
+        let poll = self.live.poll_interval;
+        self.probes.read(now, poll, &self.identity)
+    }
+
+    /// A handle whose core sensor only fails may be one of a driver that is gone without saying
+    /// so: it is opened anew. A card without such a sensor isn't one.
+    fn give_up_stale(&mut self, now: Moment, unsupported: bool) {
+        let since = *self.failing_since.get_or_insert(now);
+        if !unsupported && now.since(since) >= STALE_AFTER {
+            tracing::warn!(gpu = self.identity.index, uuid = %self.identity.uuid, "no reading for long: opening the GPU anew");
+            self.failing_since = None;
+            self.gpu = None;
+            self.tried = None;
+        }
+    }
+
+    /// After a full reading: is this the card, the driver and the limit that we knew?
+    fn meet(&mut self, now: Moment, reading: &Reading) {
+        let energy = reading.slow.energy_millijoules;
+        let reloaded = self
+            .energy
+            .zip(energy)
+            .is_some_and(|(before, now)| now < before);
+        self.energy = energy.or(self.energy);
+        if reloaded && !self.hand.claim().is_empty() && !self.limit_is_ours(reading) {
+            tracing::warn!(gpu = self.identity.index, uuid = %self.identity.uuid, "the driver was reloaded: limits are its defaults now");
+            self.hand.forget(&mut self.tally);
+        }
+        if let Some(policy) = &mut self.policy {
+            policy.recalibrate(&self.facts, reading);
+        } else {
+            let mut policy = Policy::new(self.live.settings.clone(), &self.facts, reading);
+            if let Some(left) = self.left.take() {
+                adopt(
+                    &mut self.hand,
+                    &mut policy,
+                    now,
+                    &left,
+                    reading,
+                    &mut self.tally,
+                );
+            }
+            self.policy = Some(policy);
+        }
+    }
+
+    /// A reload leaves the default. A limit that is to the milliwatt what we set has seen none,
+    /// whatever the energy counter says: taken for the original, it would never be given back.
+    fn limit_is_ours(&self, reading: &Reading) -> bool {
+        let default = self.facts.power.map(|power| power.default);
+        self.hand
+            .claim()
+            .limit
+            .is_some_and(|ours| reading.limit == Ok(ours.next) && Some(ours.next) != default)
+    }
+}
+
+/// Takes over what a guard before this one left, as far as it is still there and ours.
+fn adopt(
+    hand: &mut Hand,
+    policy: &mut Policy,
+    now: Moment,
+    left: &Entry,
+    reading: &Reading,
+    tally: &mut Tally,
+) {
+    let (gpu, uuid) = (hand.index(), &left.uuid);
+    match inherit(hand, left, reading, tally) {
+        Inherited::Nothing(reason) => {
+            tracing::info!(gpu, %uuid, reason, "a dead guard's journal is void");
+        }
+        Inherited::Ours => {}
+        Inherited::AllButTheLimit => {
+            tracing::warn!(gpu, %uuid, "somebody else changed the limit since a dead guard wrote it: theirs stands");
+        }
+    }
+    let claim = *hand.claim();
+    if !claim.is_empty() {
+        tracing::info!(gpu, %uuid, "going on with what a dead guard left throttled");
+        policy.adopt(now, &claim);
+    }
+}

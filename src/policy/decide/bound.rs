@@ -1,0 +1,98 @@
+//! The last word on what is decided: others' limits, the original, the card's range, and that nothing
+//! gets looser while hot or unseen.
+
+use crate::device::ClockRange;
+use crate::units::Moment;
+
+use super::super::claim::{Claim, Verdict};
+use super::super::rungs::{AppMode, Targets};
+use super::super::state::Level;
+use super::super::{Decision, Observation};
+use super::Policy;
+
+impl Policy {
+    /// Somebody else's limit: a lower one stands, a higher one is lowered, at critical every tick.
+    pub(super) fn watch_others(
+        &mut self,
+        now: Moment,
+        seen: &Observation<'_>,
+        decision: &mut Decision,
+    ) {
+        let (Some(mut ours), Ok(current), true) =
+            (seen.claim.limit, seen.reading.limit, seen.confirmed)
+        else {
+            return;
+        };
+        decision.foreign_limit = !ours.owns(current);
+        let verdict = self.contest.observe(now, current, &mut ours);
+        let lowers = decision.targets.limit.is_some_and(|limit| limit < current);
+        let critical = decision.heat.is_some_and(|heat| heat.is_critical());
+        match verdict {
+            Verdict::Higher if lowers => self.contest.corrected(now),
+            Verdict::HigherWait if lowers && critical => self.contest.corrected(now),
+            Verdict::HigherWait if lowers => decision.targets.limit = Some(current),
+            Verdict::Ours | Verdict::Lower | Verdict::Higher | Verdict::HigherWait => {}
+        }
+        decision.contested = decision.level > Level::None && self.contest.is_contested(now);
+        if decision.contested {
+            let lock = self.regulator.rungs().contested_clock();
+            decision.targets.gpu_clock = decision.targets.gpu_clock.or(lock);
+        }
+    }
+
+    /// The last word on every number: within the card's range, never over the original, and never
+    /// up while hot or unseen.
+    pub(super) fn bound(&self, seen: &Observation<'_>, decision: &mut Decision) {
+        let may_raise = !self.withholds(seen) && decision.heat.is_some_and(|heat| !heat.is_hot());
+        let current = seen.reading.limit.ok();
+        let original = seen.claim.limit.map(|ours| ours.original);
+        // Another's value becomes the original with the next write; it binds already now.
+        let original = if decision.foreign_limit {
+            current
+        } else {
+            original.or(current)
+        };
+        let wanted = decision
+            .targets
+            .limit
+            .or(original.filter(|_| seen.claim.limit.is_some()));
+        let capped = wanted.map(|limit| {
+            let limit = self.power.map_or(limit, |power| power.clamp(limit));
+            let limit = original.map_or(limit, |original| limit.min(original));
+            current
+                .filter(|_| !may_raise)
+                .map_or(limit, |current| limit.min(current))
+        });
+        // Giving all back is said as "none", so that the claim ends with it.
+        let gives_back = decision.targets.limit.is_none() && capped == original;
+        decision.targets.limit = if gives_back { None } else { capped };
+        if !may_raise {
+            self.keep_locks(seen.claim, &mut decision.targets);
+        }
+    }
+
+    /// A lock is a limit, too: while hot or unseen, the one that is on the card isn't loosened.
+    fn keep_locks(&self, claim: &Claim, targets: &mut Targets) {
+        let before = &self.last.targets;
+        if claim.gpu_clock {
+            targets.gpu_clock = slower(targets.gpu_clock, before.gpu_clock);
+        }
+        if claim.memory_clock {
+            targets.memory_clock = slower(targets.memory_clock, before.memory_clock);
+        }
+    }
+}
+
+pub(super) fn slower(a: Option<ClockRange>, b: Option<ClockRange>) -> Option<ClockRange> {
+    [a, b].into_iter().flatten().min_by_key(|range| range.max)
+}
+
+/// Of each target the one that slows more.
+pub(super) fn colder(a: Targets, b: Targets) -> Targets {
+    Targets {
+        limit: [a.limit, b.limit].into_iter().flatten().min(),
+        gpu_clock: slower(a.gpu_clock, b.gpu_clock),
+        memory_clock: slower(a.memory_clock, b.memory_clock),
+        app: a.app.max(b.app).max(AppMode::Gradual),
+    }
+}
