@@ -24,28 +24,30 @@ const BAR: Duration = Duration::from_millis(1005);
 /// A script's round: its sleep, and both of its calls.
 const ROUND: Duration = Duration::from_secs(5);
 
-/// What a sensor in a file takes, and what a query by `nvidia-smi` is reported to take, in seconds.
-const FILE: &str = "0";
-const QUERY: &str = "1.5";
+/// What a call of `nvidia-smi` takes, in seconds: at best, and as reported of a query.
+const BEST: &str = "0";
+const REPORTED: &str = "1.5";
 
 /// Reactions of the local loop and of the scripts, until then.
 pub(crate) fn measure(until: Instant) -> Vec<Row> {
     thread::scope(|scope| {
-        let own = scope.spawn(move || local_loop(until));
-        let [file, query] = [FILE, QUERY].map(|look| scope.spawn(move || scripts(look, until)));
+        let own = scope.spawn(move || local_loop(until, Stand::new));
+        let slow = scope.spawn(move || local_loop(until, |cards| Stand::new(cards).slow()));
+        let [best, reported] = [BEST, REPORTED].map(|smi| scope.spawn(move || scripts(smi, until)));
         let times = |row: thread::ScopedJoinHandle<'_, _>| row.join().expect("reactions");
         vec![
             Row::new("guard's own loop, 1 s", times(own)).within(1.0, BAR),
-            Row::new("shell loop, 2 s, sensor in a file", times(file)),
-            Row::new("shell loop, 2 s, `nvidia-smi` as sensor", times(query)),
+            Row::new("guard's own loop, 1 s, slow NVML", times(slow)),
+            Row::new("shell loop, 2 s, if `nvidia-smi` took no time", times(best)),
+            Row::new("shell loop, 2 s, `nvidia-smi` takes 1.5 s", times(reported)),
         ]
     })
 }
 
 /// Two nodes, as a card needs half a minute until it is as before.
-fn local_loop(until: Instant) -> Vec<Duration> {
+fn local_loop(until: Instant, stand: fn(usize) -> Stand) -> Vec<Duration> {
     let node = || {
-        let stand = Stand::new(CARDS);
+        let stand = stand(CARDS);
         let _guard = stand.guard("policy: { recovery_delay: 0s }", None);
         let trial = Trial {
             celsius: HOT,
@@ -62,10 +64,10 @@ fn local_loop(until: Instant) -> Vec<Duration> {
     })
 }
 
-fn scripts(look: &str, until: Instant) -> Vec<Duration> {
+fn scripts(smi: &str, until: Instant) -> Vec<Duration> {
     let stand = Stand::new(CARDS);
     let _scripts: Vec<_> = (0..CARDS)
-        .map(|gpu| Script::start(&stand, gpu, look))
+        .map(|gpu| Script::start(&stand, gpu, smi))
         .collect();
     let trial = Trial {
         celsius: HOT,
@@ -80,12 +82,12 @@ fn scripts(look: &str, until: Instant) -> Vec<Duration> {
 struct Script(Child);
 
 impl Script {
-    fn start(stand: &Stand, gpu: usize, look: &str) -> Self {
+    fn start(stand: &Stand, gpu: usize, smi: &str) -> Self {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/reaction");
         let mut command = stand.machine.command(&folder.join("loop.sh"));
-        command.env("NVML_SIMCTL", simctl());
+        command.env("NVML_SIMCTL", simctl()).env("SMI_SECONDS", smi);
         command.arg(folder.join("nvidia-smi.sh"));
-        command.args([&gpu.to_string(), look]);
+        command.arg(gpu.to_string());
         let child = command.stdin(Stdio::null()).process_group(0).spawn();
         Self(child.expect("the script starts"))
     }

@@ -54,6 +54,12 @@ impl Stand {
         stand
     }
 
+    /// NVML calls take as long as people report of a real driver.
+    pub(crate) fn slow(self) -> Self {
+        self.machine.ctl(&["latency", "reported"]);
+        self
+    }
+
     /// A guard for it, ready; its state in memory, too, if no other place is named.
     pub(crate) fn guard(&self, config: &str, state: Option<&Path>) -> Guard {
         let mut guard = Guard::new(self.machine.same(), 1, config);
