@@ -63,6 +63,8 @@ pub struct Worker {
     energy: Option<u64>,
     /// The last tick in turn.
     beat: Option<Moment>,
+    /// This one is out of turn.
+    woken: bool,
     /// The applications have answered their health URLs since they were last told something.
     apps_well: bool,
     last: Option<(Moment, Decision)>,
@@ -92,6 +94,7 @@ impl Worker {
             failing_since: None,
             energy: None,
             beat: None,
+            woken: false,
             apps_well: true,
             last: None,
             last_success: None,
@@ -110,6 +113,7 @@ impl Worker {
     /// One tick at `now` (the sampling's clock) and `wall` (the leases').
     pub fn tick(&mut self, now: Moment, wall: Moment, shared: &Shared) -> Tick {
         self.attach(now);
+        self.keep_beat(now);
         let reading = self.read(now);
         self.follow(shared, &reading);
         let probes = self.look_beside(now);
@@ -284,7 +288,9 @@ impl Worker {
         let Some(gpu) = &mut self.gpu else {
             return Reading::missing(now, Missing::Lost);
         };
-        let fast = self.full_at.is_some_and(|at| now.since(at) < FULL_EVERY);
+        // Who woke us waits for a write: what is slow to read can wait for the tick in turn.
+        let is_fast = |at| self.woken || now.since(at) < FULL_EVERY;
+        let fast = self.full_at.is_some_and(is_fast);
         let cadence = if fast { Cadence::Fast } else { Cadence::Full };
         let reading = gpu.read(now, cadence);
         if reading.is_lost() {
@@ -305,6 +311,14 @@ impl Worker {
             self.last_success = Some(Clock::unix());
         }
         reading
+    }
+
+    fn keep_beat(&mut self, now: Moment) {
+        let half = self.live.poll_interval / 2;
+        self.woken = self.beat.is_some_and(|at| now.since(at) < half);
+        if !self.woken {
+            self.beat = Some(now);
+        }
     }
 
     fn look_beside(&mut self, now: Moment) -> Vec<Probe> {
@@ -386,16 +400,10 @@ impl Worker {
         probes: &[Probe],
         inputs: &Inputs,
     ) -> Decision {
-        let woken = self
-            .beat
-            .is_some_and(|at| now.since(at) < self.live.poll_interval / 2);
-        if !woken {
-            self.beat = Some(now);
-        }
         let seen = Observation {
             reading,
             probes,
-            woken,
+            woken: self.woken,
             claim: self.hand.claim(),
             confirmed: self.hand.confirmed(),
             asked: inputs.asked,
