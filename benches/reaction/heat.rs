@@ -8,8 +8,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::common::nvml_sim::simctl;
-use crate::stand::{HOT, Stand, Trial};
-use crate::table::Row;
+use crate::stand::{CRITICAL, HOT, Stand, Trial};
+use crate::table::{BASE, Row};
 
 /// A node has eight.
 const CARDS: usize = 8;
@@ -30,27 +30,30 @@ const REPORTED: &str = "1.5";
 
 /// Reactions of the local loop and of the scripts, until then.
 pub(crate) fn measure(until: Instant) -> Vec<Row> {
+    let slow = |cards| Stand::new(cards).slow();
     thread::scope(|scope| {
-        let own = scope.spawn(move || local_loop(until, Stand::new));
-        let slow = scope.spawn(move || local_loop(until, |cards| Stand::new(cards).slow()));
+        let own = scope.spawn(move || local_loop(CRITICAL, until, Stand::new));
+        let slow = scope.spawn(move || local_loop(CRITICAL, until, slow));
+        let alert = scope.spawn(move || local_loop(HOT, until, Stand::new));
         let [best, reported] = [BEST, REPORTED].map(|smi| scope.spawn(move || scripts(smi, until)));
         let times = |row: thread::ScopedJoinHandle<'_, _>| row.join().expect("reactions");
         vec![
-            Row::new("guard's own loop, 1 s", times(own)).within(1.0, BAR),
-            Row::new("guard's own loop, 1 s, slow NVML", times(slow)),
+            Row::new(BASE, times(own)).within(1.0, BAR),
+            Row::new("guard's own loop, critical, slow NVML", times(slow)).within(1.0, BAR),
+            Row::new("guard's own loop, over alert", times(alert)).within(1.0, BAR),
             Row::new("shell loop, 2 s, if `nvidia-smi` took no time", times(best)),
             Row::new("shell loop, 2 s, `nvidia-smi` takes 1.5 s", times(reported)),
         ]
     })
 }
 
-/// Two nodes, as a card needs half a minute until it is as before.
-fn local_loop(until: Instant, stand: fn(usize) -> Stand) -> Vec<Duration> {
+/// Three nodes, as a card needs more than half a minute until it is as before.
+fn local_loop(celsius: f64, until: Instant, stand: fn(usize) -> Stand) -> Vec<Duration> {
     let node = || {
         let stand = stand(CARDS);
         let _guard = stand.guard("policy: { recovery_delay: 0s }", None);
         let trial = Trial {
-            celsius: HOT,
+            celsius,
             period: TICK,
             patience: PATIENCE,
             gives_back: true,
@@ -58,7 +61,7 @@ fn local_loop(until: Instant, stand: fn(usize) -> Stand) -> Vec<Duration> {
         stand.reactions(CARDS, until, &trial)
     };
     thread::scope(|scope| {
-        let nodes = [(); 2].map(|()| scope.spawn(node));
+        let nodes = [(); 3].map(|()| scope.spawn(node));
         let times = nodes.map(|node| node.join().expect("a node"));
         times.concat()
     })
@@ -70,7 +73,7 @@ fn scripts(smi: &str, until: Instant) -> Vec<Duration> {
         .map(|gpu| Script::start(&stand, gpu, smi))
         .collect();
     let trial = Trial {
-        celsius: HOT,
+        celsius: CRITICAL,
         period: ROUND,
         patience: PATIENCE,
         gives_back: false,
