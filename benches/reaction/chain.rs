@@ -5,7 +5,7 @@
 //! an alert's. All chains run at the same time, each with guards of its own: they mostly wait.
 
 use std::fs;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -87,10 +87,8 @@ pub(crate) fn measure(until: Instant) -> Vec<Row> {
 fn reactions(pace: &Pace, until: Instant) -> Vec<Duration> {
     let dir = TempDir::new().expect("a directory for the chain");
     let token = dir.path().join("token");
-    let mut file = fs::File::options();
-    let file = file.write(true).create_new(true).mode(0o600).open(&token);
-    drop(file.expect("a token"));
     fs::write(&token, "0123456789abcdef0123456789abcdef").expect("a token");
+    fs::set_permissions(&token, PermissionsExt::from_mode(0o600)).expect("a token");
     let config = format!(
         "policy: {{ recovery_delay: 0s }}\nhook: {{ bearer_token_file: {} }}",
         token.display()
