@@ -42,6 +42,8 @@ struct Script {
     refuse_reset: bool,
     /// The next reading panics: a mistake of ours.
     blunder: bool,
+    /// How the card was read.
+    readings: Vec<Cadence>,
     /// Happens while the card is being closed.
     on_close: Option<Box<dyn FnOnce() + Send>>,
 }
@@ -71,7 +73,10 @@ impl Sensor for Scripted {
     }
 
     fn read(&mut self, now: Moment, cadence: Cadence) -> Reading {
-        let blunder = std::mem::take(&mut self.script.lock().unwrap().blunder);
+        let mut script = self.script.lock().unwrap();
+        script.readings.push(cadence);
+        let blunder = std::mem::take(&mut script.blunder);
+        drop(script);
         assert!(!blunder, "planted");
         self.gpu.read(now, cadence)
     }
@@ -320,6 +325,26 @@ fn holding_with(bench: &mut Bench, shared: &Shared) -> Worker {
     let mut worker = Worker::new(setup, shared.live());
     worker.tick(Moment::START, Moment::START, shared);
     worker
+}
+
+#[test]
+fn a_tick_out_of_turn_reads_nothing_that_is_slow_and_the_next_in_turn_does() {
+    let mut bench = Bench::new(|_| Journal::none());
+    let (mut worker, shared) = holding(&mut bench);
+    let mut tick = |millis| {
+        let now = Moment::from_start(Duration::from_millis(millis));
+        worker.tick(now, now, &shared);
+        bench.script.lock().unwrap().readings.last().copied()
+    };
+    for second in 1..5 {
+        assert_eq!(tick(1000 * second), Some(Cadence::Fast));
+    }
+    // Late by a hair: due from 5 s on.
+    assert_eq!(tick(4999), Some(Cadence::Fast));
+    for woken in [5010, 5200, 5400] {
+        assert_eq!(tick(woken), Some(Cadence::Fast), "{woken}");
+    }
+    assert_eq!(tick(5999), Some(Cadence::Full));
 }
 
 fn shared(live: Live, scale: f64) -> Shared {

@@ -8,8 +8,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::common::nvml_sim::simctl;
-use crate::stand::{HOT, Stand, Trial};
-use crate::table::Row;
+use crate::stand::{CRITICAL, HOT, Stand, Trial};
+use crate::table::{BASE, Row};
 
 /// A node has eight.
 const CARDS: usize = 8;
@@ -24,31 +24,36 @@ const BAR: Duration = Duration::from_millis(1005);
 /// A script's round: its sleep, and both of its calls.
 const ROUND: Duration = Duration::from_secs(5);
 
-/// What a sensor in a file takes, and what a query by `nvidia-smi` is reported to take, in seconds.
-const FILE: &str = "0";
-const QUERY: &str = "1.5";
+/// What a call of `nvidia-smi` takes, in seconds: at best, and as reported of a query.
+const BEST: &str = "0";
+const REPORTED: &str = "1.5";
 
 /// Reactions of the local loop and of the scripts, until then.
 pub(crate) fn measure(until: Instant) -> Vec<Row> {
+    let slow = |cards| Stand::new(cards).slow();
     thread::scope(|scope| {
-        let own = scope.spawn(move || local_loop(until));
-        let [file, query] = [FILE, QUERY].map(|look| scope.spawn(move || scripts(look, until)));
+        let own = scope.spawn(move || local_loop(CRITICAL, until, Stand::new));
+        let slow = scope.spawn(move || local_loop(CRITICAL, until, slow));
+        let alert = scope.spawn(move || local_loop(HOT, until, Stand::new));
+        let [best, reported] = [BEST, REPORTED].map(|smi| scope.spawn(move || scripts(smi, until)));
         let times = |row: thread::ScopedJoinHandle<'_, _>| row.join().expect("reactions");
         vec![
-            Row::new("guard's own loop, 1 s", times(own)).within(1.0, BAR),
-            Row::new("shell loop, 2 s, sensor in a file", times(file)),
-            Row::new("shell loop, 2 s, `nvidia-smi` as sensor", times(query)),
+            Row::new(BASE, times(own)).within(1.0, BAR),
+            Row::new("guard's own loop, critical, slow NVML", times(slow)).within(1.0, BAR),
+            Row::new("guard's own loop, over alert", times(alert)).within(1.0, BAR),
+            Row::new("shell loop, 2 s, if `nvidia-smi` took no time", times(best)),
+            Row::new("shell loop, 2 s, `nvidia-smi` takes 1.5 s", times(reported)),
         ]
     })
 }
 
-/// Two nodes, as a card needs half a minute until it is as before.
-fn local_loop(until: Instant) -> Vec<Duration> {
+/// Three nodes, as a card needs more than half a minute until it is as before.
+fn local_loop(celsius: f64, until: Instant, stand: fn(usize) -> Stand) -> Vec<Duration> {
     let node = || {
-        let stand = Stand::new(CARDS);
+        let stand = stand(CARDS);
         let _guard = stand.guard("policy: { recovery_delay: 0s }", None);
         let trial = Trial {
-            celsius: HOT,
+            celsius,
             period: TICK,
             patience: PATIENCE,
             gives_back: true,
@@ -56,19 +61,19 @@ fn local_loop(until: Instant) -> Vec<Duration> {
         stand.reactions(CARDS, until, &trial)
     };
     thread::scope(|scope| {
-        let nodes = [(); 2].map(|()| scope.spawn(node));
+        let nodes = [(); 3].map(|()| scope.spawn(node));
         let times = nodes.map(|node| node.join().expect("a node"));
         times.concat()
     })
 }
 
-fn scripts(look: &str, until: Instant) -> Vec<Duration> {
+fn scripts(smi: &str, until: Instant) -> Vec<Duration> {
     let stand = Stand::new(CARDS);
     let _scripts: Vec<_> = (0..CARDS)
-        .map(|gpu| Script::start(&stand, gpu, look))
+        .map(|gpu| Script::start(&stand, gpu, smi))
         .collect();
     let trial = Trial {
-        celsius: HOT,
+        celsius: CRITICAL,
         period: ROUND,
         patience: PATIENCE,
         gives_back: false,
@@ -80,12 +85,12 @@ fn scripts(look: &str, until: Instant) -> Vec<Duration> {
 struct Script(Child);
 
 impl Script {
-    fn start(stand: &Stand, gpu: usize, look: &str) -> Self {
+    fn start(stand: &Stand, gpu: usize, smi: &str) -> Self {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/reaction");
         let mut command = stand.machine.command(&folder.join("loop.sh"));
-        command.env("NVML_SIMCTL", simctl());
+        command.env("NVML_SIMCTL", simctl()).env("SMI_SECONDS", smi);
         command.arg(folder.join("nvidia-smi.sh"));
-        command.args([&gpu.to_string(), look]);
+        command.arg(gpu.to_string());
         let child = command.stdin(Stdio::null()).process_group(0).spawn();
         Self(child.expect("the script starts"))
     }

@@ -2,12 +2,12 @@
 # The loop that people write: look every 2 s, cap the GPU from 78 °C on, and again in each round while
 # it is that hot. What gives the power back isn't here, as that isn't measured.
 #
-# loop.sh NVIDIA_SMI GPU SECONDS: what stands in for nvidia-smi, and what a look at the sensor takes.
+# loop.sh NVIDIA_SMI GPU: what stands in for nvidia-smi.
 set -euo pipefail
-smi=$1 gpu=$2 look=$3
+smi=$1 gpu=$2
 
 while :; do
-    temperature=$(SMI_SECONDS=$look "$smi" -i "$gpu" --query-gpu=temperature.gpu --format=csv,noheader)
+    temperature=$("$smi" -i "$gpu" --query-gpu=temperature.gpu --format=csv,noheader)
     if [ "$temperature" -ge 78 ]; then
         "$smi" -i "$gpu" -pl 200
     fi

@@ -2,9 +2,9 @@
 # Stands in for nvidia-smi on the simulated machine, for the two calls that such loops make:
 #   -i GPU --query-gpu=temperature.gpu --format=csv,noheader
 #   -i GPU -pl WATTS
-# Each takes SMI_SECONDS, by default the 1.5 s that a query is reported to take.
+# Each takes SMI_SECONDS.
 set -euo pipefail
-sleep "${SMI_SECONDS:-1.5}"
+sleep "$SMI_SECONDS"
 gpu=$2
 case $3 in
     -pl) exec "$NVML_SIMCTL" limit --gpu "$gpu" "$4" ;;

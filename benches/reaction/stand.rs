@@ -18,11 +18,14 @@ use crate::trace::{Deed, Trace, now};
 const CARD: &str = "a100-80gb";
 pub(crate) const ORIGINAL: f64 = 400.0;
 
-/// Under safe.
-const COOL: f64 = 70.5;
+/// Under safe, and a fall from critical that is still believed.
+const COOL: f64 = 71.2;
 
-/// Over alert: of the guard's own loop, and of scripts.
+/// Over alert: there the governor regulates, by its estimate.
 pub(crate) const HOT: f64 = 79.5;
+
+/// Over critical: there one reading suffices, as it does a script over its only threshold.
+pub(crate) const CRITICAL: f64 = 85.5;
 
 /// Over what alert rules ask for, under the guard's own set point of 77 °C: nothing but an alert
 /// brings a limit about.
@@ -52,6 +55,12 @@ impl Stand {
             stand.jump(gpu, COOL);
         }
         stand
+    }
+
+    /// NVML calls take as long as people report of a real driver.
+    pub(crate) fn slow(self) -> Self {
+        self.machine.ctl(&["latency", "reported"]);
+        self
     }
 
     /// A guard for it, ready; its state in memory, too, if no other place is named.

@@ -17,7 +17,7 @@ use super::supervisor::Plan;
 use super::tick::Permission;
 use super::worker::{Setup, Worker};
 
-/// Between two ticks of one GPU, however often it is woken.
+/// Between two ticks out of turn, however often a GPU is woken. A tick in turn keeps nobody waiting.
 const WAKE_GAP: Duration = Duration::from_millis(5);
 
 /// Before a worker that panicked is replaced: short against what heats a card, long against a loop
@@ -116,6 +116,7 @@ fn reason(panic: &(dyn std::any::Any + Send)) -> &str {
 fn work(mut worker: Worker, shared: &Shared, station: &Station) -> bool {
     let clock = shared.clock;
     let mut due = clock.wall();
+    let mut woken = None;
     while !shared.is_stopping() {
         if shared.is_detached() {
             worker.leave(clock.now(), shared);
@@ -136,7 +137,7 @@ fn work(mut worker: Worker, shared: &Shared, station: &Station) -> bool {
         let period = clock.on_wall(shared.live().poll_interval);
         due = next(due, began, period);
         station.pulse.beat(due);
-        rest(shared, began, due);
+        rest(shared, due, &mut woken);
     }
     worker.leave(clock.now(), shared);
     false
@@ -151,15 +152,19 @@ fn next(due: Moment, began: Moment, period: Duration) -> Moment {
     }
 }
 
-/// Sleeps until `due`, or until woken, but not for less than the gap.
-fn rest(shared: &Shared, began: Moment, due: Moment) {
+/// Sleeps until `due`, or until woken, but not again within the gap after it was `woken` last.
+fn rest(shared: &Shared, due: Moment, woken: &mut Option<Moment>) {
     let clock = shared.clock;
     let left = due.since(clock.wall());
     if !left.is_zero() {
         thread::park_timeout(left);
     }
-    let gap = (began + WAKE_GAP).since(clock.wall());
-    if !gap.is_zero() {
+    if clock.wall() >= due {
+        return;
+    }
+    let gap = woken.map(|last| (last + WAKE_GAP).since(clock.wall()));
+    if let Some(gap) = gap.filter(|gap| !gap.is_zero()) {
         thread::sleep(gap);
     }
+    *woken = Some(clock.wall());
 }

@@ -50,6 +50,8 @@ pub struct Worker {
     energy: Option<u64>,
     /// The last tick in turn.
     beat: Option<Moment>,
+    /// This one is out of turn.
+    woken: bool,
     /// The applications have answered their health URLs since they were last told something.
     apps_well: bool,
     last: Option<(Moment, Decision)>,
@@ -79,6 +81,7 @@ impl Worker {
             failing_since: None,
             energy: None,
             beat: None,
+            woken: false,
             apps_well: true,
             last: None,
             last_success: None,
@@ -97,6 +100,7 @@ impl Worker {
     /// One tick at `now` (the sampling's clock) and `wall` (the leases').
     pub fn tick(&mut self, now: Moment, wall: Moment, shared: &Shared) -> Tick {
         self.attach(now);
+        self.keep_beat(now);
         let reading = self.read(now);
         self.follow(shared, &reading);
         let probes = self.look_beside(now);
@@ -164,6 +168,14 @@ impl Worker {
         )
     }
 
+    fn keep_beat(&mut self, now: Moment) {
+        let half = self.live.poll_interval / 2;
+        self.woken = self.beat.is_some_and(|at| now.since(at) < half);
+        if !self.woken {
+            self.beat = Some(now);
+        }
+    }
+
     /// Settings that were reloaded are in force from this tick on.
     fn follow(&mut self, shared: &Shared, reading: &Reading) {
         let live = shared.live();
@@ -186,16 +198,10 @@ impl Worker {
         probes: &[Probe],
         inputs: &Inputs,
     ) -> Decision {
-        let woken = self
-            .beat
-            .is_some_and(|at| now.since(at) < self.live.poll_interval / 2);
-        if !woken {
-            self.beat = Some(now);
-        }
         let seen = Observation {
             reading,
             probes,
-            woken,
+            woken: self.woken,
             claim: self.hand.claim(),
             confirmed: self.hand.confirmed(),
             asked: inputs.asked,

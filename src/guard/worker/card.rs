@@ -59,7 +59,9 @@ impl Worker {
         let Some(gpu) = &mut self.gpu else {
             return Reading::missing(now, Missing::Lost);
         };
-        let fast = self.full_at.is_some_and(|at| now.since(at) < FULL_EVERY);
+        // Who woke us waits for a write: what is slow to read can wait for the tick in turn.
+        let is_fast = |at| self.woken || now.since(at) < FULL_EVERY;
+        let fast = self.full_at.is_some_and(is_fast);
         let cadence = if fast { Cadence::Fast } else { Cadence::Full };
         let reading = gpu.read(now, cadence);
         if reading.is_lost() {
