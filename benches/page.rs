@@ -3,12 +3,14 @@
 
 #![allow(
     dead_code,
+    clippy::disallowed_methods,
     clippy::expect_used,
-    reason = "each benchmark uses its part; without its page there is nothing to write to"
+    reason = "each benchmark uses its part and says the date; without its page there is nothing to write to"
 )]
 
 use std::fs;
-use std::time::Duration;
+use std::thread::available_parallelism;
+use std::time::{Duration, SystemTime};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/benchmarks.md");
 
@@ -40,4 +42,20 @@ pub(crate) fn quantile(values: &[Duration], part: f64) -> Duration {
     )]
     let rank = (sorted.len() as f64 * part).ceil() as usize;
     sorted[rank.clamp(1, sorted.len()) - 1]
+}
+
+/// The day, and what it was measured on.
+pub(crate) fn machine() -> String {
+    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+    let kernel = read("/proc/sys/kernel/osrelease");
+    let kernel = kernel.trim().split('-').next().unwrap_or_default();
+    let memory = read("/proc/meminfo");
+    let kilobytes = memory.split_whitespace().nth(1).unwrap_or_default();
+    let gibibytes = kilobytes.parse::<f64>().unwrap_or(0.0) / f64::from(1 << 20);
+    let cores = available_parallelism().map_or(0, usize::from);
+    let date = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+    format!(
+        "{}: {cores} cores, {gibibytes:.0} GiB, Linux {kernel}",
+        &date[..10]
+    )
 }

@@ -1,10 +1,9 @@
 //! What goes onto the page: ratios first, absolute values after.
 
 use std::fmt::Write as _;
-use std::fs;
-use std::time::SystemTime;
 
 use crate::measure::{Figures, Measured};
+use crate::page::machine;
 use crate::program::{GUARD, Kind};
 use crate::verdict;
 
@@ -122,7 +121,12 @@ pub(crate) fn median(values: &[f64]) -> f64 {
 
 /// The whole part of the page.
 pub(crate) fn page(peers: &[Measured], sizes: &[Measured]) -> String {
-    let mut text = format!("{}\n\n{}\n", machine(), ABOUT.trim());
+    let mut text = format!(
+        "{}. thermal-guard {}, nvitop-exporter 1.7.2, all-smi 0.22.0.\n\n{}\n",
+        machine(),
+        env!("CARGO_PKG_VERSION"),
+        ABOUT.trim()
+    );
     let guard = of(peers, GUARD);
     text += "\n### How many times better the guard is\n\nMore than 1: the guard is better; less than 1: it is worse. Medians of the rounds.\n\n";
     table(&mut text, peers, |row, one| {
@@ -154,22 +158,6 @@ Eight simulated A100 80GB, idle; each program has a machine of its own, all over
 
 Slow NVML: calls take what a field report says of a real driver (limits 122 µs, fans 0.4 ms, memory temperature 1.2 ms, energy 2.6 ms, PCIe throughput 21 ms), and nvidia-smi 1.5 s. Age: from a change of the true temperature to the first scrape (or the first line of the scripts) that shows it. NVML calls are those that touch a GPU, each field being one; of the scripts it is how often they run nvidia-smi, and the stand-in for that costs far less than the real one.
 ";
-
-fn machine() -> String {
-    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
-    let kernel = read("/proc/sys/kernel/osrelease");
-    let kernel = kernel.trim().split('-').next().unwrap_or_default();
-    let memory = read("/proc/meminfo");
-    let kilobytes = memory.split_whitespace().nth(1).unwrap_or_default();
-    let gibibytes = kilobytes.parse::<f64>().unwrap_or(0.0) / f64::from(1 << 20);
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let date = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-    format!(
-        "{}: {cores} cores, {gibibytes:.0} GiB, Linux {kernel}. thermal-guard {}, nvitop-exporter 1.7.2, all-smi 0.22.0.",
-        &date[..10],
-        env!("CARGO_PKG_VERSION")
-    )
-}
 
 fn table(text: &mut String, all: &[Measured], cell: impl Fn(&Row, &Measured) -> Option<String>) {
     let names: Vec<_> = all.iter().map(|one| one.kind.name).collect();

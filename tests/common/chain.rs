@@ -149,6 +149,12 @@ struct Place;
 
 static PLACES: (Mutex<usize>, Condvar) = (Mutex::new(3), Condvar::new());
 
+/// Room for so many more, for who wants them all at once.
+pub(crate) fn make_room(chains: usize) {
+    *Place::free() += chains;
+    PLACES.1.notify_all();
+}
+
 impl Place {
     fn free() -> MutexGuard<'static, usize> {
         PLACES.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -200,11 +206,12 @@ pub(crate) struct Service {
 
 impl Service {
     fn prometheus(dir: &Path, port: u16) -> Self {
+        let config = dir.join("prometheus.yml");
         let arguments = [
-            format!("--config.file={}", dir.join("prometheus.yml").display()),
+            format!("--config.file={}", config.display()),
             format!("--storage.tsdb.path={}", dir.join("prometheus").display()),
             format!("--web.listen-address=127.0.0.1:{port}"),
-            "--rules.alert.resend-delay=1s".to_owned(),
+            resend_delay(&config),
         ];
         Self::new("prometheus", &arguments, dir, port)
     }
@@ -279,6 +286,10 @@ impl Service {
         child.wait().expect("it ends");
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.as_ref().expect("it runs").id()
+    }
+
     fn is_ready(&self) -> bool {
         ureq::get(format!("{}/-/ready", self.url)).call().is_ok()
     }
@@ -297,6 +308,15 @@ impl Drop for Service {
             let _ = child.wait();
         }
     }
+}
+
+/// The flag that the head of the configuration asks for.
+fn resend_delay(config: &Path) -> String {
+    let text = fs::read_to_string(config).expect("the configuration");
+    let mut words = text.split_whitespace();
+    let flag = words.find(|word| word.starts_with("--rules.alert.resend-delay="));
+    let flag = flag.expect("a resend delay in its head");
+    flag.trim_end_matches('.').to_owned()
 }
 
 /// Polls until `condition` holds; false when it doesn't within `limit`.

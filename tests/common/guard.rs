@@ -206,6 +206,10 @@ impl Guard {
         child.wait().expect("it ends").code()
     }
 
+    pub(crate) fn runs(&self) -> bool {
+        self.child.is_some()
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.child.as_ref().expect("it runs").id()
     }
@@ -432,6 +436,15 @@ impl Metrics {
             .iter()
             .filter(|(own, has_labels, _)| own == name && has(has_labels));
         fits.map(|(_, _, value)| *value).collect()
+    }
+
+    /// Labels and value of each series of that name.
+    pub(crate) fn series_of(
+        &self,
+        name: &str,
+    ) -> impl Iterator<Item = (&BTreeMap<String, String>, f64)> {
+        let fits = self.series.iter().filter(move |(own, _, _)| own == name);
+        fits.map(|(_, labels, value)| (labels, *value))
     }
 
     /// The sum over all series of that name that have these labels; `None` if there is none.

@@ -11,9 +11,9 @@ use crate::layout::{
     Bench, Card, Driver, Lock, MAGIC, MAX_GPUS, MAX_XIDS, Text, VERSION, XidEntry,
 };
 
-/// UUID of the card of that index, the same in every machine.
-pub fn uuid(index: usize) -> String {
-    format!("GPU-00000000-0000-4000-8000-{index:012x}")
+/// UUID of the card of that index in the machine of that number.
+pub fn uuid(node: u32, index: usize) -> String {
+    format!("GPU-{node:08x}-0000-4000-8000-{index:012x}")
 }
 
 /// A new machine with these cards; `None` if there are too many.
@@ -24,7 +24,7 @@ pub fn machine(profiles: &[&Profile], inlet: f64, driver_version: &str) -> Optio
     let spare = Card::new(thermal_guard::device::profile::ALL[0], "", inlet);
     let mut gpus = [spare; MAX_GPUS];
     for (index, (card, profile)) in gpus.iter_mut().zip(profiles).enumerate() {
-        *card = Card::new(profile, &uuid(index), inlet);
+        *card = Card::new(profile, &uuid(0, index), inlet);
     }
     Some(Bench {
         magic: MAGIC,

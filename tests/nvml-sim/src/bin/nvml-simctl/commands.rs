@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail, ensure};
 use clap::ValueEnum;
 use nvidia_ml::fault::{Fault, Feature};
 use nvidia_ml::file::StateFile;
-use nvidia_ml::layout::{Bench, Card, Lock, MAX_GPUS};
+use nvidia_ml::layout::{Bench, Card, Lock, MAX_GPUS, Text};
 use nvidia_ml::{operate, physics};
 use thermal_guard::device::profile::{self, Profile};
 use thermal_guard::units::Watts;
@@ -26,6 +26,9 @@ pub(crate) fn create(path: &Path, create: &Create) -> anyhow::Result<()> {
         .with_context(|| format!("at most {MAX_GPUS} cards fit"))?;
     time_scale(&mut bench, create.time_scale)?;
     bench.shared_air = create.shared_air;
+    for (index, card) in bench.cards_mut().iter_mut().enumerate() {
+        card.uuid = Text::new(&operate::uuid(create.node, index));
+    }
     StateFile::create(path, bench).with_context(|| path.display().to_string())?;
     for card in bench.cards() {
         println!("{}", card.uuid.as_str());

@@ -144,6 +144,9 @@ struct Create {
     /// How much each watt of the other cards warms a card's inlet, in °C.
     #[arg(long, default_value_t = 0.0)]
     shared_air: f64,
+    /// Number of the machine in its cards' UUIDs, where there are several.
+    #[arg(long, default_value_t = 0)]
+    node: u32,
 }
 
 fn main() -> ExitCode {
