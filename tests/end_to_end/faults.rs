@@ -49,7 +49,10 @@ fn a_library_that_is_installed_later_is_found() {
     let up = |guard: &Guard| guard.metrics().get("thermal_guard_nvml_up", &[]);
     assert_eq!(up(&guard), Some(0.0));
     let before = writes(&guard.machine.gpu(0));
-    fs::copy(library(), &late).unwrap();
+    // At once, as by a package: half a library would be loaded, too.
+    let unpacked = guard.path("unpacked");
+    fs::copy(library(), &unpacked).unwrap();
+    fs::rename(unpacked, &late).unwrap();
     guard.wait("found", |metrics| {
         metrics.of(0, "thermal_guard_gpu_up", &[]) == Some(1.0)
     });

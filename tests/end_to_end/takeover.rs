@@ -55,13 +55,12 @@ fn other(guard: &Guard) -> Command {
 #[test]
 fn a_second_guard_with_another_state_directory_refuses_and_touches_nothing() {
     let guard = throttling();
-    let before = limit(&guard.machine.gpu(0));
     let second = other(&guard).output().unwrap();
     assert_eq!(second.status.code(), Some(1), "{second:?}");
     let said = String::from_utf8_lossy(&second.stderr);
     let holder = format!("pid {}", guard.pid());
     assert!(said.contains(&holder) && said.contains(&uuid(0)), "{said}");
-    assert!(limit(&guard.machine.gpu(0)) <= before, "nothing was raised");
+    assert!(limit(&guard.machine.gpu(0)) < guard.original(0));
     assert!(!guard.path("other-state/gpus").exists());
     guard.cool(0);
     guard.assert_given_back();
@@ -149,7 +148,13 @@ fn on_exit_keep_leaves_even_a_cool_gpu_throttled_and_restore_gives_it_back() {
 /// NVML can't tell whose a lock is: only the journal can.
 #[test]
 fn a_clock_lock_that_is_not_ours_outlives_a_throttle_and_a_restore() {
-    let mut guard = throttling();
+    let machine = warm(&["a100-80gb"], &["load=0.3"]);
+    machine.ctl(&["limit", "392.5"]);
+    let mut guard = Guard::started(machine, 20, CONFIG);
+    // A lease takes a gradual's limit, and never a lock.
+    let gradual = delivery("firing", "gradual", 0, SystemTime::now());
+    assert_eq!(guard.hook(&gradual), 200);
+    guard.wait_throttled(0);
     guard.machine.ctl(&["lock", "sm", "210", "1200"]);
     let is_theirs = |guard: &Guard| {
         let card = guard.machine.gpu(0);
@@ -160,7 +165,6 @@ fn a_clock_lock_that_is_not_ours_outlives_a_throttle_and_a_restore() {
     let record: Value = serde_json::from_str(&record).unwrap();
     assert_eq!(record["gpu_clock_locked"], false, "only the limit is ours");
     guard.kill();
-    guard.cool(0);
     let restored = guard.run("restore", &["--wait=60s"]);
     assert_eq!(restored.status.code(), Some(0), "{restored:?}");
     assert_eq!(limit(&guard.machine.gpu(0)), guard.original(0));
