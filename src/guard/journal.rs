@@ -331,6 +331,7 @@ fn parse(text: &[u8]) -> Result<Entry, Unread> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::guard::tests::put;
 
     fn entry(next: u32) -> Entry {
         let mut claim = Claim {
@@ -351,16 +352,12 @@ mod tests {
         let dir = tempfile::tempdir().expect("tempdir");
         let uuid = Uuid::new("GPU-1");
         let journal = Journal::open(dir.path(), &uuid);
-        journal.record(entry(300)).expect("recorded");
-        journal.record(entry(250)).expect("recorded");
+        put(&journal, &entry(300));
+        put(&journal, &entry(250));
         assert_eq!(load(dir.path(), &uuid).expect("readable"), Some(entry(250)));
         assert_eq!(load_all(dir.path()).0, [entry(250)]);
-        journal
-            .record(Entry {
-                claim: Claim::default(),
-                ..entry(1)
-            })
-            .expect("removed");
+        let claim = Claim::default();
+        put(&journal, &Entry { claim, ..entry(1) });
         assert_eq!(load(dir.path(), &uuid).expect("readable"), None);
     }
 
@@ -368,9 +365,7 @@ mod tests {
     fn a_torn_or_empty_file_is_an_error_not_a_claim() {
         let dir = tempfile::tempdir().expect("tempdir");
         let uuid = Uuid::new("GPU-1");
-        Journal::open(dir.path(), &uuid)
-            .record(entry(300))
-            .expect("recorded");
+        put(&Journal::open(dir.path(), &uuid), &entry(300));
         let path = path_of(dir.path(), &uuid);
         let whole = fs::read(&path).expect("file");
         for length in 0..whole.len() {
@@ -385,14 +380,14 @@ mod tests {
         let dir = tempfile::tempdir().expect("tempdir");
         let uuid = Uuid::new("GPU-1");
         let journal = Journal::open(dir.path(), &uuid);
-        journal.record(entry(300)).expect("recorded");
+        put(&journal, &entry(300));
         let unnamed = dir.path().join("gpus/.GPU-1.json.thermal-guard");
         fs::rename(path_of(dir.path(), &uuid), &unnamed).expect("renamed");
         assert_eq!(load(dir.path(), &uuid).expect("readable"), Some(entry(300)));
         assert_eq!(load_all(dir.path()).0, [entry(300)]);
 
         let newer = fs::read(&unnamed).expect("file");
-        journal.record(entry(250)).expect("recorded");
+        put(&journal, &entry(250));
         assert!(!unnamed.exists(), "replaced");
         fs::write(&unnamed, &newer[..newer.len() - 1]).expect("torn");
         assert_eq!(load(dir.path(), &uuid).expect("readable"), Some(entry(250)));
@@ -401,7 +396,7 @@ mod tests {
         fs::write(&unnamed, &newer).expect("whole");
         let claim = Claim::default();
         let nothing = Entry { claim, ..entry(1) };
-        journal.record(nothing).expect("removed");
+        put(&journal, &nothing);
         assert_eq!(load(dir.path(), &uuid).expect("readable"), None, "neither");
     }
 
