@@ -24,6 +24,7 @@ use criterion::Criterion;
 fn main() {
     medians::forget();
     let mut criterion = Criterion::default()
+        .warm_up_time(Duration::from_secs(1))
         .measurement_time(Duration::from_secs(3))
         .output_directory(medians::DIRECTORY.as_ref())
         .configure_from_args();
