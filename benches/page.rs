@@ -17,10 +17,15 @@ const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/benchmarks.md");
 /// Any value: the page is written, not only the terminal. `make bench` sets it.
 const WRITE: &str = "THERMAL_GUARD_BENCH_WRITE";
 
+/// Whether this run is for the page.
+pub(crate) fn is_written() -> bool {
+    std::env::var_os(WRITE).is_some()
+}
+
 /// Prints the part of the page that is called `name`, and puts it into the page if that is wanted.
 pub(crate) fn publish(name: &str, text: &str) {
     println!("{text}");
-    if std::env::var_os(WRITE).is_none() {
+    if !is_written() {
         return;
     }
     let page = fs::read_to_string(PAGE).expect("the page of the benchmarks");
