@@ -35,7 +35,7 @@ pub(crate) fn text(story: &Story) -> String {
         "\
 {machine}. {nodes} guards with 8 simulated H100 each, one {prometheus} and one {alertmanager}, all there.
 
-Scrape, evaluation and group interval 5 s, as `generate` prints them for more than 49 nodes; state on tmpfs. The fleets of 1 are ten, each with a Prometheus and an Alertmanager of its own at the same intervals. A rack of ten nodes gets hot; from a GPU's true temperature past the line to the lower limit at the simulated driver:
+Scrape, evaluation and group interval 5 s, as `generate` prints them for more than 49 nodes; state on tmpfs. The fleets of 1 are ten, each with a Prometheus and an Alertmanager of its own at the same intervals. A rack of ten nodes gets hot; from the moment at which a GPU's true temperature jumps past critical (local loop), or as far as an alert rule asks for, which the local loop doesn't mind (by alert), to the lower limit at the simulated driver:
 
 | | local loop, p50 | p99 | against 1 | by alert, p50 | p99 | against 1 |
 |---|---|---|---|---|---|---|
