@@ -19,6 +19,7 @@ use thermal_guard::policy::chain::Expected;
 use thermal_guard::policy::{Chain, ChainState};
 use thermal_guard::units::Moment;
 use thermal_guard::web::exposition::Exposition;
+use thermal_guard::web::listen::Peer;
 use thermal_guard::web::page;
 use thermal_guard::web::snapshot::{Build, Extra, GpuView, Snapshot};
 use thermal_guard::web::status::{self, STREAMS, Status, Streams};
@@ -155,6 +156,15 @@ impl Service {
         });
     }
 
+    async fn watch(&self, path: &str, address: &str) -> Response<Body> {
+        let mut request = Request::get(path).body(Body::empty()).unwrap();
+        request.extensions_mut().insert(Peer {
+            address: format!("{address}:50000").parse().unwrap(),
+            certificate: None,
+        });
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
     async fn get(&self, path: &str) -> Response<Body> {
         let request = Request::get(path).body(Body::empty()).unwrap();
         self.router.clone().oneshot(request).await.unwrap()
@@ -229,6 +239,36 @@ async fn one_stream_too_many_is_turned_away_until_another_leaves() {
     open.pop();
     let admitted = service.get("/api/v1/events").await;
     assert_eq!(admitted.status(), StatusCode::OK);
+}
+
+/// One client takes every stream there is; the page and the API are still to be had elsewhere.
+#[tokio::test]
+async fn one_address_keeps_no_other_from_watching() {
+    let service = service("a");
+    let mut greedy = Vec::new();
+    for _ in 0..STREAMS {
+        let response = service.watch("/live", "10.0.0.1").await;
+        greedy.push(response.into_body().into_data_stream());
+    }
+    assert_eq!(
+        service.watch("/live", "10.0.0.1").await.status(),
+        StatusCode::SERVICE_UNAVAILABLE
+    );
+    let mut others = Vec::new();
+    for n in 2..10 {
+        for path in ["/live", "/api/v1/events"] {
+            let response = service.watch(path, &format!("10.0.0.{n}")).await;
+            assert_eq!(response.status(), StatusCode::OK, "{path} {n}");
+            others.push(response);
+        }
+    }
+    let oldest = &mut greedy[0];
+    oldest.next().await.unwrap().unwrap();
+    assert!(
+        oldest.next().await.is_none(),
+        "it ends, others have its seat"
+    );
+    greedy[STREAMS - 1].next().await.unwrap().unwrap();
 }
 
 #[test]

@@ -136,7 +136,7 @@ impl Client {
         let token = text.split_whitespace().next();
         token
             .map(str::to_owned)
-            .with_context(|| format!("{path} is empty: no token to send"))
+            .with_context(|| format!("{path} is empty, so there is no token to send; name the guard's own with --token-file"))
     }
 
     fn unreachable(&self, error: &ureq::Error) -> anyhow::Error {

@@ -9,10 +9,7 @@ use ureq::http::Method;
 
 use super::client::Client;
 use super::paint::{WARN, plain};
-use super::{Flags, say};
-
-/// Longer than that is a configuration; the guard refuses it, too.
-const LONGEST_HOURS: u64 = 24;
+use super::{Flags, period, say};
 
 /// Which GPU.
 #[derive(Debug, Args)]
@@ -31,7 +28,7 @@ pub(super) struct Throttle {
     #[arg(long, value_enum)]
     level: LevelFlag,
     /// For how long, such as 10m.
-    #[arg(long = "for", value_name = "DURATION", value_parser = period)]
+    #[arg(long = "for", value_name = "DURATION", value_parser = period, allow_hyphen_values = true)]
     period: String,
 }
 
@@ -40,7 +37,7 @@ pub(super) struct Pause {
     #[command(flatten)]
     which: Which,
     /// For how long, such as 30m.
-    #[arg(long = "for", value_name = "DURATION", value_parser = period)]
+    #[arg(long = "for", value_name = "DURATION", value_parser = period, allow_hyphen_values = true)]
     period: String,
 }
 
@@ -167,12 +164,7 @@ fn escaped(segment: &str) -> String {
 
 /// Checked here, because a mistyped one is a usage error; sent as it was typed.
 fn period(text: &str) -> Result<String, String> {
-    let longest = std::time::Duration::from_secs(LONGEST_HOURS * 3600);
-    match humantime::parse_duration(text) {
-        Ok(period) if !period.is_zero() && period <= longest => Ok(text.to_owned()),
-        Ok(_) => Err(format!("over 0 and up to {LONGEST_HOURS}h")),
-        Err(error) => Err(format!("{error}; a duration, such as 10m")),
-    }
+    period::of_a_day(text).map(|_| text.to_owned())
 }
 
 #[cfg(test)]

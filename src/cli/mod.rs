@@ -9,6 +9,7 @@ mod help;
 mod lease;
 mod log;
 mod paint;
+mod period;
 pub(crate) mod report;
 mod restore;
 mod serve;

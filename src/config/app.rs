@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use ureq::http::Uri;
 
 use super::gpus::GpuSelection;
 use super::section::Section;
@@ -124,6 +125,13 @@ fn read_http(section: &mut Section<'_>, dir: &Path) -> Option<HttpConfig> {
         let problem = "has no {mode}, and a GET has no body to say it in";
         section.wrong("url", Wrong::new(problem, "a URL with {mode}, or POST"));
     }
+    if let (Some(_), Some(health_url)) = (&bearer_token_file, &health_url)
+        && origin(health_url) != origin(&url)
+    {
+        let problem = "is elsewhere than url, and would get the token of bearer_token_file, too";
+        let accepted = "a URL with the scheme, host and port of url, or no bearer_token_file";
+        section.wrong("health_url", Wrong::new(problem, accepted));
+    }
     Some(HttpConfig {
         url,
         method,
@@ -131,6 +139,15 @@ fn read_http(section: &mut Section<'_>, dir: &Path) -> Option<HttpConfig> {
         bearer_token_file,
         health_url,
     })
+}
+
+/// Whom a URL leads to: scheme, host and port. The place of the mode is not in it.
+fn origin(url: &str) -> Option<(String, String, u16)> {
+    let uri: Uri = url.replace(MODE_PLACEHOLDER, "mode").parse().ok()?;
+    let scheme = uri.scheme_str()?.to_ascii_lowercase();
+    let usual = if scheme == "https" { 443 } else { 80 };
+    let port = uri.port_u16().unwrap_or(usual);
+    Some((scheme, uri.host()?.to_ascii_lowercase(), port))
 }
 
 /// A mode is called what the guard calls it, unless the app has its own word.

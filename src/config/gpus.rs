@@ -42,7 +42,10 @@ impl GpuSelection {
             .enumerate()
             .find(|(n, gpu)| refs[..*n].contains(gpu));
         match twice {
-            Some((_, gpu)) => Err(Wrong::new(format!("{gpu:?} is listed twice"), "")),
+            Some((n, _)) => {
+                let problem = format!("has {} for a GPU that it lists before", value[n]);
+                Err(Wrong::new(problem, "each GPU once"))
+            }
             None => Ok(Self::Listed(refs)),
         }
     }

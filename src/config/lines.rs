@@ -10,7 +10,7 @@ use super::error::ConfigErrors;
 use super::yaml;
 
 /// Adds to each mistake the line of its key or, if that isn't there, of what it is missing in.
-pub(super) fn point_out(text: &str, errors: &mut ConfigErrors) {
+pub(crate) fn point_out(text: &str, errors: &mut ConfigErrors) {
     // What is wrong with the file as a whole says its line by itself.
     let Ok(tree) = yaml::tree::<Tree>(text) else {
         return;

@@ -7,7 +7,7 @@
 pub mod app;
 pub mod error;
 pub mod gpus;
-mod lines;
+pub(crate) mod lines;
 pub mod pull;
 mod read;
 pub(crate) mod section;
@@ -16,7 +16,7 @@ pub(crate) mod value;
 pub(crate) mod yaml;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -72,7 +72,10 @@ pub(super) fn read_pull(
             ("ca_file", ca_file.is_some()),
         ];
         for (key, _) in stray.iter().filter(|(_, given)| *given) {
-            section.wrong(key, Wrong::new("is of no use without url", ""));
+            section.wrong(
+                key,
+                Wrong::new("is of no use without url", "it with a url beside it"),
+            );
         }
         return None;
     }

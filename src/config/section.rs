@@ -15,22 +15,49 @@ pub(crate) struct Section<'a> {
     map: Map<String, Value>,
     known: Vec<&'static str>,
     taken: Vec<&'static str>,
-    errors: &'a RefCell<Vec<ConfigError>>,
+    found: &'a Found,
 }
+
+/// What a look at a file finds.
+#[derive(Default)]
+struct Found {
+    errors: RefCell<Vec<ConfigError>>,
+    /// Full paths of all keys that were asked for.
+    keys: RefCell<Vec<String>>,
+}
+
+/// What is said of a key that nobody asked for.
+const UNKNOWN: &str = "unknown key";
 
 /// Reads a whole file: `read` takes what it knows from the top-level section.
 pub(crate) fn read_all<T>(
     map: Map<String, Value>,
     read: impl FnOnce(&mut Section<'_>) -> T,
 ) -> Result<T, ConfigErrors> {
-    let errors = RefCell::default();
-    let value = Section::read(String::new(), map, &errors, read);
-    let errors = errors.into_inner();
+    let found = Found::default();
+    let value = Section::read(String::new(), map, &found, read);
+    let (mut errors, keys) = (found.errors.into_inner(), found.keys.into_inner());
     if errors.is_empty() {
-        Ok(value)
-    } else {
-        Err(ConfigErrors(errors))
+        return Ok(value);
     }
+    for error in errors.iter_mut().filter(|error| error.problem == UNKNOWN) {
+        if let Some(key) = elsewhere(&error.path, &keys) {
+            error.problem = format!("{UNKNOWN} here; did you mean {key}?");
+            error.accepted = None;
+        }
+    }
+    Err(ConfigErrors(errors))
+}
+
+/// The one key of that name in another section.
+fn elsewhere<'k>(path: &str, keys: &'k [String]) -> Option<&'k str> {
+    let name = |path: &str| path.rsplit('.').next().unwrap_or(path).to_owned();
+    let wanted = name(path);
+    let mut same = keys.iter().filter(|key| name(key) == wanted);
+    let (key, None) = (same.next()?, same.next()) else {
+        return None;
+    };
+    Some(key)
 }
 
 impl<'a> Section<'a> {
@@ -66,7 +93,9 @@ impl<'a> Section<'a> {
             return self.take(key, parse);
         }
         self.known.push(key);
-        self.wrong(key, Wrong::new("is missing", ""));
+        // What it would have been refused for says what it must be.
+        let accepted = parse(&Value::Null).err().map(|wrong| wrong.accepted);
+        self.wrong(key, Wrong::new("is missing", accepted.unwrap_or_default()));
         None
     }
 
@@ -77,7 +106,7 @@ impl<'a> Section<'a> {
         read: impl FnOnce(&mut Section<'_>) -> T,
     ) -> T {
         let map = self.mapping(key).unwrap_or_default();
-        Section::read(self.path_of(key), map, self.errors, read)
+        Section::read(self.path_of(key), map, self.found, read)
     }
 
     /// A subsection that may be left out as a whole.
@@ -87,7 +116,7 @@ impl<'a> Section<'a> {
         read: impl FnOnce(&mut Section<'_>) -> T,
     ) -> Option<T> {
         let map = self.mapping(key)?;
-        Some(Section::read(self.path_of(key), map, self.errors, read))
+        Some(Section::read(self.path_of(key), map, self.found, read))
     }
 
     /// A list of subsections.
@@ -109,7 +138,7 @@ impl<'a> Section<'a> {
             let path = format!("{}[{n}]", self.path_of(key));
             match item {
                 Value::Object(map) => {
-                    read_items.push(Section::read(path, map, self.errors, &read));
+                    read_items.push(Section::read(path, map, self.found, &read));
                 }
                 other => self.push(path, Wrong::of(&other, "a mapping")),
             }
@@ -183,7 +212,7 @@ impl<'a> Section<'a> {
     fn read<T>(
         path: String,
         map: Map<String, Value>,
-        errors: &'a RefCell<Vec<ConfigError>>,
+        found: &'a Found,
         read: impl FnOnce(&mut Section<'_>) -> T,
     ) -> T {
         let mut section = Section {
@@ -191,9 +220,11 @@ impl<'a> Section<'a> {
             map,
             known: Vec::new(),
             taken: Vec::new(),
-            errors,
+            found,
         };
         let value = read(&mut section);
+        let known = section.known.iter().map(|key| section.path_of(key));
+        found.keys.borrow_mut().extend(known);
         section.refuse_the_rest();
         value
     }
@@ -220,8 +251,8 @@ impl<'a> Section<'a> {
         for key in self.map.keys() {
             let known = || self.known.join(", ");
             let wrong = match nearest(key, &self.known) {
-                Some(near) => Wrong::new(format!("unknown key; did you mean {near}?"), ""),
-                None => Wrong::new("unknown key", known()),
+                Some(near) => Wrong::new(format!("{UNKNOWN}; did you mean {near}?"), ""),
+                None => Wrong::new(UNKNOWN, known()),
             };
             self.wrong(key, wrong);
         }
@@ -237,7 +268,7 @@ impl<'a> Section<'a> {
     }
 
     fn push(&self, path: String, wrong: Wrong) {
-        self.errors.borrow_mut().push(ConfigError {
+        self.found.errors.borrow_mut().push(ConfigError {
             path,
             problem: wrong.problem,
             accepted: Some(wrong.accepted).filter(|accepted| !accepted.is_empty()),

@@ -23,13 +23,13 @@ pub(crate) fn parse(text: &str) -> Result<Map<String, Value>, ConfigErrors> {
     if text.len() > MAX_BYTES {
         return Err(ConfigErrors::whole("the file is larger than 1 MiB"));
     }
-    let tree: Option<Value> =
-        tree(text).map_err(|error| ConfigErrors::whole(one_line(&error.to_string())))?;
+    let tree: Option<Value> = tree(text)
+        .map_err(|error| ConfigErrors::whole(in_our_words(&one_line(&error.to_string()))))?;
     match tree {
         None | Some(Value::Null) => Ok(Map::new()),
         Some(Value::Object(map)) => Ok(map),
         Some(_) => Err(ConfigErrors::whole(
-            "the file is not a mapping of keys to values",
+            "the file is not a mapping of keys to values, such as `key: value` on each line",
         )),
     }
 }
@@ -60,6 +60,31 @@ pub(crate) fn read(path: &Path) -> io::Result<String> {
     let mut file = File::open(path)?.take(MAX_BYTES as u64 + 1);
     file.read_to_string(&mut text)?;
     Ok(text)
+}
+
+/// The reader speaks of its own options, which nobody who edits a file can set.
+fn in_our_words(complaint: &str) -> String {
+    let (what, place) = match complaint.rfind(" at line ") {
+        Some(at) => complaint.split_at(at),
+        None => (complaint, ""),
+    };
+    if let Some(rest) = what.strip_prefix("duplicate mapping key: ") {
+        let key = rest.split(", set ").next().unwrap_or(rest);
+        return format!(
+            "{} is there twice{place}: keep one of them",
+            key.escape_debug()
+        );
+    }
+    if what.starts_with("budget breached: Documents") {
+        return format!("there is a second document{place}: leave out the `---` before it");
+    }
+    if what.starts_with("budget breached") || what.starts_with("alias") {
+        return format!("it is more than any configuration{place}: make it smaller ({what})");
+    }
+    if what.starts_with("non-finite float") {
+        return format!("there is a number without an end{place}: write a plain one");
+    }
+    complaint.to_owned()
 }
 
 fn one_line(text: &str) -> String {

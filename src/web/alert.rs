@@ -6,17 +6,49 @@ mod fields;
 mod outcome;
 mod target;
 
+use std::time::Duration;
+
 use crate::device::Uuid;
 use crate::policy::lease::{Ended, Granted, Holder};
 use crate::policy::{Lease, Level};
 
 use super::gpus::Gpus;
 use super::node::Whose;
+use super::sparing::{Line, Sparing};
 use super::{Settings, Web};
 
 pub(super) use fields::{Alert, since_epoch};
 pub use outcome::{Action, Outcome, Status};
 pub(super) use target::action;
+
+/// The log of leases that come and go with alerts. Each kind has room of its own: a storm of
+/// gradual ones hides no emergency.
+pub(super) struct LeaseLines {
+    gradual: Sparing,
+    emergency: Sparing,
+    ended: Sparing,
+}
+
+impl Default for LeaseLines {
+    fn default() -> Self {
+        // Chosen: an incident on eight GPUs is told whole, and a storm fills no disk.
+        let lines = || Sparing::new(20, Duration::from_secs(60));
+        Self {
+            gradual: lines(),
+            emergency: lines(),
+            ended: lines(),
+        }
+    }
+}
+
+impl LeaseLines {
+    fn taken(&self, level: Level) -> &Sparing {
+        match level {
+            Level::Emergency => &self.emergency,
+            Level::Gradual | Level::None => &self.gradual,
+        }
+    }
+}
 
 /// Does what one alert asks for.
 pub(super) fn obey(
@@ -72,7 +104,9 @@ fn fire(web: &Web, settings: &Settings, alert: &Alert, gpu: &Uuid, level: Level)
         let name = alert.labels.get("alertname");
         web.shared
             .name_alert(alert.fingerprint, name.map_or("", String::as_str));
-        tracing::info!(gpu = web.shared.index(gpu), uuid = %gpu, level = level.name(), alert = %hex(alert), "an alert took a lease");
+        if let Some(Line { unsaid }) = web.lease_lines.taken(level).line(now) {
+            tracing::info!(gpu = web.shared.index(gpu), uuid = %gpu, level = level.name(), alert = %hex(alert), unsaid, "an alert took a lease");
+        }
         Outcome::Accepted
     } else {
         Outcome::Renewed
@@ -84,7 +118,9 @@ fn resolve(web: &Web, alert: &Alert, gpu: &Uuid) -> Outcome {
     let ended = web.shared.leases().resolve(gpu, holder, alert.starts_at);
     match ended {
         Ended::Released => {
-            tracing::info!(gpu = web.shared.index(gpu), uuid = %gpu, alert = %hex(alert), "resolved: the alert's lease ended");
+            if let Some(Line { unsaid }) = web.lease_lines.ended.line(web.shared.clock.wall()) {
+                tracing::info!(gpu = web.shared.index(gpu), uuid = %gpu, alert = %hex(alert), unsaid, "resolved: the alert's lease ended");
+            }
             web.shared.wake(gpu);
             Outcome::Released
         }

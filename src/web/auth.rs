@@ -7,7 +7,7 @@
 pub mod token_file;
 mod tokens;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
@@ -19,6 +19,7 @@ use axum::response::{IntoResponse, Response};
 use crate::units::Moment;
 
 use super::refusal::Refusal;
+use super::sparing::{Line, Sparing};
 use super::{Settings, Web};
 
 pub use super::listen::Peer;
@@ -64,7 +65,9 @@ impl AuthFailure {
 pub(super) async fn require(State(web): State<Arc<Web>>, request: Request, next: Next) -> Response {
     let now = web.shared.clock.wall();
     let peer = request.extensions().get::<Peer>();
-    match judge(&web.settings(), request.headers(), peer, now) {
+    let settings = web.settings();
+    settings.tokens.follow(now).await;
+    match judge(&settings, request.headers(), peer) {
         Ok(()) => next.run(request).await,
         Err(failure) => {
             web.hook_counters.count_auth_failure(failure);
@@ -74,12 +77,7 @@ pub(super) async fn require(State(web): State<Arc<Web>>, request: Request, next:
     }
 }
 
-fn judge(
-    settings: &Settings,
-    headers: &HeaderMap,
-    peer: Option<&Peer>,
-    now: Moment,
-) -> Result<(), AuthFailure> {
+fn judge(settings: &Settings, headers: &HeaderMap, peer: Option<&Peer>) -> Result<(), AuthFailure> {
     let certificate = peer.and_then(|peer| peer.certificate.as_ref());
     if certificate.is_some_and(|shown| is_allowed(shown, &settings.client_allowed_sans)) {
         return Ok(());
@@ -94,7 +92,7 @@ fn judge(
         (Some(_), Some(_)) => return Err(AuthFailure::Malformed),
         (Some(value), None) => bearer(value).ok_or(AuthFailure::Malformed)?,
     };
-    if settings.tokens.accepts(token, now) {
+    if settings.tokens.accepts(token) {
         Ok(())
     } else {
         Err(AuthFailure::WrongToken)
@@ -138,21 +136,20 @@ fn refuse(failure: AuthFailure) -> Response {
 }
 
 /// A line now and then about refused requests, however many there are.
-#[derive(Debug, Default)]
-pub(super) struct Refused(Mutex<(Option<Moment>, u64)>);
+#[derive(Debug)]
+pub(super) struct Refused(Sparing);
 
-const LOG_EVERY: Duration = Duration::from_secs(10);
+impl Default for Refused {
+    fn default() -> Self {
+        Self(Sparing::new(1, Duration::from_secs(10)))
+    }
+}
 
 impl Refused {
     fn report(&self, now: Moment, failure: AuthFailure, peer: Option<&Peer>) {
-        let mut log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (logged, unsaid) = &mut *log;
-        if logged.is_some_and(|at| now.since(at) < LOG_EVERY) {
-            *unsaid += 1;
+        let Some(Line { unsaid }) = self.0.line(now) else {
             return;
-        }
-        *logged = Some(now);
-        let unsaid = std::mem::take(unsaid);
+        };
         let peer = peer.map(|peer| peer.address.to_string());
         tracing::warn!(
             reason = failure.name(),

@@ -5,68 +5,88 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
 use axum::http::header::{HeaderName, HeaderValue, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use tokio::task::yield_now;
 
-use crate::guard::Clock;
 use crate::units::Moment;
 
 use super::basic_auth::{BasicAuth, NoRandomness, Verdict};
+use super::security::{InForce, Security};
 use super::webconfig::{RateLimit, WebConfig};
 
-/// The gate of one service.
-pub struct Gate {
-    clock: Clock,
+/// What one web config asks for.
+pub(super) struct Rules {
     users: BasicAuth,
     headers: Vec<(HeaderName, HeaderValue)>,
     pace: Option<Mutex<Pace>>,
 }
 
-impl Gate {
-    pub fn new(config: &WebConfig, clock: Clock) -> Result<Self, NoRandomness> {
+impl Rules {
+    pub(super) fn new(config: &WebConfig) -> Result<Self, NoRandomness> {
         Ok(Self {
-            clock,
             users: BasicAuth::new(config.users.clone())?,
             headers: config.headers.clone(),
             pace: config.rate_limit.map(|limit| Mutex::new(Pace::new(limit))),
         })
     }
 
-    fn is_too_fast(&self) -> bool {
+    fn is_too_fast(&self, now: Moment) -> bool {
         let Some(pace) = &self.pace else { return false };
-        !pace
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .allows(self.clock.wall())
+        let mut pace = pace.lock().unwrap_or_else(PoisonError::into_inner);
+        !pace.allows(now)
+    }
+
+    /// What an answer says of itself stays, as in the toolkit: the page's own policy is stricter
+    /// than one for all exporters of a node can be.
+    fn add_headers(&self, response: &mut Response) {
+        for (name, value) in &self.headers {
+            let entry = response.headers_mut().entry(name.clone());
+            entry.or_insert_with(|| value.clone());
+        }
     }
 }
 
 /// Puts the gate before everything of `router`.
-pub fn guarded(router: Router, gate: Arc<Gate>) -> Router {
-    router.layer(from_fn_with_state(gate, pass))
+pub fn guarded(router: Router, security: Arc<Security>) -> Router {
+    router.layer(from_fn_with_state(security, pass))
 }
 
-async fn pass(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
+async fn pass(State(security): State<Arc<Security>>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    let exempt = super::actuates(path) || ["/-/healthy", "/-/ready"].contains(&path);
-    let mut response = if !exempt && gate.is_too_fast() {
-        StatusCode::TOO_MANY_REQUESTS.into_response()
-    } else if exempt || gate.users.verify(request.headers()).await != Verdict::Refused {
-        next.run(request).await
+    let now = if super::actuates(path) || ["/-/healthy", "/-/ready"].contains(&path) {
+        security.held()
     } else {
-        (
-            StatusCode::UNAUTHORIZED,
-            [(WWW_AUTHENTICATE, "Basic")],
-            "Unauthorized\n",
-        )
-            .into_response()
+        let now = security.now().await;
+        if let Some(mut refusal) = refusal(&security, &now, request.headers()).await {
+            now.rules.add_headers(&mut refusal);
+            return refusal;
+        }
+        // Whoever sends request upon request without a pause waits for the others after each.
+        yield_now().await;
+        now
     };
-    for (name, value) in &gate.headers {
-        response.headers_mut().insert(name.clone(), value.clone());
-    }
+    let mut response = next.run(request).await;
+    now.rules.add_headers(&mut response);
     response
+}
+
+/// Why a reader gets nothing, if so.
+async fn refusal(security: &Security, now: &InForce, headers: &HeaderMap) -> Option<Response> {
+    if !now.usable {
+        let text = "the web config can't be used: the guard's log says why\n";
+        return Some((StatusCode::INTERNAL_SERVER_ERROR, text).into_response());
+    }
+    if now.rules.is_too_fast(security.clock().wall()) {
+        return Some((StatusCode::TOO_MANY_REQUESTS, "Too Many Requests\n").into_response());
+    }
+    if now.rules.users.verify(headers).await != Verdict::Refused {
+        return None;
+    }
+    let challenge = [(WWW_AUTHENTICATE, "Basic")];
+    Some((StatusCode::UNAUTHORIZED, challenge, "Unauthorized\n").into_response())
 }
 
 /// A token bucket.

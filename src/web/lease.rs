@@ -24,23 +24,42 @@ const LONGEST: Duration = Duration::from_secs(24 * 3600);
 #[serde(deny_unknown_fields)]
 struct LeaseRequest {
     gpu: GpuName,
-    level: LevelName,
-    r#for: String,
+    level: LevelWord,
+    r#for: PeriodText,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PauseRequest {
     gpu: GpuName,
-    r#for: String,
+    r#for: PeriodText,
 }
 
 /// An index may come as a number.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "gpu: an index, a UUID, a PCI address or \"all\" is wanted"
+)]
 enum GpuName {
     Index(u32),
     Name(String),
+}
+
+/// Of one kind, so that what is wrong with it is said in these words.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "level: gradual or emergency is wanted")]
+enum LevelWord {
+    Word(LevelName),
+}
+
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    expecting = "for: a duration over 0 and up to 24h, such as \"10m\", is wanted"
+)]
+enum PeriodText {
+    Text(String),
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -76,11 +95,12 @@ pub(super) async fn grant(
     State(web): State<Arc<Web>>,
     request: Request,
 ) -> Result<Json<Answer>, Refusal> {
-    let wanted: LeaseRequest = json(request).await?;
+    const WANTED: &str = r#"{"gpu": "0", "level": "gradual", "for": "10m"}"#;
+    let wanted: LeaseRequest = json(request, WANTED).await?;
     let period = period(&wanted.r#for)?;
     let level = match wanted.level {
-        LevelName::Gradual => Level::Gradual,
-        LevelName::Emergency => Level::Emergency,
+        LevelWord::Word(LevelName::Gradual) => Level::Gradual,
+        LevelWord::Word(LevelName::Emergency) => Level::Emergency,
     };
     let gpus = named(&web, &wanted.gpu.text())?;
     let mut held = Vec::new();
@@ -121,8 +141,11 @@ pub(super) async fn release(
         let ended = leases.resolve(&gpu.uuid, Holder::Manual, Duration::MAX);
         drop(leases);
         web.shared.wake(&gpu.uuid);
-        tracing::info!(gpu = gpu.index, uuid = %gpu.uuid, "manual lease released");
-        ended == Ended::Released
+        let released = ended == Ended::Released;
+        if released {
+            tracing::info!(gpu = gpu.index, uuid = %gpu.uuid, "manual lease released");
+        }
+        released
     })
 }
 
@@ -130,7 +153,8 @@ pub(super) async fn pause(
     State(web): State<Arc<Web>>,
     request: Request,
 ) -> Result<Json<Answer>, Refusal> {
-    let wanted: PauseRequest = json(request).await?;
+    const WANTED: &str = r#"{"gpu": "all", "for": "30m"}"#;
+    let wanted: PauseRequest = json(request, WANTED).await?;
     let period = period(&wanted.r#for)?;
     let gpus = named(&web, &wanted.gpu.text())?;
     let until = web.shared.clock.wall() + period;
@@ -215,14 +239,16 @@ fn named(web: &Web, gpu: &str) -> Result<Vec<Arc<Identity>>, Refusal> {
     Gpus::of(&web.shared).named(gpu)
 }
 
-async fn json<T: DeserializeOwned>(request: Request) -> Result<T, Refusal> {
+/// `wanted`: what it should look like.
+async fn json<T: DeserializeOwned>(request: Request, wanted: &str) -> Result<T, Refusal> {
     let (head, content) = request.into_parts();
     body::must_be_json(&head.headers)?;
     let content = body::read(&head.headers, content).await?;
-    serde_json::from_slice(&content).map_err(|error| Refusal::bad_request(error.to_string()))
+    serde_json::from_slice(&content)
+        .map_err(|error| Refusal::bad_request(format!("{error}; such as {wanted}")))
 }
 
-fn period(text: &str) -> Result<Duration, Refusal> {
+fn period(PeriodText::Text(text): &PeriodText) -> Result<Duration, Refusal> {
     match humantime::parse_duration(text) {
         Ok(period) if !period.is_zero() && period <= LONGEST => Ok(period),
         _ => Err(Refusal::bad_request(

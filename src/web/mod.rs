@@ -30,13 +30,16 @@ mod gpus;
 pub mod hook;
 mod lease;
 pub mod listen;
+mod look;
 pub mod metrics;
 pub mod node;
 mod operate;
 pub mod page;
 pub mod pull;
 mod refusal;
+pub mod security;
 pub mod snapshot;
+mod sparing;
 pub mod status;
 pub mod tls;
 pub mod trust;
@@ -57,6 +60,7 @@ use crate::policy::Level;
 
 pub use exposition::Exposition;
 
+use alert::LeaseLines;
 use auth::{Refused, Tokens};
 use hook::HookCounters;
 use node::Node;
@@ -75,6 +79,7 @@ pub struct Web {
     reload: Reload,
     hook_room: Semaphore,
     refused: Refused,
+    lease_lines: LeaseLines,
 }
 
 /// The configured part; replaced as a whole by a reload.
@@ -99,6 +104,7 @@ impl Web {
             reload,
             hook_room: Semaphore::new(hook::ROOM),
             refused: Refused::default(),
+            lease_lines: LeaseLines::default(),
         }
     }
 

@@ -1,13 +1,13 @@
-//! TLS as the web config wants it. Certificates are looked at for each new connection, and read
-//! again when their files changed; a pair that doesn't fit (one half is renewed already) leaves the
-//! old one in use.
+//! TLS as the web config wants it. Certificates are looked at for each new connection (see
+//! [`super::security`]), and read again when their files changed; a pair that doesn't fit (one half
+//! is renewed already) leaves the old one in use.
 
 use std::fs;
 use std::io;
 use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use thiserror::Error;
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
@@ -44,12 +44,10 @@ pub enum TlsError {
 }
 
 /// What the listener needs for each connection.
-pub struct TlsServer {
-    settings: TlsSettings,
-    current: Mutex<Loaded>,
-}
+pub struct TlsServer(Mutex<Loaded>);
 
 struct Loaded {
+    settings: TlsSettings,
     config: Arc<ServerConfig>,
     version: Version,
     /// The version that couldn't be used was spoken of.
@@ -59,48 +57,73 @@ struct Loaded {
 /// Inode, size and time of each file; `None`: not there.
 type Version = Vec<Option<(u64, u64, i64, i64)>>;
 
+impl Loaded {
+    fn new(settings: TlsSettings) -> Result<Self, TlsError> {
+        let version = version(&settings);
+        Ok(Self {
+            config: Arc::new(server_config(&settings)?),
+            settings,
+            version,
+            complained: None,
+        })
+    }
+}
+
 impl TlsServer {
     /// Reads the certificates. Blocks.
     pub fn new(settings: TlsSettings) -> Result<Self, TlsError> {
-        let version = version(&settings);
-        let config = Arc::new(server_config(&settings)?);
-        Ok(Self {
-            settings,
-            current: Mutex::new(Loaded {
-                config,
-                version,
-                complained: None,
-            }),
-        })
+        Loaded::new(settings).map(|loaded| Self(Mutex::new(loaded)))
     }
 
-    /// For a new connection: as the files are now, if they can be used. Blocks.
-    pub fn config(&self) -> Arc<ServerConfig> {
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        let version = version(&self.settings);
-        if version != current.version {
-            match server_config(&self.settings) {
-                Ok(config) => {
-                    tracing::info!("certificates read again");
-                    current.config = Arc::new(config);
-                    current.version = version;
-                    current.complained = None;
-                }
-                Err(error) if current.complained.as_ref() != Some(&version) => {
-                    tracing::warn!(%error, "changed certificates can't be used, the old ones stay");
-                    current.complained = Some(version);
-                }
-                Err(_) => {}
-            }
+    /// Other settings from the next connection on, if they can be used. Blocks.
+    pub(super) fn replace(&self, settings: TlsSettings) -> Result<(), TlsError> {
+        // Read first: connections don't wait for a disk.
+        if self.loaded().settings != settings {
+            let loaded = Loaded::new(settings)?;
+            *self.loaded() = loaded;
         }
-        Arc::clone(&current.config)
+        Ok(())
+    }
+
+    /// Takes over changed certificates, if they can be used. Blocks.
+    pub(super) fn follow(&self) {
+        let settings = self.loaded().settings.clone();
+        let version = version(&settings);
+        if version == self.loaded().version {
+            return;
+        }
+        let config = server_config(&settings);
+        let mut loaded = self.loaded();
+        match config {
+            Ok(config) => {
+                tracing::info!("certificates read again");
+                loaded.config = Arc::new(config);
+                loaded.version = version;
+                loaded.complained = None;
+            }
+            Err(error) if loaded.complained.as_ref() != Some(&version) => {
+                tracing::warn!(%error, "changed certificates can't be used, the old ones stay");
+                loaded.complained = Some(version);
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// For a new connection.
+    pub(super) fn current(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.loaded().config)
     }
 
     /// Whether the web config admits this client: by one of the names in its certificate, if there
     /// is a list; without a certificate only where it needn't have one.
-    pub fn admits(&self, client: Option<&ClientCertificate>) -> bool {
-        let allowed = &self.settings.client_allowed_sans;
+    pub(super) fn admits(&self, client: Option<&ClientCertificate>) -> bool {
+        let loaded = self.loaded();
+        let allowed = &loaded.settings.client_allowed_sans;
         client.is_none_or(|client| allowed.is_empty() || client.has_one_of(allowed))
+    }
+
+    fn loaded(&self) -> MutexGuard<'_, Loaded> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -333,3 +333,51 @@ hook: { lease: 3s, client_allowed_sans: [alertmanager.example] }
     assert_eq!(guard.stop(), Some(0));
     guard.assert_given_back();
 }
+
+#[test]
+fn the_web_config_is_followed_and_a_spoiled_one_shuts_out_readers_alone() {
+    let machine = warm(&["a100-80gb"], &["load=0.3"]);
+    let mut guard = Guard::new(machine, 20, "");
+    let web = guard.path("web.yml");
+    let user = |password: &str| {
+        let hash = bcrypt::hash(password, 4).unwrap();
+        format!("basic_auth_users: {{ scraper: '{hash}' }}\n")
+    };
+    fs::write(&web, "").unwrap();
+    guard.flag(&format!("--web.config.file={}", web.display()));
+    guard.start();
+    let client = Client::plain(&guard);
+    let bearer = with([("Authorization", &format!("Bearer {}", guard.token()))]);
+    // "scraper:scraper"
+    let password = with([("Authorization", "Basic c2NyYXBlcjpzY3JhcGVy")]);
+    let none = Attempt::default();
+    let codes = || {
+        let read = |attempt| client.ask("GET", "/metrics", attempt);
+        let health = client.ask("GET", "/-/healthy", &none);
+        [
+            read(&none),
+            read(&password),
+            health,
+            client.ask("POST", "/hook", &bearer),
+        ]
+    };
+    assert_eq!(
+        codes(),
+        [200, 200, 200, 200],
+        "an empty file is open and plain"
+    );
+    fs::write(&web, user("scraper")).unwrap();
+    assert_eq!(codes(), [401, 200, 200, 200]);
+    fs::write(&web, user("another")).unwrap();
+    assert_eq!(codes(), [401, 401, 200, 200]);
+    fs::write(&web, "basic_auth_user: {}").unwrap();
+    assert_eq!(codes(), [500, 500, 200, 200]);
+    let said = guard.logged(&[
+        "readers are answered 500 until it is mended",
+        "did you mean basic_auth_users?",
+    ]);
+    assert_eq!(said.len(), 1, "once: {}", guard.log());
+    fs::write(&web, user("scraper")).unwrap();
+    assert_eq!(codes(), [401, 200, 200, 200]);
+    assert!(!guard.log().contains("$2b$"), "no hash in the log");
+}

@@ -10,6 +10,7 @@
 mod api;
 mod auth;
 mod bad_bodies;
+mod bad_inputs;
 mod bench;
 mod operate;
 mod pull;

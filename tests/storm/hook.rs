@@ -164,6 +164,7 @@ fn a_storm_of_deliveries_loses_no_lease_and_delays_no_tick() {
     assert!(!held.is_empty() && held.len() < senders.len() * senders[0].alerts.len());
     assert!(held.keys().all(|(gpu, _)| *gpu != GPUS - 1));
     assert_taken(&guard, &storm);
+    assert_told_in_few_lines(&guard);
     would_be_noticed(&senders[0], &storm.books, &guard);
     if is_full() {
         report(&calm, &storm);
@@ -185,6 +186,34 @@ fn assert_taken(guard: &Guard, storm: &Storm) {
             &[("reason", reason)],
         );
         assert_eq!(ended, Some(0.0), "ended by {reason}");
+    }
+}
+
+/// Leases come and go by the hundred; the log has a few of each kind a minute, and says so.
+fn assert_told_in_few_lines(guard: &Guard) {
+    let minutes = 3; // of the full version, begun ones
+    let lines = ["an alert took a lease", "the alert's lease ended"];
+    let told = lines.map(|line| guard.logged(&[line]).len());
+    let metrics = guard.metrics();
+    let count = |result| {
+        let labels = [("result", result)];
+        metrics
+            .all("thermal_guard_hook_alerts_total", &labels)
+            .iter()
+            .sum::<f64>()
+    };
+    let happened = count("accepted") + count("released");
+    let told_of = told[0] + told[1];
+    assert!(told_of <= 3 * 20 * minutes, "{told:?}");
+    assert!(
+        happened > 2.0 * told_of as f64,
+        "{happened}, {told:?}: no storm"
+    );
+    if is_full() {
+        measured(&format!(
+            "hook storm: {happened} leases came and went, {told_of} log lines of them, {} lines in all",
+            guard.log().lines().count()
+        ));
     }
 }
 

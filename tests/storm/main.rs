@@ -16,6 +16,7 @@ mod common;
 
 mod beat;
 mod books;
+mod crowd;
 mod hang;
 mod hook;
 mod scrape;

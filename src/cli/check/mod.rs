@@ -184,7 +184,9 @@ fn configuration(flags: &Flags) -> (Config, Vec<Finding>) {
                     errors.0.iter().map(ToString::to_string).collect()
                 }
             };
-            let finding = |mistake| Finding::fail(CHECK, mistake, format!("correct it in {file}"));
+            let remedy = serve::remedy(&error).map(str::to_owned);
+            let remedy = remedy.unwrap_or_else(|| format!("correct it in {file}"));
+            let finding = |mistake| Finding::fail(CHECK, mistake, remedy.clone());
             let findings = mistakes.into_iter().map(finding).collect();
             (Config::default(), findings)
         }

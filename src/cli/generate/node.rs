@@ -54,11 +54,14 @@ impl Nodes {
         let mut nodes = self.named.clone();
         if let Some(path) = &self.file {
             let listed = read(path).and_then(|text| parse_lines(&text));
-            nodes.extend(listed.with_context(|| path.display().to_string())?);
+            nodes.extend(listed.with_context(|| format!("--nodes-file={}", path.display()))?);
         } else if nodes.is_empty() {
             nodes.push(Node::new(EXAMPLE, GUARD_PORT)?);
         }
-        ensure!(!nodes.is_empty(), "no node: the file has none");
+        ensure!(
+            !nodes.is_empty(),
+            "no node: --nodes-file has none; wanted: one on each line"
+        );
         let count = nodes.len();
         ensure!(
             count <= MOST_NODES,

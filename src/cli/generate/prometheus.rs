@@ -33,7 +33,7 @@ pub(super) fn text(flags: &Flags, options: &Options) -> anyhow::Result<String> {
     let tls = match flags.ca_file.as_deref() {
         Some(ca) => format!(
             "    scheme: https\n    tls_config: {{ca_file: {}}}\n",
-            quoted(ca)?
+            quoted("--ca-file", ca)?
         ),
         None => String::new(),
     };

@@ -24,8 +24,10 @@ impl Credentials {
     pub(super) fn of(flags: &Flags) -> anyhow::Result<Self> {
         let token = flags.token_file.as_deref().unwrap_or(Path::new(TOKEN));
         let ca = flags.ca_file.clone();
-        quoted(token)?;
-        ca.as_deref().map(quoted).transpose()?;
+        quoted("--token-file", token)?;
+        ca.as_deref()
+            .map(|ca| quoted("--ca-file", ca))
+            .transpose()?;
         let token = token.to_string_lossy().into_owned();
         Ok(Self { token, ca })
     }
@@ -93,7 +95,7 @@ pub(super) fn name(node: &Node) -> String {
 }
 
 fn http_config(token: &str, ca: Option<&Path>) -> anyhow::Result<String> {
-    let token = quoted(Path::new(token))?;
+    let token = quoted("--token-file", Path::new(token))?;
     let mut text = format!(
         "        \
         send_resolved: true
@@ -104,21 +106,28 @@ fn http_config(token: &str, ca: Option<&Path>) -> anyhow::Result<String> {
 "
     );
     if let Some(ca) = ca {
-        writeln!(text, "          tls_config: {{ca_file: {}}}", quoted(ca)?)?;
+        writeln!(
+            text,
+            "          tls_config: {{ca_file: {}}}",
+            quoted("--ca-file", ca)?
+        )?;
     }
     Ok(text)
 }
 
-/// A path for YAML: in quotes, unless it is as plain as most are.
-pub(super) fn quoted(path: &Path) -> anyhow::Result<String> {
+/// A flag's path for YAML: in quotes, unless it is as plain as most are.
+pub(super) fn quoted(flag: &str, path: &Path) -> anyhow::Result<String> {
     let said = path.display();
     let text = path
         .to_str()
-        .with_context(|| format!("{said}: not UTF-8"))?;
-    ensure!(path.is_absolute(), "{said}: an absolute path is wanted");
+        .with_context(|| format!("{flag}={said}: not UTF-8, so it can't stand in YAML"))?;
+    ensure!(
+        path.is_absolute(),
+        "{flag}={said}: a path from the root is wanted, as it will be on the host that reads this file"
+    );
     ensure!(
         !text.chars().any(char::is_control),
-        "{text:?}: a control character"
+        "{flag}={text:?}: a control character; wanted: a path without"
     );
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
     if text.chars().all(plain) {

@@ -16,16 +16,13 @@ use clap::Args;
 use crate::guard::Clock;
 use crate::guard::events::{History, history};
 
-use super::{Flags, say};
+use super::{Flags, period, say};
 use record::Record;
-
-/// A log doesn't last longer, and a mistyped unit would ask for more.
-const LONGEST_DAYS: u64 = 3660;
 
 #[derive(Debug, Args)]
 pub(super) struct Options {
     /// How far to look back, such as 24h or 7d.
-    #[arg(long, value_name = "DURATION", default_value = "7d", value_parser = period)]
+    #[arg(long, value_name = "DURATION", default_value = "7d", value_parser = period::of_years, allow_hyphen_values = true)]
     last: Duration,
     /// All of it, for programs.
     #[arg(long)]
@@ -61,13 +58,4 @@ pub(crate) fn both(history: &History, last: Duration) -> (String, String) {
 fn record(history: &History, last: Duration) -> Record {
     let until = Clock::unix();
     gather::all(history, until.saturating_sub(last), until)
-}
-
-fn period(text: &str) -> Result<Duration, String> {
-    let longest = Duration::from_secs(LONGEST_DAYS * 24 * 3600);
-    match humantime::parse_duration(text) {
-        Ok(period) if !period.is_zero() && period <= longest => Ok(period),
-        Ok(_) => Err("over 0 and up to ten years".to_owned()),
-        Err(error) => Err(format!("{error}; a duration, such as 24h or 7d")),
-    }
 }

@@ -139,9 +139,9 @@ fn a_quiet_week_says_so_and_a_tampered_log_moves_no_cursor() {
 
 #[test]
 fn a_period_is_a_duration_within_reason() {
-    assert_eq!(period("24h"), Ok(Duration::from_secs(86400)));
+    assert_eq!(period::of_years("24h"), Ok(Duration::from_secs(86400)));
     for wrong in ["7x", "", "0s", "-1d", "9999y", "7"] {
-        assert!(period(wrong).is_err(), "{wrong}");
+        assert!(period::of_years(wrong).is_err(), "{wrong}");
     }
 }
 

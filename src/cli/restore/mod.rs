@@ -23,7 +23,7 @@ use crate::guard::journal::{self, Entry};
 use crate::guard::lock::{self, GpuLock, Held};
 use crate::guard::{Apps, Clock};
 
-use super::{Flags, ModeFlag, say, serve};
+use super::{Flags, ModeFlag, period, say, serve};
 use gpu::Job;
 
 /// Beyond the wait itself: opening a GPU takes seconds on a node without persistence.
@@ -32,7 +32,7 @@ const GRACE: Duration = Duration::from_secs(10);
 #[derive(Debug, Args)]
 pub(super) struct Options {
     /// How long a GPU may take to cool down to safe.
-    #[arg(long, value_name = "DURATION", default_value = "20s", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", default_value = "20s", value_parser = period::to_wait, allow_hyphen_values = true)]
     wait: Duration,
     /// Give back whatever the temperature.
     #[arg(long)]

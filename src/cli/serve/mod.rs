@@ -21,12 +21,13 @@ use crate::guard::{Apps, Clock, Events, Guard, Live, Plan, Shared, journal};
 use crate::policy::Chain;
 use crate::web::Web;
 use crate::web::pull::{Pull, Puller};
+use crate::web::security::{Security, SecurityError};
 use crate::web::snapshot::ReloadStatus;
 
 use super::{EXIT_CONFIG, Flags, ModeFlag, log, showcase};
 
 use reload::Reloader;
-use site::{About, Doors, Security, Site};
+use site::{About, Doors, Site};
 use systemd::Service;
 
 /// HTTP threads. The GPUs have their own.
@@ -41,6 +42,9 @@ pub(super) fn run(flags: &Flags) -> ExitCode {
         Ok(config) => config,
         Err(error) => {
             eprintln!("thermal-guard: {error}");
+            if let Some(remedy) = remedy(&error) {
+                eprintln!("{remedy}");
+            }
             return ExitCode::from(EXIT_CONFIG);
         }
     };
@@ -68,6 +72,28 @@ pub(super) fn configuration(flags: &Flags) -> Result<Config, LoadError> {
         (None, false) => config.mode,
     };
     Ok(Config { mode, ..config })
+}
+
+/// What is to be done about a file that can't be read; each mistake in one says that itself.
+pub(super) fn remedy(error: &LoadError) -> Option<&'static str> {
+    let LoadError::Unreadable { .. } = error else {
+        return None;
+    };
+    Some(
+        "--config.file wants a file that the guard can read; without the flag, every setting is at its default",
+    )
+}
+
+/// Of the listeners, as `--web.config.file` wants it. What is wrong in the file is a bad
+/// configuration, as in the other one.
+fn security(flags: &Flags, clock: Clock) -> anyhow::Result<Security> {
+    let security = Security::load(flags.web_config_file.as_deref(), clock);
+    security
+        .map_err(|error| match error {
+            SecurityError::File(error) => anyhow::Error::from(error),
+            other => other.into(),
+        })
+        .context("--web.config.file")
 }
 
 /// The GPUs: simulated or NVML's, and never written to in `observe`.
@@ -99,7 +125,7 @@ async fn serve(flags: &Flags, config: Config) -> anyhow::Result<()> {
     announce(flags, &config);
     let doors = Doors::open(flags).await?;
     let clock = Clock::start(flags.time_scale);
-    let security = Security::load(flags, clock)?;
+    let security = Arc::new(security(flags, clock)?);
     let settings = site::settings(flags, &config, &doors)?;
 
     let reloader = Reloader::new(flags, &config);

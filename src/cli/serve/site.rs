@@ -1,9 +1,9 @@
 //! The web half of `serve`: credentials, routers, listeners.
 
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::Context;
 use axum::Router;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -13,20 +13,22 @@ use tower_http::compression::CompressionLayer;
 
 use crate::cli::Flags;
 use crate::config::{Config, Mode};
-use crate::guard::{Apps, Clock, Shared};
+use crate::guard::{Apps, Shared};
 use crate::policy::AppMode;
 use crate::web::alert::{Action, Outcome, Status};
 use crate::web::auth::Tokens;
 use crate::web::exposition::Exposition;
-use crate::web::gate::{self, Gate};
+use crate::web::gate;
 use crate::web::node::Node;
+use crate::web::security::Security;
 use crate::web::snapshot::{
     AlertCount, AppSnapshot, Build, DurationHistogram, Extra, HookSnapshot, ReloadStatus,
 };
 use crate::web::status::Streams;
-use crate::web::tls::TlsServer;
-use crate::web::webconfig::WebConfig;
 use crate::web::{self, Reload, Settings, Web, hook, listen, metrics, page, status};
+
+/// What actuates answers only there.
+const ACTUATE: &str = "--web.actuate.listen-address";
 
 /// Listeners, bound before anything else happens: a port that is taken changes nothing on a GPU.
 pub(super) struct Doors {
@@ -37,8 +39,8 @@ pub(super) struct Doors {
 impl Doors {
     pub(super) async fn open(flags: &Flags) -> anyhow::Result<Self> {
         Ok(Self {
-            everything: bind_all(&flags.listen_address).await?,
-            actuating: bind_all(&flags.actuate_listen_address).await?,
+            everything: bind_all("--web.listen-address", &flags.listen_address).await?,
+            actuating: bind_all(ACTUATE, &flags.actuate_listen_address).await?,
         })
     }
 
@@ -46,30 +48,6 @@ impl Doors {
         let all = self.everything.iter().chain(&self.actuating);
         all.filter_map(|listener| listener.local_addr().ok())
             .collect()
-    }
-}
-
-/// Encryption and passwords of the listeners.
-pub(super) struct Security {
-    tls: Option<Arc<TlsServer>>,
-    gate: Arc<Gate>,
-}
-
-impl Security {
-    pub(super) fn load(flags: &Flags, clock: Clock) -> anyhow::Result<Self> {
-        let config = match &flags.web_config_file {
-            Some(path) => WebConfig::load(path)?,
-            None => WebConfig::default(),
-        };
-        for warning in &config.warnings {
-            tracing::warn!(warning, "web config");
-        }
-        let gate = Gate::new(&config, clock).context("no randomness")?;
-        let tls = config.tls.map(TlsServer::new).transpose().context("TLS")?;
-        Ok(Self {
-            tls: tls.map(Arc::new),
-            gate: Arc::new(gate),
-        })
     }
 }
 
@@ -109,7 +87,7 @@ pub(super) struct Site {
 impl Site {
     pub(super) fn start(
         doors: Doors,
-        security: &Security,
+        security: &Arc<Security>,
         web: &Arc<Web>,
         exposition: &Arc<Exposition>,
         telemetry_path: &str,
@@ -137,26 +115,31 @@ impl Site {
         } else {
             web::router
         };
-        let everything = gate::guarded(router(web.clone()).merge(shows), security.gate.clone());
+        let everything = gate::guarded(router(web.clone()).merge(shows), Arc::clone(security));
         for listener in doors.everything {
-            site.serve(listener, security.tls.clone(), everything.clone());
+            site.serve(listener, Arc::clone(security), everything.clone());
         }
-        let actuating = gate::guarded(web::router(web.clone()), security.gate.clone());
+        let actuating = gate::guarded(web::router(web.clone()), Arc::clone(security));
         for listener in doors.actuating {
-            site.serve(listener, security.tls.clone(), actuating.clone());
+            site.serve(listener, Arc::clone(security), actuating.clone());
         }
         site
     }
 
-    fn serve(&mut self, listener: TcpListener, tls: Option<Arc<TlsServer>>, router: Router) {
+    fn serve(&mut self, listener: TcpListener, security: Arc<Security>, router: Router) {
         let mut closing = self.closing.subscribe();
         let closed = async move {
             // An error: the site is gone, and with it the reason to serve.
             let _ = closing.wait_for(|closing| *closing).await;
         };
         let connections = self.connections;
-        self.tasks
-            .spawn(listen::serve(listener, connections, tls, router, closed));
+        self.tasks.spawn(listen::serve(
+            listener,
+            connections,
+            security,
+            router,
+            closed,
+        ));
     }
 
     /// Ends the listeners, and waits for answers under way.
@@ -229,14 +212,29 @@ fn app(status: crate::guard::apps::AppStatus) -> AppSnapshot {
     }
 }
 
-async fn bind_all(addresses: &[String]) -> anyhow::Result<Vec<TcpListener>> {
+async fn bind_all(flag: &str, addresses: &[String]) -> anyhow::Result<Vec<TcpListener>> {
     let mut listeners = Vec::new();
     for address in addresses {
-        let listener = listen::bind(address)
-            .await
-            .with_context(|| format!("can't listen on {address}"))?;
+        let listener = listen::bind(address).await;
+        let listener = listener.map_err(|error| {
+            let remedy = remedy(&error);
+            anyhow::anyhow!("{flag}={address}: can't listen there: {error}; {remedy}")
+        })?;
         tracing::info!(address = %listener.local_addr()?, "listening");
         listeners.push(listener);
     }
     Ok(listeners)
+}
+
+fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::AddrInUse => {
+            "another program does, perhaps another guard: stop it, or choose another port"
+        }
+        ErrorKind::PermissionDenied => "ports under 1024 are root's: choose another",
+        ErrorKind::AddrNotAvailable => {
+            "this machine has no such address: choose one that it has, or `:PORT` for all"
+        }
+        _ => "wanted: HOST:PORT, or `:PORT` for all addresses",
+    }
 }

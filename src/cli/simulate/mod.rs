@@ -100,7 +100,12 @@ fn tell(options: &Options) -> anyhow::Result<()> {
     let results = work::all(&stories, &options.policies(), options.plot.is_some());
     if let Some(path) = &options.plot {
         let drawing = plot::draw(&results);
-        std::fs::write(path, drawing).with_context(|| format!("{} not written", path.display()))?;
+        std::fs::write(path, drawing).with_context(|| {
+            format!(
+                "--plot={} can't be written; wanted: a file in a directory that is there",
+                path.display()
+            )
+        })?;
     }
     if options.json {
         let runs = results.iter().flat_map(|result| &result.runs).collect();

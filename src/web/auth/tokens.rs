@@ -1,7 +1,7 @@
 //! Bearer tokens, and how one is compared.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use subtle::{Choice, ConstantTimeEq};
@@ -9,6 +9,7 @@ use subtle::{Choice, ConstantTimeEq};
 use crate::units::Moment;
 
 use super::token_file::{self, LONGEST, Stamp, TokenError};
+use crate::web::look::Look;
 
 /// Between two looks at the file.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -17,6 +18,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 pub struct Tokens {
     path: Option<PathBuf>,
     held: Mutex<Held>,
+    look: Look,
 }
 
 struct Held {
@@ -61,6 +63,7 @@ impl Tokens {
                 stamp,
                 looked: None,
             }),
+            look: Look::default(),
         }
     }
 
@@ -69,12 +72,51 @@ impl Tokens {
         self.path.is_some()
     }
 
-    /// Whether `presented` is one of the tokens, in the same time for every wrong one.
-    pub fn accepts(&self, presented: &[u8], now: Moment) -> bool {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(path) = &self.path {
-            held.follow(path, now);
+    /// Looks at the file again, now and then; what is read counts from the next comparison on.
+    pub async fn follow(self: &Arc<Self>, now: Moment) {
+        let Some(path) = self.path.clone() else {
+            return;
+        };
+        if self.is_time(now) {
+            let tokens = Arc::clone(self);
+            self.look.take(move || tokens.read_again(&path)).await;
         }
+    }
+
+    fn is_time(&self, now: Moment) -> bool {
+        let mut held = self.held();
+        let is_time = held.looked.is_none_or(|at| now.since(at) >= LOOK_EVERY);
+        if is_time {
+            held.looked = Some(now);
+        }
+        is_time
+    }
+
+    /// A bad file leaves the tokens as they were: a slip of the pen must not lock the alerts out.
+    fn read_again(&self, path: &Path) {
+        let stamp = Stamp::of(path).ok();
+        if stamp == self.held().stamp {
+            return;
+        }
+        let read = token_file::read(path);
+        let mut held = self.held();
+        held.stamp = stamp;
+        match read {
+            Ok(tokens) => {
+                held.tokens = padded(&tokens);
+                tracing::info!(path = %path.display(), tokens = tokens.len(), "token file read again");
+            }
+            Err(error) => tracing::error!(%error, "the tokens read before stay valid"),
+        }
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether `presented` is one of the tokens, in the same time for every wrong one.
+    pub fn accepts(&self, presented: &[u8]) -> bool {
+        let held = self.held();
         let Some(presented) = Padded::new(presented) else {
             return false;
         };
@@ -84,29 +126,6 @@ impl Tokens {
             .iter()
             .fold(none, |found, token| found | token.equals(&presented));
         found.into()
-    }
-}
-
-impl Held {
-    /// Reads the file again if it changed. A bad one leaves the tokens as they were: a slip of the
-    /// pen must not lock the alerts out.
-    fn follow(&mut self, path: &Path, now: Moment) {
-        if self.looked.is_some_and(|at| now.since(at) < LOOK_EVERY) {
-            return;
-        }
-        self.looked = Some(now);
-        let stamp = Stamp::of(path).ok();
-        if stamp == self.stamp {
-            return;
-        }
-        self.stamp = stamp;
-        match token_file::read(path) {
-            Ok(tokens) => {
-                self.tokens = padded(&tokens);
-                tracing::info!(path = %path.display(), tokens = tokens.len(), "token file read again");
-            }
-            Err(error) => tracing::error!(%error, "the tokens read before stay valid"),
-        }
     }
 }
 

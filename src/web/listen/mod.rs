@@ -19,12 +19,14 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tokio::task::{JoinSet, spawn_blocking};
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
 
-use super::tls::{ClientCertificate, TlsServer};
+use super::security::Security;
+use super::tls::ClientCertificate;
 
 pub use socket::{bind, connections_each};
 
@@ -57,7 +59,7 @@ pub struct Peer {
 pub async fn serve(
     listener: TcpListener,
     connections: usize,
-    tls: Option<Arc<TlsServer>>,
+    security: Arc<Security>,
     router: Router,
     shutdown: impl Future<Output = ()>,
 ) {
@@ -85,7 +87,7 @@ pub async fn serve(
         };
         let connection = Connection {
             address,
-            tls: tls.clone(),
+            security: Arc::clone(&security),
             router: router.clone(),
             watcher: graceful.watcher(),
         };
@@ -106,7 +108,7 @@ pub async fn serve(
 
 struct Connection {
     address: SocketAddr,
-    tls: Option<Arc<TlsServer>>,
+    security: Arc<Security>,
     router: Router,
     watcher: Watcher,
 }
@@ -114,13 +116,13 @@ struct Connection {
 impl Connection {
     async fn run(self, stream: TcpStream) -> io::Result<()> {
         stream.set_nodelay(true)?;
-        let Some(tls) = self.tls.clone() else {
+        let Some(config) = self.security.tls().await else {
             return self.answer(stream, None).await;
         };
-        let (stream, certificate) = timeout(HEAD_TIMEOUT, handshake(&tls, stream))
+        let (stream, certificate) = timeout(HEAD_TIMEOUT, handshake(config, stream))
             .await
             .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no TLS handshake"))??;
-        if !tls.admits(certificate.as_ref()) {
+        if !self.security.admits(certificate.as_ref()) {
             let error = "the client's certificate has none of client_allowed_sans";
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, error));
         }
@@ -151,12 +153,9 @@ type TlsStream = tokio_rustls::server::TlsStream<TcpStream>;
 
 /// A client that speaks plain HTTP fails here.
 async fn handshake(
-    tls: &Arc<TlsServer>,
+    config: Arc<ServerConfig>,
     stream: TcpStream,
 ) -> io::Result<(TlsStream, Option<ClientCertificate>)> {
-    let server = Arc::clone(tls);
-    let config = spawn_blocking(move || server.config()).await;
-    let config = config.map_err(io::Error::other)?;
     let stream = TlsAcceptor::from(config).accept(stream).await?;
     let chain = stream.get_ref().1.peer_certificates();
     let certificate = chain.and_then(<[_]>::first).map(ClientCertificate::of);

@@ -24,6 +24,8 @@ pub async fn bind(address: &str) -> io::Result<TcpListener> {
     };
     match bind_first(&format!("[::]:{port}")).await {
         Ok(listener) => Ok(listener),
+        // Somebody has it, and half of it wouldn't do.
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(error),
         // No IPv6 on this machine.
         Err(_) => bind_first(&format!("0.0.0.0:{port}")).await,
     }

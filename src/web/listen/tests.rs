@@ -14,12 +14,12 @@ use rcgen::{
 };
 use tempfile::TempDir;
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, spawn_blocking};
 use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
 
 use super::*;
-use crate::web::tls::TlsError;
-use crate::web::webconfig::WebConfig;
+use crate::guard::Clock;
+use crate::web::security::SecurityError;
 
 const LONG: Duration = Duration::from_secs(30);
 const CONNECTIONS: usize = 16;
@@ -84,7 +84,7 @@ struct Server {
 }
 
 impl Server {
-    async fn start(tls: Option<Arc<TlsServer>>) -> Self {
+    async fn start(security: Arc<Security>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -98,7 +98,7 @@ impl Server {
         let shutdown = async {
             let _ = stopped.await;
         };
-        let task = tokio::spawn(serve(listener, CONNECTIONS, tls, router, shutdown));
+        let task = tokio::spawn(serve(listener, CONNECTIONS, security, router, shutdown));
         Self {
             address,
             stop,
@@ -161,10 +161,19 @@ impl HttpBody for Endless {
     }
 }
 
-fn tls(dir: &Path, rest: &str) -> Result<Arc<TlsServer>, TlsError> {
-    let yaml = format!("tls_server_config: {{ cert_file: cert.pem, key_file: key.pem, {rest} }}");
-    let config = WebConfig::from_yaml_in(&yaml, dir).unwrap();
-    TlsServer::new(config.tls.unwrap()).map(Arc::new)
+/// With a file that says so, in that directory.
+fn tls(dir: &Path, rest: &str) -> Result<Arc<Security>, SecurityError> {
+    let path = dir.join("web.yml");
+    fs::write(&path, settings(rest)).unwrap();
+    Security::load(Some(&path), Clock::start(1.0)).map(Arc::new)
+}
+
+fn settings(rest: &str) -> String {
+    format!("tls_server_config: {{ cert_file: cert.pem, key_file: key.pem, {rest} }}")
+}
+
+fn plain() -> Arc<Security> {
+    Arc::new(Security::load(None, Clock::start(1.0)).unwrap())
 }
 
 /// A directory with a server's pair and a client CA, and the authority of both.
@@ -181,7 +190,7 @@ const IF_GIVEN: &str = "client_ca_file: ca.pem, client_auth_type: VerifyClientCe
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_knows_the_authority_is_served() {
     let (dir, ca) = certificates();
-    let server = Server::start(Some(tls(dir.path(), "").unwrap())).await;
+    let server = Server::start(tls(dir.path(), "").unwrap()).await;
     assert_eq!(server.ask(&ca, None).await.unwrap(), "127.0.0.1");
     assert!(
         server.ask(&Ca::new(), None).await.is_err(),
@@ -198,18 +207,18 @@ async fn every_choice_of_protocol_still_connects() {
         "max_version: TLS12, cipher_suites: [TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256]",
         "curve_preferences: [CurveP384]",
     ] {
-        let server = Server::start(Some(tls(dir.path(), rest).unwrap())).await;
+        let server = Server::start(tls(dir.path(), rest).unwrap()).await;
         assert!(server.ask(&ca, None).await.is_ok(), "{rest}");
     }
     let rsa_only = "max_version: TLS12, cipher_suites: [TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256]";
-    let server = Server::start(Some(tls(dir.path(), rsa_only).unwrap())).await;
+    let server = Server::start(tls(dir.path(), rsa_only).unwrap()).await;
     assert!(server.ask(&ca, None).await.is_err(), "the key is ECDSA");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn plain_http_gets_nothing_from_a_tls_listener() {
     let (dir, _) = certificates();
-    let server = Server::start(Some(tls(dir.path(), "").unwrap())).await;
+    let server = Server::start(tls(dir.path(), "").unwrap()).await;
     let url = format!("http://{}/peer", server.address);
     let answer = spawn_blocking(move || fetch(&url, TlsConfig::default())).await;
     assert!(answer.unwrap().is_err());
@@ -217,7 +226,7 @@ async fn plain_http_gets_nothing_from_a_tls_listener() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plain_listener_says_who_asks() {
-    let server = Server::start(None).await;
+    let server = Server::start(plain()).await;
     let url = format!("http://{}/peer", server.address);
     let answer = spawn_blocking(move || fetch(&url, TlsConfig::default())).await;
     assert_eq!(answer.unwrap().unwrap(), "127.0.0.1");
@@ -226,7 +235,7 @@ async fn a_plain_listener_says_who_asks() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_required_certificate_is_required_verified_and_named() {
     let (dir, ca) = certificates();
-    let server = Server::start(Some(tls(dir.path(), REQUIRED).unwrap())).await;
+    let server = Server::start(tls(dir.path(), REQUIRED).unwrap()).await;
     let own = ca.issue_client("am.example");
     let named = "127.0.0.1 am.example spiffe://example/am ops@example.org 2001:db8::1";
     assert_eq!(server.ask(&ca, Some(&own)).await.unwrap(), named);
@@ -238,7 +247,7 @@ async fn a_required_certificate_is_required_verified_and_named() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_that_need_not_be_given_must_be_right_if_it_is() {
     let (dir, ca) = certificates();
-    let server = Server::start(Some(tls(dir.path(), IF_GIVEN).unwrap())).await;
+    let server = Server::start(tls(dir.path(), IF_GIVEN).unwrap()).await;
     assert_eq!(server.ask(&ca, None).await.unwrap(), "127.0.0.1");
     let foreign = Ca::new().issue_client("am.example");
     assert!(server.ask(&ca, Some(&foreign)).await.is_err());
@@ -248,7 +257,7 @@ async fn a_certificate_that_need_not_be_given_must_be_right_if_it_is() {
 async fn only_listed_names_are_admitted() {
     let (dir, ca) = certificates();
     let rest = format!("{REQUIRED}, client_allowed_sans: [am.example, 192.0.2.1]");
-    let server = Server::start(Some(tls(dir.path(), &rest).unwrap())).await;
+    let server = Server::start(tls(dir.path(), &rest).unwrap()).await;
     let (listed, other) = (
         ca.issue_client("am.example"),
         ca.issue_client("am.example.org"),
@@ -258,9 +267,79 @@ async fn only_listed_names_are_admitted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_name_of_any_kind_admits_and_no_other_of_its_kind() {
+    let (dir, ca) = certificates();
+    let own = ca.issue_client("am.example");
+    for (listed, other) in [
+        ("am.example", "prometheus.example"),
+        ("'spiffe://example/am'", "'spiffe://example/prometheus'"),
+        ("ops@example.org", "dev@example.org"),
+        ("'2001:db8::1'", "'2001:db8::2'"),
+    ] {
+        let server = async |san: &str| {
+            let rest = format!("{REQUIRED}, client_allowed_sans: [{san}]");
+            let server = Server::start(tls(dir.path(), &rest).unwrap()).await;
+            server.ask(&ca, Some(&own)).await
+        };
+        assert!(server(listed).await.is_ok(), "{listed}");
+        assert!(server(other).await.is_err(), "{other}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn certificates_may_stand_in_the_file_itself() {
+    let (dir, ca) = (TempDir::new().unwrap(), Ca::new());
+    let pair = ca.issue_server();
+    let block = |pem: &str| pem.trim().replace('\n', "\n    ");
+    let yaml = format!(
+        "tls_server_config:\n  client_auth_type: RequireAndVerifyClientCert\n  cert: |\n    {}\n  key: |\n    {}\n  client_ca: |\n    {}\n",
+        block(&pair.cert),
+        block(&pair.key),
+        block(&ca.pem)
+    );
+    let path = dir.path().join("web.yml");
+    fs::write(&path, yaml).unwrap();
+    let security = Security::load(Some(&path), Clock::start(1.0)).unwrap();
+    let server = Server::start(Arc::new(security)).await;
+    let own = ca.issue_client("am.example");
+    assert!(server.ask(&ca, Some(&own)).await.is_ok());
+    assert!(server.ask(&ca, None).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_connection_is_by_the_file_as_it_is_then_or_last_was_good() {
+    let (dir, ca) = certificates();
+    let server = Server::start(tls(dir.path(), "").unwrap()).await;
+    let own = ca.issue_client("am.example");
+    let change = |yaml: &str| fs::write(dir.path().join("web.yml"), yaml).unwrap();
+    assert!(server.ask(&ca, None).await.is_ok());
+    change(&settings(REQUIRED));
+    assert!(server.ask(&ca, None).await.is_err(), "wanted from now on");
+    assert!(server.ask(&ca, Some(&own)).await.is_ok());
+    for spoiled in [
+        "tls_server_config: { min_versoin: TLS13 }",
+        "basic_auth_users: {}",
+        &settings("client_ca_file: gone.pem, client_auth_type: VerifyClientCertIfGiven"),
+    ] {
+        change(spoiled);
+        assert!(
+            server.ask(&ca, None).await.is_err(),
+            "not opened: {spoiled}"
+        );
+        assert!(server.ask(&ca, Some(&own)).await.is_ok(), "{spoiled}");
+    }
+    change(&settings(&format!(
+        "{REQUIRED}, client_allowed_sans: [other.example]"
+    )));
+    assert!(server.ask(&ca, Some(&own)).await.is_err());
+    change(&settings(""));
+    assert!(server.ask(&ca, None).await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn renewed_certificates_are_used_and_half_renewed_ones_are_not() {
     let (dir, old) = certificates();
-    let server = Server::start(Some(tls(dir.path(), "").unwrap())).await;
+    let server = Server::start(tls(dir.path(), "").unwrap()).await;
     assert!(server.ask(&old, None).await.is_ok());
     let new = Ca::new();
     let pair = new.issue_server();
@@ -280,7 +359,13 @@ fn certificates_that_cannot_be_used_say_why() {
     let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
     let complaint = |rest: &str| {
         let error = tls(dir.path(), rest).err().expect("must be refused");
-        error.to_string()
+        let (file, what) = error
+            .to_string()
+            .split_once(": tls_server_config: ")
+            .map(|(a, b)| (a.to_owned(), b.to_owned()))
+            .unwrap();
+        assert!(file.ends_with("web.yml"), "{file}");
+        what
     };
     write("ca.pem", "no PEM");
     let error = complaint(REQUIRED);
@@ -319,8 +404,8 @@ fn certificates_that_cannot_be_used_say_why() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_never_finishes_asking_is_cut_off() {
     let (dir, _) = certificates();
-    for tls in [None, Some(tls(dir.path(), "").unwrap())] {
-        let server = Server::start(tls).await;
+    for security in [plain(), tls(dir.path(), "").unwrap()] {
+        let server = Server::start(security).await;
         let answer = spawn_blocking(move || {
             let mut stream = std::net::TcpStream::connect(server.address).unwrap();
             stream.set_read_timeout(Some(LONG)).unwrap();
@@ -335,7 +420,7 @@ async fn who_never_finishes_asking_is_cut_off() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_asks_and_never_reads_holds_no_connection_for_long() {
-    let server = Server::start(None).await;
+    let server = Server::start(plain()).await;
     let address = server.address;
     let answer = spawn_blocking(move || {
         let deaf = (0..CONNECTIONS).map(|_| {
@@ -353,7 +438,7 @@ async fn who_asks_and_never_reads_holds_no_connection_for_long() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_waits_for_no_stream() {
-    let server = Server::start(None).await;
+    let server = Server::start(plain()).await;
     let address = server.address;
     let asked = spawn_blocking(move || {
         let mut stream = std::net::TcpStream::connect(address)?;

@@ -9,14 +9,15 @@ mod part;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 
 use super::exposition::Exposition;
+use super::listen::Peer;
 use super::snapshot::Snapshot;
 use super::status::{Status, Streams};
 
@@ -71,8 +72,8 @@ async fn page(State(page): State<Page>) -> Response {
 }
 
 /// Private to the page: everybody else takes `GET /api/v1/events`.
-async fn live(State(page): State<Page>) -> Response {
-    page.streams.open(|snapshot: &Snapshot| {
+async fn live(State(page): State<Page>, peer: Option<Extension<Peer>>) -> Response {
+    page.streams.open(peer.as_deref(), |snapshot: &Snapshot| {
         let board = board::board(&Status::of(snapshot));
         Event::default().json_data(board).unwrap_or_default()
     })

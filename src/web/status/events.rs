@@ -2,24 +2,29 @@
 //! status document is one such view, the page's is another.
 
 use std::convert::Infallible;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, Stream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::sleep;
 
 use crate::units::Moment;
 use crate::web::exposition::Exposition;
+use crate::web::listen::Peer;
 use crate::web::snapshot::Snapshot;
 
 use super::document::Status;
+use super::seats::{Seat, Seats};
 
-/// Open streams at a time; the next one is turned away, so that idle browsers can't pile up.
+/// Open streams at a time, so that idle browsers can't pile up. The next one is turned away, or
+/// takes the place of somebody who has more than one.
 pub const STREAMS: usize = 32;
 
 /// Between two views.
@@ -39,7 +44,7 @@ type Show = fn(&Snapshot) -> Event;
 pub struct Streams {
     exposition: Arc<Exposition>,
     closing: watch::Receiver<bool>,
-    seats: Arc<Semaphore>,
+    seats: Arc<Seats>,
 }
 
 impl Streams {
@@ -48,12 +53,14 @@ impl Streams {
         Self {
             exposition,
             closing,
-            seats: Arc::new(Semaphore::new(STREAMS)),
+            seats: Seats::new(STREAMS),
         }
     }
 
-    pub(in crate::web) fn open(self, show: Show) -> Response {
-        let Ok(seat) = self.seats.try_acquire_owned() else {
+    pub(in crate::web) fn open(self, peer: Option<&Peer>, show: Show) -> Response {
+        // Only a test asks without a connection.
+        let address = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |it| it.address.ip());
+        let Some(seat) = self.seats.take(address) else {
             let full = "too many event streams\n";
             return (StatusCode::SERVICE_UNAVAILABLE, full).into_response();
         };
@@ -62,7 +69,7 @@ impl Streams {
             closing: self.closing,
             show,
             shown: None,
-            _seat: seat,
+            seat,
         };
         Sse::new(viewer.views())
             .keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
@@ -70,8 +77,11 @@ impl Streams {
     }
 }
 
-pub(super) async fn documents(State(streams): State<Streams>) -> Response {
-    streams.open(|snapshot| {
+pub(super) async fn documents(
+    State(streams): State<Streams>,
+    peer: Option<Extension<Peer>>,
+) -> Response {
+    streams.open(peer.as_deref(), |snapshot| {
         let document = Event::default().json_data(Status::of(snapshot));
         document.unwrap_or_default()
     })
@@ -84,7 +94,7 @@ struct Viewer {
     show: Show,
     /// When each GPU of the last view had ticked.
     shown: Option<Vec<Option<Moment>>>,
-    _seat: OwnedSemaphorePermit,
+    seat: Seat,
 }
 
 impl Viewer {
@@ -96,7 +106,7 @@ impl Viewer {
         })
     }
 
-    /// What to show next; `None` at the end of the service.
+    /// What to show next; `None` at the end of the service, or when the seat is somebody else's.
     async fn next(&mut self) -> Option<Snapshot> {
         if self.shown.is_none() && !*self.closing.borrow() {
             return Some(self.exposition.look());
@@ -105,6 +115,7 @@ impl Viewer {
             tokio::select! {
                 // A sender that is gone closes as well.
                 _ = self.closing.wait_for(|closing| *closing) => return None,
+                () = self.seat.given_up() => return None,
                 () = sleep(PACE) => {}
             }
             let snapshot = self.exposition.look();

@@ -5,6 +5,7 @@ mod document;
 mod events;
 mod fill;
 mod history;
+mod seats;
 mod why;
 
 use std::sync::Arc;

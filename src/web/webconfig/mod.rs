@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use crate::config::section::{self, Section};
 use crate::config::value::{Wrong, boolean, describe, duration, integer};
-use crate::config::{ConfigErrors, LoadError, yaml};
+use crate::config::{ConfigErrors, LoadError, lines, yaml};
 
 pub use tls::{ClientAuth, Pem, TlsSettings};
 
@@ -53,10 +53,18 @@ impl WebConfig {
             path: path.to_owned(),
             source,
         })?;
+        Self::from_text(&text, path)
+    }
+
+    /// What stands in the file at `path`.
+    pub(super) fn from_text(text: &str, path: &Path) -> Result<Self, LoadError> {
         let dir = path.parent().unwrap_or(Path::new(""));
-        Self::from_yaml_in(&text, dir).map_err(|errors| LoadError::Invalid {
-            path: path.to_owned(),
-            errors,
+        Self::from_yaml_in(text, dir).map_err(|mut errors| {
+            lines::point_out(text, &mut errors);
+            LoadError::Invalid {
+                path: path.to_owned(),
+                errors,
+            }
         })
     }
 
@@ -72,8 +80,11 @@ fn read(root: &mut Section<'_>, dir: &Path) -> WebConfig {
         tls::read(section, dir, &mut warnings)
     });
     let headers = root.section("http_server_config", |section| {
-        // HTTP/1.1 is spoken in any case; nothing here gains from more.
-        section.take("http2", boolean);
+        // Nothing here gains from more than HTTP/1.1, and less code answers strangers.
+        if section.take("http2", boolean) == Some(true) {
+            let warning = "http_server_config.http2: only HTTP/1.1 is spoken";
+            warnings.push(warning.to_owned());
+        }
         section.section("headers", headers)
     });
     WebConfig {
