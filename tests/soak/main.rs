@@ -1,0 +1,44 @@
+//! A long time with everything that can go wrong, at random: does the guard keep its promises, and
+//! does it stay as small as it was?
+//!
+//! `hour.rs`: the real program over simulated GPUs, with a real Prometheus and Alertmanager that go
+//! and come, on a clock ten times as fast as the wall's. `week.rs`: the real workers and policy in
+//! virtual time. Both are judged by `observer.rs`, which knows the simulators' truth and doesn't ask
+//! the guard.
+//!
+//! Small fixed versions run with the other tests. `make soak` runs an hour and a week, and prints
+//! `measured:` lines.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "tests fail by panic, and time things by the wall"
+)]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod footprint;
+mod hour;
+mod node;
+mod observer;
+mod trouble;
+mod views;
+//mod week;
+
+use std::env;
+use std::io::Write;
+
+/// Any value: the hour and the week.
+const FULL: &str = "THERMAL_GUARD_SOAK";
+
+fn is_full() -> bool {
+    env::var_os(FULL).is_some()
+}
+
+/// For people, past the test harness, which keeps what passing tests print to itself.
+fn measured(what: &str) {
+    let _ = writeln!(std::io::stdout(), "measured: {what}");
+}
