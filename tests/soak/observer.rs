@@ -247,7 +247,7 @@ impl Observer {
 
     fn needlessly_over_critical(&self, look: &Look) -> Option<&'static str> {
         let best = self.best?.margin(self.profile).degrees();
-        let over = self.margin(look) <= -self.sensor_error;
+        let over = self.margin(look) < 0.0;
         (over && self.feasible && best > SPARE).then_some("over critical without need")
     }
 }
