@@ -26,7 +26,7 @@ mod node;
 mod observer;
 mod trouble;
 mod views;
-//mod week;
+mod week;
 
 use std::env;
 use std::io::Write;

@@ -9,7 +9,7 @@ use thermal_guard::device::profile::{self, Profile};
 use thermal_guard::device::sim::{Conditions, Fault};
 use thermal_guard::guard::Tick;
 use thermal_guard::guard::virtual_node::{AT_REST, Node, TICK};
-use thermal_guard::policy::{Level, Settings, State};
+use thermal_guard::policy::{Event, Level, Settings, State};
 use thermal_guard::units::{Celsius, Watts};
 
 use super::common::dice::Dice;
@@ -48,6 +48,7 @@ const WAKE: Duration = Duration::from_millis(5);
 struct Card {
     profile: &'static Profile,
     observer: Observer,
+    room: Conditions,
     fault: Fault,
     /// Seconds since the start: from when on nothing excuses its guard, and until when it is paused.
     well_from: f64,
@@ -73,6 +74,8 @@ struct Week {
     ticks: u64,
     happened: u64,
     faults: u64,
+    throttles: u64,
+    recoveries: u64,
 }
 
 impl Week {
@@ -86,6 +89,7 @@ impl Week {
             Card {
                 profile,
                 observer: Observer::new(profile, original, REACTION, SENSOR_ERROR),
+                room: AT_REST,
                 fault: Fault::None,
                 well_from: 0.0,
                 paused_until: 0.0,
@@ -102,6 +106,8 @@ impl Week {
             ticks: 0,
             happened: 0,
             faults: 0,
+            throttles: 0,
+            recoveries: 0,
         }
     }
 
@@ -141,7 +147,12 @@ impl Week {
             airflow_resistance: dice.between(0.8, 1.7),
             hbm_resistance: dice.between(0.8, 1.4),
         };
-        self.node.set(card, conditions);
+        self.set(card, conditions);
+    }
+
+    fn set(&mut self, card: usize, room: Conditions) {
+        self.cards[card].room = room;
+        self.node.set(card, room);
     }
 
     fn break_or_mend(&mut self, card: usize) {
@@ -239,11 +250,10 @@ impl Week {
     fn judge(&mut self, index: usize, before: Before, tick: &Tick) {
         let now = self.seconds();
         let after = self.before(index);
-        let conditions = tick_conditions(&self.node, index);
         let look = Look {
             at: now,
             state: self.node.rack.card(index).state,
-            conditions,
+            conditions: self.cards[index].room,
             limit: after.limit,
             lock: after.lock.map(|range| range.max),
         };
@@ -253,9 +263,102 @@ impl Week {
         if card.fault == Fault::FrozenTemperature {
             card.observer.lied_to(now);
         }
+        match tick.decision.event {
+            Some(Event::Throttled(..) | Event::Blinded) => self.throttles += 1,
+            Some(Event::Recovered) => self.recoveries += 1,
+            Some(Event::Eased | Event::Recovering) | None => {}
+        }
         let mut broken = card.observer.look(look);
         let steady = well && now >= card.well_from && now > card.meddled_at + 15.0;
         broken.extend(broken_by(tick, before, after, steady.then_some(card.profile)));
         self.broken.extend(broken);
     }
+
+    fn trouble(&mut self) {
+        for _ in 0..TROUBLE {
+            self.beat_the_heart();
+            if self.dice.one_in(HAPPENS_EVERY) {
+                self.happen();
+            }
+            self.step(TICK);
+        }
+    }
+
+    /// Nobody asks for anything any more, and nothing is hot: all is given back, each to its own.
+    fn calm(&mut self) {
+        for card in 0..self.cards.len() {
+            self.put(card, Fault::None);
+            self.set(card, AT_REST);
+        }
+        for _ in 0..CALM {
+            self.beat_the_heart();
+            let ticks = self.step(TICK);
+            let normal = ticks.iter().all(|tick| tick.decision.state == State::Normal);
+            let back = |card: &mut Card| card.observer.is_given_back();
+            if normal && self.cards.iter_mut().all(back) {
+                return;
+            }
+        }
+        let wants = self.cards.iter().map(|card| card.observer.wants());
+        self.broken.push(format!("not given back: {:#?}", wants.collect::<Vec<_>>()));
+    }
+}
+
+fn odd_limit(profile: &Profile, dice: &mut Dice) -> Watts {
+    let default = profile.default_limit.as_f64();
+    Watts::from_f64(dice.between(default * 0.8, default)).max(profile.min_limit)
+}
+
+/// The rules of a single tick, by the guard's own reading, which the hour can't know. `well`: the
+/// card, where it sees and writes, and nobody else does.
+fn broken_by(tick: &Tick, before: Before, after: Before, well: Option<&Profile>) -> Vec<String> {
+    let decision = &tick.decision;
+    let raised = after.limit > before.limit;
+    let slower = |was: ClockRange| after.lock.is_some_and(|is| is.max <= was.max);
+    let loosened = before.lock.is_some_and(|was| !slower(was));
+    let cool = decision.heat.is_some_and(|heat| !heat.is_hot());
+    let critical = decision.heat.is_some_and(|heat| heat.is_critical());
+    let told = decision.asks.alert == Level::Emergency && !decision.overheld;
+    let spared = |profile: &Profile| {
+        decision.level != Level::Emergency
+            || after.limit != profile.min_limit
+            || after.lock.is_none()
+    };
+    let rules = [
+        ("raised unseen or hot", (raised || loosened) && !cool),
+        ("raised while blind", raised && decision.state == State::Blind),
+        ("an alert took protection away", decision.level < decision.asks.local),
+        ("an emergency waits", (critical || told) && well.is_some_and(spared)),
+    ];
+    let broken = rules.iter().filter(|(_, broken)| *broken);
+    broken
+        .map(|(rule, _)| format!("{rule}: {:?} to {:?}, {decision:?}", before.limit, after.limit))
+        .collect()
+}
+
+#[test]
+fn a_week_of_trouble_breaks_no_rule_and_all_is_given_back() {
+    let hours = if is_full() { HOURS_FULL } else { HOURS_IN_CI };
+    let began = Instant::now();
+    let mut week = Week::new(20_261_123);
+    while week.ticks < hours * 3600 && week.broken.is_empty() {
+        week.trouble();
+        week.calm();
+    }
+    if is_full() {
+        measured(&format!(
+            "soak, {:.0} h in virtual time in {:.0} s: {} cards, {} ticks of each, {} things happened, {} faults, {} throttles, {} recoveries, {} violations",
+            week.seconds() / 3600.0,
+            began.elapsed().as_secs_f64(),
+            week.cards.len(),
+            week.ticks,
+            week.happened,
+            week.faults,
+            week.throttles,
+            week.recoveries,
+            week.broken.len()
+        ));
+    }
+    assert!(week.broken.is_empty(), "{:#?}", week.broken);
+    assert!(week.throttles > hours && week.recoveries > 0, "little happened");
 }
