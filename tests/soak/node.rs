@@ -83,7 +83,8 @@ pub(crate) struct Node {
     pub(crate) views: Views,
     /// The cards' clock.
     pub(crate) now: f64,
-    pub(crate) guard_began: Instant,
+    /// When the guard was first seen ready.
+    pub(crate) ready_at: Option<Instant>,
     /// On the cards' clock: since when the guard is ready, and the driver there.
     pub(crate) guard_from: Option<f64>,
     pub(crate) driver_from: f64,
@@ -133,7 +134,7 @@ impl Node {
             absences: Absences::default(),
             dice,
             now: WARM,
-            guard_began: Instant::now(),
+            ready_at: Some(Instant::now()),
             guard_from: Some(0.0),
             driver_from: 0.0,
             lives: vec![Vec::new()],

@@ -30,7 +30,7 @@ const FAULTS: [(&str, f64); 7] = [
     ("unsupported:fan,energy,utilization", 0.0),
 ];
 
-/// A card that was lost when a guard began is found by its next roll call, which is every 30 s of the
+/// A card that was lost while a guard began is found by its next roll call, which is every 30 s of the
 /// wall's, ten times as many of the card's.
 const ROLL_CALL: f64 = 330.0;
 
@@ -107,7 +107,8 @@ impl Node {
         };
         self.guard.machine.ctl(&["fault", "--gpu", &card.to_string(), "none"]);
         let excuse = FAULTS.iter().find(|(name, _)| *name == fault.name);
-        let unknown = fault.name == "lost" && self.guard_began > fault.since;
+        let began_before = |ready: Instant| fault.since < ready;
+        let unknown = fault.name == "lost" && self.ready_at.is_none_or(began_before);
         let more = if unknown { ROLL_CALL } else { 0.0 };
         let excuse = excuse.map_or(0.0, |(_, seconds)| *seconds) + more;
         self.cards[card].well_from = self.now + excuse;
@@ -216,7 +217,7 @@ impl Node {
         if self.absences.guard.is_some() {
             return;
         }
-        self.guard_from = None;
+        (self.guard_from, self.ready_at) = (None, None);
         if self.dice.one_in(2) {
             self.guard.kill();
             self.count("guards killed");
@@ -268,7 +269,6 @@ impl Node {
         if self.absences.guard.is_some_and(due) {
             // The last reload may have left a bad file behind, with which none would start.
             self.configure(10);
-            self.guard_began = now;
             self.guard.launch();
             self.absences.guard = None;
             self.lives.push(Vec::new());

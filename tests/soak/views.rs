@@ -119,7 +119,7 @@ impl Node {
             return;
         }
         if self.guard_from.is_none() && self.guard.get("/-/ready").is_ok() {
-            self.guard_from = Some(self.now);
+            (self.guard_from, self.ready_at) = (Some(self.now), Some(Instant::now()));
         }
         let url = self.guard.url("/metrics");
         let metrics = match self.views.scrape(&url) {
