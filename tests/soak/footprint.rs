@@ -83,7 +83,9 @@ pub(crate) fn trends(life: &[Footprint]) -> [Trend; 3] {
     };
     [
         trend("RssAnon in KiB", MEMORY_MAY_GROW, |it| it.memory),
-        trend("open descriptors", DESCRIPTORS_MAY_GROW, |it| it.descriptors),
+        trend("open descriptors", DESCRIPTORS_MAY_GROW, |it| {
+            it.descriptors
+        }),
         trend("threads", THREADS_MAY_GROW, |it| it.threads),
     ]
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::footprint::{Footprint, trends};
 use super::node::Node;
-use super::{is_full, measured};
+use super::{is_full, measured, seed};
 
 /// The whole, and the trouble of a chapter.
 const FULL: [Duration; 2] = [Duration::from_secs(3600), Duration::from_secs(45)];
@@ -66,7 +66,11 @@ impl Node {
                 return;
             }
             if began.elapsed() > CALM_PATIENCE {
-                let wants: Vec<_> = self.cards.iter().map(|card| card.observer.wants()).collect();
+                let wants: Vec<_> = self
+                    .cards
+                    .iter()
+                    .map(|card| card.observer.wants())
+                    .collect();
                 let journals = self.guard.journals();
                 let app = self.app.requests().last().cloned();
                 self.break_rule(format!(
@@ -92,7 +96,11 @@ impl Node {
         measured(&format!("soak, what happened: {:?}", self.happened));
         for life in self.lives.iter().filter(|life| life.len() >= JUDGED) {
             for trend in trends(life) {
-                measured(&format!("soak, a guard of {} looks: {}", life.len(), trend.tell()));
+                measured(&format!(
+                    "soak, a guard of {} looks: {}",
+                    life.len(),
+                    trend.tell()
+                ));
             }
         }
     }
@@ -111,7 +119,7 @@ impl Node {
 fn a_node_in_trouble_is_protected_given_back_and_its_guard_stays_small() {
     let [whole, trouble] = if is_full() { FULL } else { IN_CI };
     let began = Instant::now();
-    let mut node = Node::start(20_261_123);
+    let mut node = Node::start(seed());
     let mut chapters = 0;
     while began.elapsed() < whole {
         let deaths = !is_full() || began.elapsed() < whole / 3;

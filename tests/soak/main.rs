@@ -34,6 +34,14 @@ use std::io::Write;
 /// Any value: the hour and the week.
 const FULL: &str = "THERMAL_GUARD_SOAK";
 
+/// Tells another story than the one that is told each time.
+const SEED: &str = "THERMAL_GUARD_SOAK_SEED";
+
+fn seed() -> u64 {
+    let seed = env::var(SEED).ok().map(|seed| seed.parse().unwrap());
+    seed.unwrap_or(20_261_123)
+}
+
 fn is_full() -> bool {
     env::var_os(FULL).is_some()
 }

@@ -167,7 +167,8 @@ impl Node {
         for (card, truth) in self.cards.iter_mut().zip(gpus) {
             let node_from = guard_from.map(|from| (from + ARRIVAL).max(self.driver_from));
             let from = node_from.filter(|_| card.fault.is_none());
-            card.observer.guarded(from.map(|from| from.max(card.well_from)));
+            card.observer
+                .guarded(from.map(|from| from.max(card.well_from)));
             if card.has("frozen-temperature") {
                 card.observer.lied_to(now);
             }
@@ -195,7 +196,9 @@ impl Node {
         let told = told.iter().rfind(|request| request.starts_with("POST"));
         let cards = self.cards.iter_mut();
         // Each is asked, so that each knows its limit to be its own.
-        let back = cards.filter_map(|card| card.observer.is_given_back().then_some(())).count();
+        let back = cards
+            .filter_map(|card| card.observer.is_given_back().then_some(()))
+            .count();
         back == self.cards.len()
             && self.guard.journals() == 0
             && env == ENV_FILE
@@ -253,7 +256,10 @@ fn moody(mood: Arc<AtomicU8>) -> Listener {
 
 /// Not the default, not whole watts, and unlike any that was there before.
 fn odd_limit(profile: &Profile, dice: &mut Dice) -> Watts {
-    let (low, high) = (profile.default_limit.as_f64() * 0.8, profile.default_limit.as_f64());
+    let (low, high) = (
+        profile.default_limit.as_f64() * 0.8,
+        profile.default_limit.as_f64(),
+    );
     let milliwatts = Watts::from_f64(dice.between(low, high)).milliwatts();
     Watts::from_milliwatts(milliwatts.max(profile.min_limit.milliwatts()))
 }

@@ -76,7 +76,12 @@ pub(crate) struct Observer {
 }
 
 impl Observer {
-    pub(crate) fn new(profile: &'static Profile, original: Watts, reaction: f64, sensor_error: f64) -> Self {
+    pub(crate) fn new(
+        profile: &'static Profile,
+        original: Watts,
+        reaction: f64,
+        sensor_error: f64,
+    ) -> Self {
         Self {
             profile,
             reaction,
@@ -163,7 +168,10 @@ impl Observer {
     }
 
     pub(crate) fn wants(&self) -> String {
-        format!("{}: {:?}, has {:?}", self.profile.key, self.originals, self.last)
+        format!(
+            "{}: {:?}, has {:?}",
+            self.profile.key, self.originals, self.last
+        )
     }
 
     fn margin(&self, look: &Look) -> f64 {

@@ -96,7 +96,9 @@ impl Node {
         }
         let until = self.soon(9.0);
         let since = Instant::now();
-        self.guard.machine.ctl(&["fault", "--gpu", &card.to_string(), name]);
+        self.guard
+            .machine
+            .ctl(&["fault", "--gpu", &card.to_string(), name]);
         self.cards[card].fault = Some(Fault { name, since, until });
         self.count(name);
     }
@@ -105,13 +107,17 @@ impl Node {
         let Some(fault) = self.cards[card].fault.take() else {
             return;
         };
-        self.guard.machine.ctl(&["fault", "--gpu", &card.to_string(), "none"]);
+        self.guard
+            .machine
+            .ctl(&["fault", "--gpu", &card.to_string(), "none"]);
         let excuse = FAULTS.iter().find(|(name, _)| *name == fault.name);
         let began_before = |ready: Instant| fault.since < ready;
         let unknown = fault.name == "lost" && self.ready_at.is_none_or(began_before);
         let more = if unknown { ROLL_CALL } else { 0.0 };
         let excuse = excuse.map_or(0.0, |(_, seconds)| *seconds) + more;
-        self.cards[card].well_from = self.now + excuse;
+        // Another fault's excuse may be longer.
+        let well_from = &mut self.cards[card].well_from;
+        *well_from = well_from.max(self.now + excuse);
         if fault.name == "frozen-temperature" {
             self.cards[card].observer.lied_to(self.now);
         }
@@ -130,10 +136,20 @@ impl Node {
         if self.absences.guard.is_some() {
             return;
         }
-        let status = if self.dice.one_in(3) { "resolved" } else { "firing" };
-        let action = if self.dice.one_in(4) { "emergency" } else { "gradual" };
+        let status = if self.dice.one_in(3) {
+            "resolved"
+        } else {
+            "firing"
+        };
+        let action = if self.dice.one_in(4) {
+            "emergency"
+        } else {
+            "gradual"
+        };
         let fingerprint = self.dice.below(6);
-        let code = self.guard.hook(&delivery(status, action, card, fingerprint));
+        let code = self
+            .guard
+            .hook(&delivery(status, action, card, fingerprint));
         if code != 200 && code != 503 {
             self.break_rule(format!("a valid delivery was answered {code}"));
         }
@@ -191,7 +207,7 @@ impl Node {
 
     /// One file in three is bad, and must change nothing.
     fn reload(&mut self) {
-        if self.absences.guard.is_some() {
+        if self.guard_from.is_none() {
             return;
         }
         if self.dice.one_in(3) {
@@ -207,7 +223,9 @@ impl Node {
     fn report_an_xid(&mut self, card: usize) {
         if self.absences.driver.is_none() {
             let code = ["13", "31", "43", "79"][self.dice.index(4)];
-            self.guard.machine.ctl(&["xid", "--gpu", &card.to_string(), code]);
+            self.guard
+                .machine
+                .ctl(&["xid", "--gpu", &card.to_string(), code]);
             self.count("Xids");
         }
     }
@@ -279,8 +297,10 @@ impl Node {
     /// Nothing is wrong any more, and nothing hot.
     pub(crate) fn calm_down(&mut self) {
         self.end(true);
-        self.configure(10);
-        self.guard.signal("HUP");
+        if self.guard_from.is_some() {
+            self.configure(10);
+            self.guard.signal("HUP");
+        }
         for card in 0..self.cards.len() {
             self.set(card, &["load=0.05", "inlet=20", "airflow=0.6", "hbm=1"]);
         }

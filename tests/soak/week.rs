@@ -14,7 +14,7 @@ use thermal_guard::units::{Celsius, Watts};
 
 use super::common::dice::Dice;
 use super::observer::{Look, Observer};
-use super::{is_full, measured};
+use super::{is_full, measured, seed};
 
 const HOURS_FULL: u64 = 7 * 24;
 const HOURS_IN_CI: u64 = 3;
@@ -223,14 +223,23 @@ impl Week {
     fn beat_the_heart(&mut self) {
         if self.ticks.is_multiple_of(5) && self.ticks >= self.alertmanager {
             let fresh = self.ticks >= self.prometheus;
-            let evaluated = if fresh { self.ticks } else { self.prometheus.saturating_sub(300) };
+            let evaluated = if fresh {
+                self.ticks
+            } else {
+                self.prometheus.saturating_sub(300)
+            };
             let now = self.node.now();
-            self.node.shared.chain().heartbeat(now, Some(evaluated as f64));
+            self.node
+                .shared
+                .chain()
+                .heartbeat(now, Some(evaluated as f64));
         }
     }
 
     fn step(&mut self, period: Duration) -> Vec<Tick> {
-        let before: Vec<_> = (0..self.cards.len()).map(|card| self.before(card)).collect();
+        let before: Vec<_> = (0..self.cards.len())
+            .map(|card| self.before(card))
+            .collect();
         let ticks = self.node.step_by(period);
         self.ticks += u64::from(period == TICK);
         for (index, (before, tick)) in before.iter().zip(&ticks).enumerate() {
@@ -247,19 +256,24 @@ impl Week {
         }
     }
 
+    fn look(&self, index: usize) -> Look {
+        let card = self.node.rack.card(index);
+        Look {
+            at: self.seconds(),
+            state: card.state,
+            conditions: self.cards[index].room,
+            limit: card.limit,
+            lock: card.gpu_clock.map(|range| range.max),
+        }
+    }
+
     fn judge(&mut self, index: usize, before: Before, tick: &Tick) {
         let now = self.seconds();
-        let after = self.before(index);
-        let look = Look {
-            at: now,
-            state: self.node.rack.card(index).state,
-            conditions: self.cards[index].room,
-            limit: after.limit,
-            lock: after.lock.map(|range| range.max),
-        };
+        let (look, after) = (self.look(index), self.before(index));
         let card = &mut self.cards[index];
         let well = card.fault == Fault::None && now >= card.paused_until;
-        card.observer.guarded(well.then_some(card.well_from.max(card.paused_until)));
+        card.observer
+            .guarded(well.then_some(card.well_from.max(card.paused_until)));
         if card.fault == Fault::FrozenTemperature {
             card.observer.lied_to(now);
         }
@@ -270,7 +284,12 @@ impl Week {
         }
         let mut broken = card.observer.look(look);
         let steady = well && now >= card.well_from && now > card.meddled_at + 15.0;
-        broken.extend(broken_by(tick, before, after, steady.then_some(card.profile)));
+        broken.extend(broken_by(
+            tick,
+            before,
+            after,
+            steady.then_some(card.profile),
+        ));
         self.broken.extend(broken);
     }
 
@@ -293,14 +312,17 @@ impl Week {
         for _ in 0..CALM {
             self.beat_the_heart();
             let ticks = self.step(TICK);
-            let normal = ticks.iter().all(|tick| tick.decision.state == State::Normal);
+            let normal = ticks
+                .iter()
+                .all(|tick| tick.decision.state == State::Normal);
             let back = |card: &mut Card| card.observer.is_given_back();
             if normal && self.cards.iter_mut().all(back) {
                 return;
             }
         }
         let wants = self.cards.iter().map(|card| card.observer.wants());
-        self.broken.push(format!("not given back: {:#?}", wants.collect::<Vec<_>>()));
+        self.broken
+            .push(format!("not given back: {:#?}", wants.collect::<Vec<_>>()));
     }
 }
 
@@ -326,13 +348,27 @@ fn broken_by(tick: &Tick, before: Before, after: Before, well: Option<&Profile>)
     };
     let rules = [
         ("raised unseen or hot", (raised || loosened) && !cool),
-        ("raised while blind", raised && decision.state == State::Blind),
-        ("an alert took protection away", decision.level < decision.asks.local),
-        ("an emergency waits", (critical || told) && well.is_some_and(spared)),
+        (
+            "raised while blind",
+            raised && decision.state == State::Blind,
+        ),
+        (
+            "an alert took protection away",
+            decision.level < decision.asks.local,
+        ),
+        (
+            "an emergency waits",
+            (critical || told) && well.is_some_and(spared),
+        ),
     ];
     let broken = rules.iter().filter(|(_, broken)| *broken);
     broken
-        .map(|(rule, _)| format!("{rule}: {:?} to {:?}, {decision:?}", before.limit, after.limit))
+        .map(|(rule, _)| {
+            format!(
+                "{rule}: {:?} to {:?}, {decision:?}",
+                before.limit, after.limit
+            )
+        })
         .collect()
 }
 
@@ -340,7 +376,7 @@ fn broken_by(tick: &Tick, before: Before, after: Before, well: Option<&Profile>)
 fn a_week_of_trouble_breaks_no_rule_and_all_is_given_back() {
     let hours = if is_full() { HOURS_FULL } else { HOURS_IN_CI };
     let began = Instant::now();
-    let mut week = Week::new(20_261_123);
+    let mut week = Week::new(seed());
     while week.ticks < hours * 3600 && week.broken.is_empty() {
         week.trouble();
         week.calm();
@@ -360,5 +396,37 @@ fn a_week_of_trouble_breaks_no_rule_and_all_is_given_back() {
         ));
     }
     assert!(week.broken.is_empty(), "{:#?}", week.broken);
-    assert!(week.throttles > hours && week.recoveries > 0, "little happened");
+    assert!(
+        week.throttles > hours && week.recoveries > 0,
+        "little happened"
+    );
+}
+
+/// The control: a limit that somebody raises unseen, and a card that isn't given back.
+#[test]
+fn what_is_raised_behind_the_guards_back_is_noticed() {
+    let mut week = Week::new(1);
+    week.set(0, Conditions::full_load(Celsius::new(80.0)));
+    for _ in 0..300 {
+        week.step(TICK);
+    }
+    assert!(
+        week.broken.is_empty() && week.throttles > 0,
+        "{:#?}",
+        week.broken
+    );
+    let card = &week.cards[0];
+    let critical = week.node.rack.card(0).state.margin(card.profile).degrees() < 0.0;
+    assert!(critical, "in air that nobody can help");
+    week.node.rack.card(0).limit = card.profile.default_limit;
+    let look = week.look(0);
+    let broken = week.cards[0].observer.look(look);
+    week.broken.extend(broken);
+    let noticed = |rule: &str| week.broken.iter().any(|broken| broken.contains(rule));
+    assert!(
+        noticed("over the original") && noticed("raised while hot"),
+        "{:#?}",
+        week.broken
+    );
+    assert!(!week.cards[0].observer.is_given_back());
 }

@@ -27,7 +27,12 @@ fn room(inlet: f64) -> Conditions {
 }
 
 /// A card at this temperature for five seconds, and then with another limit and lock.
-fn story(observer: &mut Observer, die: f64, before: (f64, Option<Megahertz>), after: (f64, Option<Megahertz>)) -> Vec<String> {
+fn story(
+    observer: &mut Observer,
+    die: f64,
+    before: (f64, Option<Megahertz>),
+    after: (f64, Option<Megahertz>),
+) -> Vec<String> {
     let mut state = State::idle_at(card(), Celsius::new(die - 20.0));
     state.die = die;
     let looks = (0..=5_i32).map(|second| {
@@ -74,9 +79,16 @@ fn what_is_raised_or_loosened_while_hot_is_seen() {
 #[test]
 fn a_card_spared_at_critical_is_seen() {
     let rule = "spared at critical";
-    for spared in [(101.0, LOCK), (100.0, None), (100.0, Some(Megahertz::new(1000)))] {
+    for spared in [
+        (101.0, LOCK),
+        (100.0, None),
+        (100.0, Some(Megahertz::new(1000))),
+    ] {
         let broken = story(&mut observer(), 86.0, spared, spared);
-        assert!(broken.iter().all(|it| it.contains(rule)) && !broken.is_empty(), "{broken:?}");
+        assert!(
+            broken.iter().all(|it| it.contains(rule)) && !broken.is_empty(),
+            "{broken:?}"
+        );
         let mut excused = observer();
         excused.guarded(None);
         assert!(story(&mut excused, 86.0, spared, spared).is_empty());
