@@ -32,6 +32,8 @@ impl Node {
     fn beat(&mut self, number: u64) {
         let began = Instant::now();
         self.look();
+        let away = self.absences.alertmanager.or(self.absences.prometheus);
+        self.views.follow_chain(away.is_none());
         if number.is_multiple_of(SCRAPE_EVERY) {
             self.compare();
         }

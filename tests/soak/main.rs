@@ -22,14 +22,21 @@ mod common;
 
 mod footprint;
 mod hour;
+mod mending;
 mod node;
 mod observer;
 mod trouble;
+mod truth;
 mod views;
 mod week;
 
 use std::env;
 use std::io::Write;
+
+use thermal_guard::device::profile::Profile;
+use thermal_guard::units::Watts;
+
+use common::dice::Dice;
 
 /// Any value: the hour and the week.
 const FULL: &str = "THERMAL_GUARD_SOAK";
@@ -49,4 +56,14 @@ fn is_full() -> bool {
 /// For people, past the test harness, which keeps what passing tests print to itself.
 fn measured(what: &str) {
     let _ = writeln!(std::io::stdout(), "measured: {what}");
+}
+
+/// Not the default, not whole watts, and unlike any that was there before.
+fn odd_limit(profile: &Profile, dice: &mut Dice) -> Watts {
+    let (low, high) = (
+        profile.default_limit.as_f64() * 0.8,
+        profile.default_limit.as_f64(),
+    );
+    let milliwatts = Watts::from_f64(dice.between(low, high)).milliwatts();
+    Watts::from_milliwatts(milliwatts.max(profile.min_limit.milliwatts()))
 }

@@ -7,13 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
-
-use thermal_guard::device::plant::{Load, State};
 use thermal_guard::device::profile::{self, Profile};
-use thermal_guard::device::sim::Conditions;
 use thermal_guard::guard::journal;
-use thermal_guard::units::{Celsius, Megahertz, Watts};
 
 use super::common::chain::{Chain, Timing};
 use super::common::dice::Dice;
@@ -21,8 +16,10 @@ use super::common::guard::Guard;
 use super::common::http::Listener;
 use super::common::nvml_sim::Machine;
 use super::footprint::Footprint;
-use super::observer::{Look, Observer};
-use super::trouble::Absences;
+use super::mending::Absences;
+use super::observer::Observer;
+use super::odd_limit;
+use super::truth::{look, set_limit};
 use super::views::Views;
 
 /// Margins and absolute thresholds, core and memory the hotter, fans and none.
@@ -252,49 +249,4 @@ fn moody(mood: Arc<AtomicU8>) -> Listener {
         1 => Some(("", String::new())),
         _ => None,
     })
-}
-
-/// Not the default, not whole watts, and unlike any that was there before.
-fn odd_limit(profile: &Profile, dice: &mut Dice) -> Watts {
-    let (low, high) = (
-        profile.default_limit.as_f64() * 0.8,
-        profile.default_limit.as_f64(),
-    );
-    let milliwatts = Watts::from_f64(dice.between(low, high)).milliwatts();
-    Watts::from_milliwatts(milliwatts.max(profile.min_limit.milliwatts()))
-}
-
-fn set_limit(machine: &Machine, card: usize, limit: Watts) {
-    let watts = format!("{:.3}", limit.as_f64());
-    machine.ctl(&["limit", "--gpu", &card.to_string(), &watts]);
-}
-
-/// The truth, as `nvml-simctl show` tells it.
-fn look(truth: &Value, at: f64) -> Look {
-    let number = |name: &str| truth[name].as_f64().unwrap();
-    let lock = truth["sm_lock_mhz"][1].as_u64();
-    Look {
-        at,
-        state: State {
-            die: number("die"),
-            sink: number("sink"),
-            hbm: truth["hbm"].as_f64().unwrap_or(0.0),
-            thermal_speed: number("thermal_speed"),
-            energy_joules: 0.0,
-            event_seconds: [0.0; 5],
-            work_done: 0.0,
-            work_asked: 0.0,
-        },
-        conditions: Conditions {
-            load: Load {
-                power: number("load"),
-                compute_bound: number("compute"),
-            },
-            inlet: Celsius::new(number("inlet")),
-            airflow_resistance: number("airflow"),
-            hbm_resistance: number("hbm_resistance"),
-        },
-        limit: Watts::from_f64(number("limit_watts")),
-        lock: lock.map(|megahertz| Megahertz::new(u32::try_from(megahertz).unwrap())),
-    }
 }

@@ -1,4 +1,4 @@
-//! What happens to the node, at random, and how it ends.
+//! What happens to the node, at random.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
@@ -7,20 +7,10 @@ use serde_json::{Value, json};
 
 use super::node::{Fault, Node};
 
-/// Who is away, and until when.
-#[derive(Default)]
-pub(crate) struct Absences {
-    pub(crate) alertmanager: Option<Instant>,
-    pub(crate) prometheus: Option<Instant>,
-    pub(crate) driver: Option<Instant>,
-    pub(crate) guard: Option<Instant>,
-    pub(crate) app: Option<Instant>,
-}
-
 /// What can be wrong with a card, and the seconds of its own for which it excuses a guard afterwards:
 /// ten good readings before a blind guard trusts its eyes, 60 s before one without permission tries
 /// again, 2 s before it looks for a lost card.
-const FAULTS: [(&str, f64); 7] = [
+pub(crate) const FAULTS: [(&str, f64); 7] = [
     ("lost", 25.0),
     ("hang", 10.0),
     ("no-permission", 65.0),
@@ -30,12 +20,8 @@ const FAULTS: [(&str, f64); 7] = [
     ("unsupported:fan,energy,utilization", 0.0),
 ];
 
-/// A card that was lost while a guard began is found by its next roll call, which is every 30 s of the
-/// wall's, ten times as many of the card's.
-const ROLL_CALL: f64 = 330.0;
-
 /// Until a new driver is initialised, its cards found and opened, and their readings believed.
-const DRIVER_ARRIVES: f64 = 150.0;
+pub(crate) const DRIVER_ARRIVES: f64 = 150.0;
 
 impl Node {
     /// One thing of many. Deaths of the guard only while they are wanted.
@@ -80,7 +66,7 @@ impl Node {
         self.count("rooms and loads");
     }
 
-    fn set(&mut self, card: usize, room: &[&str]) {
+    pub(crate) fn set(&mut self, card: usize, room: &[&str]) {
         let card = card.to_string();
         let args = [&["set", "--gpu", &card], room].concat();
         self.guard.machine.ctl(&args);
@@ -101,26 +87,6 @@ impl Node {
             .ctl(&["fault", "--gpu", &card.to_string(), name]);
         self.cards[card].fault = Some(Fault { name, since, until });
         self.count(name);
-    }
-
-    fn mend(&mut self, card: usize) {
-        let Some(fault) = self.cards[card].fault.take() else {
-            return;
-        };
-        self.guard
-            .machine
-            .ctl(&["fault", "--gpu", &card.to_string(), "none"]);
-        let excuse = FAULTS.iter().find(|(name, _)| *name == fault.name);
-        let began_before = |ready: Instant| fault.since < ready;
-        let unknown = fault.name == "lost" && self.ready_at.is_none_or(began_before);
-        let more = if unknown { ROLL_CALL } else { 0.0 };
-        let excuse = excuse.map_or(0.0, |(_, seconds)| *seconds) + more;
-        // Another fault's excuse may be longer.
-        let well_from = &mut self.cards[card].well_from;
-        *well_from = well_from.max(self.now + excuse);
-        if fault.name == "frozen-temperature" {
-            self.cards[card].observer.lied_to(self.now);
-        }
     }
 
     /// Somebody else sets a limit, where the guard can see whose it is.
@@ -207,7 +173,7 @@ impl Node {
 
     /// One file in three is bad, and must change nothing.
     fn reload(&mut self) {
-        if self.guard_from.is_none() {
+        if self.absences.guard.is_some() {
             return;
         }
         if self.dice.one_in(3) {
@@ -256,54 +222,6 @@ impl Node {
             self.count("restores");
         }
         self.absences.guard = Some(self.soon(5.0));
-    }
-
-    /// What is over by now; all of it, if `all`.
-    pub(crate) fn end(&mut self, all: bool) {
-        let now = Instant::now();
-        let due = |until: Instant| all || until <= now;
-        for card in 0..self.cards.len() {
-            if self.cards[card].fault.is_some_and(|fault| due(fault.until)) {
-                self.mend(card);
-            }
-        }
-        if self.absences.driver.is_some_and(due) {
-            self.guard.machine.ctl(&["driver-load"]);
-            self.absences.driver = None;
-            self.driver_from = self.now + DRIVER_ARRIVES;
-        }
-        if self.absences.alertmanager.is_some_and(due) {
-            self.chain.alertmanager.launch();
-            self.absences.alertmanager = None;
-        }
-        if self.absences.prometheus.is_some_and(due) {
-            self.chain.prometheus.launch();
-            self.absences.prometheus = None;
-        }
-        if self.absences.app.is_some_and(due) {
-            self.mood.store(0, Ordering::SeqCst);
-            self.absences.app = None;
-        }
-        if self.absences.guard.is_some_and(due) {
-            // The last reload may have left a bad file behind, with which none would start.
-            self.configure(10);
-            self.guard.launch();
-            self.absences.guard = None;
-            self.lives.push(Vec::new());
-            self.views.begin_anew();
-        }
-    }
-
-    /// Nothing is wrong any more, and nothing hot.
-    pub(crate) fn calm_down(&mut self) {
-        self.end(true);
-        if self.guard_from.is_some() {
-            self.configure(10);
-            self.guard.signal("HUP");
-        }
-        for card in 0..self.cards.len() {
-            self.set(card, &["load=0.05", "inlet=20", "airflow=0.6", "hbm=1"]);
-        }
     }
 }
 

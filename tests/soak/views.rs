@@ -83,8 +83,9 @@ impl Views {
         Ok(metrics)
     }
 
-    /// Whether the chain's state is what became of it.
-    fn judge_chain(&mut self, whole: bool, metrics: &Metrics) -> Option<String> {
+    /// Whether all of the chain is there now. A whole moment may be all that a heartbeat needs, so
+    /// this is looked at more often than the metrics.
+    pub(crate) fn follow_chain(&mut self, whole: bool) {
         let now = Instant::now();
         let [since, other] = if whole {
             [&mut self.whole_since, &mut self.broken_since]
@@ -92,7 +93,14 @@ impl Views {
             [&mut self.broken_since, &mut self.whole_since]
         };
         *other = None;
-        let since = *since.get_or_insert(now);
+        since.get_or_insert(now);
+    }
+
+    /// Whether the chain's state is what became of it.
+    fn judge_chain(&mut self, metrics: &Metrics) -> Option<String> {
+        let now = Instant::now();
+        let whole = self.whole_since.is_some();
+        let since = self.whole_since.or(self.broken_since)?;
         let says = metrics.chain().unwrap_or("nothing");
         if says == "ok" {
             self.said_whole = Some(now);
@@ -129,8 +137,7 @@ impl Node {
         let normal = metrics.all("thermal_guard_state", &[("state", "normal")]);
         self.views.all_normal =
             self.guard_from.is_some() && normal.iter().sum::<f64>() >= self.cards.len() as f64;
-        let away = self.absences.alertmanager.is_some() || self.absences.prometheus.is_some();
-        if let Some(what) = self.views.judge_chain(!away, &metrics) {
+        if let Some(what) = self.views.judge_chain(&metrics) {
             self.break_rule(what);
         }
         for card in 0..self.cards.len() {

@@ -1,20 +1,23 @@
 //! The week, in virtual time: the real workers and policy over simulated cards, in chapters of
 //! trouble and calm, as in the hour. Nothing here is late, so the rules hold to the tick.
 
+mod rules;
+mod trouble;
+
 use std::time::{Duration, Instant};
 
-use thermal_guard::device::ClockRange;
-use thermal_guard::device::plant::Load;
 use thermal_guard::device::profile::{self, Profile};
 use thermal_guard::device::sim::{Conditions, Fault};
 use thermal_guard::guard::Tick;
 use thermal_guard::guard::virtual_node::{AT_REST, Node, TICK};
-use thermal_guard::policy::{Event, Level, Settings, State};
-use thermal_guard::units::{Celsius, Watts};
+use thermal_guard::policy::{Event, Settings, State};
+use thermal_guard::units::Celsius;
 
 use super::common::dice::Dice;
 use super::observer::{Look, Observer};
-use super::{is_full, measured, seed};
+use super::{is_full, measured, odd_limit, seed};
+
+use rules::{On, broken_by};
 
 const HOURS_FULL: u64 = 7 * 24;
 const HOURS_IN_CI: u64 = 3;
@@ -42,9 +45,6 @@ const CALM: u64 = 900 + 960 + 300;
 /// Seconds between two things that happen, on average.
 const HAPPENS_EVERY: u64 = 40;
 
-/// Between two ticks of a storm of wakes.
-const WAKE: Duration = Duration::from_millis(5);
-
 struct Card {
     profile: &'static Profile,
     observer: Observer,
@@ -54,13 +54,6 @@ struct Card {
     well_from: f64,
     paused_until: f64,
     meddled_at: f64,
-}
-
-/// What was on a card before a tick.
-#[derive(Clone, Copy)]
-struct Before {
-    limit: Watts,
-    lock: Option<ClockRange>,
 }
 
 struct Week {
@@ -115,111 +108,6 @@ impl Week {
         self.node.now().since_start().as_secs_f64()
     }
 
-    fn happen(&mut self) {
-        let card = self.dice.index(self.cards.len());
-        self.happened += 1;
-        match self.dice.below(100) {
-            0..45 => self.change_the_room(card),
-            45..62 => self.break_or_mend(card),
-            62..80 => self.fire(card),
-            80..84 => self.pause(card),
-            84..88 => self.meddle(card),
-            88..91 => self.node.restart(card),
-            91..93 => self.wake(),
-            93..97 => self.alertmanager = self.ticks + self.dice.below(300),
-            _ => self.prometheus = self.ticks + self.dice.below(300),
-        }
-    }
-
-    fn change_the_room(&mut self, card: usize) {
-        let dice = &mut self.dice;
-        let inlet = match dice.below(10) {
-            0..6 => dice.between(15.0, 38.0),
-            6..9 => dice.between(30.0, 50.0),
-            _ => dice.between(60.0, 95.0),
-        };
-        let conditions = Conditions {
-            load: Load {
-                power: dice.between(0.0, 1.05),
-                compute_bound: dice.between(0.3, 1.0),
-            },
-            inlet: Celsius::new(inlet),
-            airflow_resistance: dice.between(0.8, 1.7),
-            hbm_resistance: dice.between(0.8, 1.4),
-        };
-        self.set(card, conditions);
-    }
-
-    fn set(&mut self, card: usize, room: Conditions) {
-        self.cards[card].room = room;
-        self.node.set(card, room);
-    }
-
-    fn break_or_mend(&mut self, card: usize) {
-        let fault = match self.dice.below(8) {
-            0 => Fault::NoTemperature,
-            1 => Fault::Lost,
-            2 => Fault::NoPermission,
-            3 => Fault::FrozenTemperature,
-            _ => Fault::None,
-        };
-        self.put(card, fault);
-    }
-
-    fn put(&mut self, index: usize, fault: Fault) {
-        let now = self.seconds();
-        let card = &mut self.cards[index];
-        if card.fault != fault {
-            card.well_from = now
-                + match card.fault {
-                    Fault::None => 0.0,
-                    // Without permission it asks again after 60 s.
-                    Fault::NoPermission => 65.0,
-                    // Ten good readings; a lost card is looked for every 2 s.
-                    _ => 15.0,
-                };
-        }
-        self.faults += u64::from(fault != Fault::None && fault != card.fault);
-        card.fault = fault;
-        self.node.fault(index, fault);
-    }
-
-    fn fire(&mut self, card: usize) {
-        let level = if self.dice.one_in(4) {
-            Level::Emergency
-        } else {
-            Level::Gradual
-        };
-        let ttl = Duration::from_secs(1 + self.dice.below(900));
-        let fingerprint = self.dice.below(8);
-        self.node.fire(card, fingerprint, level, ttl);
-    }
-
-    fn pause(&mut self, card: usize) {
-        let seconds = 1 + self.dice.below(600);
-        let until = self.node.now() + Duration::from_secs(seconds);
-        self.node.shared.pause(&self.node.uuid(card), until);
-        self.cards[card].paused_until = until.since_start().as_secs_f64();
-    }
-
-    /// Somebody else sets a limit, where the guard can see whose it is.
-    fn meddle(&mut self, index: usize) {
-        let now = self.seconds();
-        let card = &mut self.cards[index];
-        if card.fault == Fault::None && now >= card.well_from {
-            let limit = odd_limit(card.profile, &mut self.dice);
-            self.node.rack.card(index).limit = limit;
-            card.observer.foreign(limit, false);
-            card.meddled_at = now;
-        }
-    }
-
-    fn wake(&mut self) {
-        for _ in 0..=self.dice.below(40) {
-            self.step(WAKE);
-        }
-    }
-
     fn beat_the_heart(&mut self) {
         if self.ticks.is_multiple_of(5) && self.ticks >= self.alertmanager {
             let fresh = self.ticks >= self.prometheus;
@@ -237,9 +125,7 @@ impl Week {
     }
 
     fn step(&mut self, period: Duration) -> Vec<Tick> {
-        let before: Vec<_> = (0..self.cards.len())
-            .map(|card| self.before(card))
-            .collect();
+        let before: Vec<_> = (0..self.cards.len()).map(|card| self.on(card)).collect();
         let ticks = self.node.step_by(period);
         self.ticks += u64::from(period == TICK);
         for (index, (before, tick)) in before.iter().zip(&ticks).enumerate() {
@@ -248,9 +134,9 @@ impl Week {
         ticks
     }
 
-    fn before(&self, card: usize) -> Before {
+    fn on(&self, card: usize) -> On {
         let card = self.node.rack.card(card);
-        Before {
+        On {
             limit: card.limit,
             lock: card.gpu_clock,
         }
@@ -267,9 +153,9 @@ impl Week {
         }
     }
 
-    fn judge(&mut self, index: usize, before: Before, tick: &Tick) {
+    fn judge(&mut self, index: usize, before: On, tick: &Tick) {
         let now = self.seconds();
-        let (look, after) = (self.look(index), self.before(index));
+        let (look, after) = (self.look(index), self.on(index));
         let card = &mut self.cards[index];
         let well = card.fault == Fault::None && now >= card.paused_until;
         card.observer
@@ -324,52 +210,6 @@ impl Week {
         self.broken
             .push(format!("not given back: {:#?}", wants.collect::<Vec<_>>()));
     }
-}
-
-fn odd_limit(profile: &Profile, dice: &mut Dice) -> Watts {
-    let default = profile.default_limit.as_f64();
-    Watts::from_f64(dice.between(default * 0.8, default)).max(profile.min_limit)
-}
-
-/// The rules of a single tick, by the guard's own reading, which the hour can't know. `well`: the
-/// card, where it sees and writes, and nobody else does.
-fn broken_by(tick: &Tick, before: Before, after: Before, well: Option<&Profile>) -> Vec<String> {
-    let decision = &tick.decision;
-    let raised = after.limit > before.limit;
-    let slower = |was: ClockRange| after.lock.is_some_and(|is| is.max <= was.max);
-    let loosened = before.lock.is_some_and(|was| !slower(was));
-    let cool = decision.heat.is_some_and(|heat| !heat.is_hot());
-    let critical = decision.heat.is_some_and(|heat| heat.is_critical());
-    let told = decision.asks.alert == Level::Emergency && !decision.overheld;
-    let spared = |profile: &Profile| {
-        decision.level != Level::Emergency
-            || after.limit != profile.min_limit
-            || after.lock.is_none()
-    };
-    let rules = [
-        ("raised unseen or hot", (raised || loosened) && !cool),
-        (
-            "raised while blind",
-            raised && decision.state == State::Blind,
-        ),
-        (
-            "an alert took protection away",
-            decision.level < decision.asks.local,
-        ),
-        (
-            "an emergency waits",
-            (critical || told) && well.is_some_and(spared),
-        ),
-    ];
-    let broken = rules.iter().filter(|(_, broken)| *broken);
-    broken
-        .map(|(rule, _)| {
-            format!(
-                "{rule}: {:?} to {:?}, {decision:?}",
-                before.limit, after.limit
-            )
-        })
-        .collect()
 }
 
 #[test]
