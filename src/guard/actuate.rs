@@ -30,6 +30,9 @@ pub struct Hand {
     permission: Permission,
     /// The last limit written was read back as written.
     confirmed: bool,
+    /// It took the last limit without setting it: then it may have done so with a lock, which can't
+    /// be read back.
+    deaf: bool,
     journal_failing: bool,
     energy_millijoules: Option<u64>,
     /// The last outcome of each [`Action`].
@@ -70,6 +73,7 @@ impl Hand {
             restore_clock: None,
             permission: Permission::Unproven,
             confirmed: false,
+            deaf: false,
             journal_failing: false,
             energy_millijoules: None,
             results: [ActionResult::Ok; Action::ALL.len()],
@@ -214,8 +218,9 @@ impl Hand {
         let barred = self.is_barred(Action::PowerLimit) || self.rejected_limit == Some(wanted);
         if wanted != current && !barred {
             self.write_limit(gpu, current, wanted, tally);
-        } else if wanted == current && self.claim.limit.is_some() {
-            self.confirmed = true;
+        } else if wanted == current {
+            self.confirmed |= self.claim.limit.is_some();
+            self.deaf = false;
         }
         let given_back = target.is_none() && self.claim.limit.is_some();
         if given_back && gpu.power_limit().is_ok_and(|limit| Some(limit) == original) {
@@ -249,7 +254,7 @@ impl Hand {
             return;
         }
         let written = gpu.set_power_limit(to);
-        self.confirmed = false;
+        let was_confirmed = std::mem::replace(&mut self.confirmed, false);
         let result = match written {
             Ok(()) if gpu.power_limit() == Ok(to) => {
                 self.confirmed = true;
@@ -257,11 +262,14 @@ impl Hand {
             }
             Ok(()) => ActionResult::NotTaken,
             Err(error) => {
+                // Refused, the card is as it was: what somebody else sets now is known as theirs.
+                self.confirmed = was_confirmed && error.is_refusal();
                 self.rejected_limit = (error == ActuatorError::OutOfRange).then_some(to);
                 self.refused(error, before, tally);
                 error.into()
             }
         };
+        self.deaf = result == ActionResult::NotTaken;
         if result == ActionResult::Ok {
             let (watts, was) = (to.as_f64(), from.as_f64());
             tracing::info!(gpu = self.index, uuid = %self.uuid, watts, was, "power limit set");
@@ -304,7 +312,7 @@ impl Hand {
                 self.journal(domain.claimed(before, true), &Direction::Protective, tally);
                 let result = domain.set(gpu, range);
                 match result {
-                    Ok(()) => self.note_lock(domain, Some(range), true),
+                    Ok(()) => self.note_lock(domain, Some(range), !self.deaf),
                     Err(error) if error.is_refusal() => {}
                     // Either may be there now.
                     Err(_) => self.note_lock(domain, slower(set, range), false),
@@ -379,6 +387,8 @@ impl Hand {
         match result {
             // The limit's line has its numbers.
             ActionResult::Ok if action == Action::PowerLimit => {}
+            // Said again and again, until it is heard.
+            ActionResult::Ok if self.deaf => {}
             ActionResult::Ok => tracing::info!(gpu, %uuid, action = name, "action taken"),
             ActionResult::NoPermission if newly_denied => {
                 tracing::error!(gpu, %uuid, action = name, "no permission to actuate: this guard can't protect the GPU; run it as root or with CAP_SYS_ADMIN");
