@@ -105,7 +105,8 @@ impl Week {
     fn meddle(&mut self, index: usize) {
         let now = self.seconds();
         let card = &mut self.cards[index];
-        if card.fault == Fault::None && now >= card.well_from {
+        let sees = matches!(card.fault, Fault::None | Fault::NoPermission);
+        if sees && now >= card.well_from {
             let limit = odd_limit(card.profile, &mut self.dice);
             self.node.rack.card(index).limit = limit;
             card.observer.foreign(limit, false);
