@@ -39,6 +39,8 @@ struct Script {
     refuse_limit: Option<(Watts, ActuatorError)>,
     refuse_lock: Option<(ClockRange, ActuatorError)>,
     no_limits: bool,
+    /// Writes are taken, and nothing is set.
+    deaf: bool,
     refuse_reset: bool,
     /// The next reading panics: a mistake of ours.
     blunder: bool,
@@ -92,6 +94,9 @@ impl Actuator for Scripted {
         if script.no_limits {
             return Err(ActuatorError::NoPermission);
         }
+        if script.deaf {
+            return Ok(());
+        }
         if let Some(error) = script.limits.pop() {
             return Err(error);
         }
@@ -102,7 +107,9 @@ impl Actuator for Scripted {
     }
 
     fn lock_gpu_clock(&mut self, range: ClockRange) -> Result<(), ActuatorError> {
-        match self.script.lock().unwrap().refuse_lock {
+        let script = self.script.lock().unwrap();
+        match script.refuse_lock {
+            _ if script.deaf => Ok(()),
             Some((refused, error)) if refused == range => Err(error),
             _ => self.gpu.lock_gpu_clock(range),
         }
@@ -252,6 +259,26 @@ fn a_card_that_denies_its_limit_is_still_held_by_its_clock() {
     assert_eq!(bench.hand.permission(), Permission::Granted);
     bench.apply(&Targets::default());
     assert_eq!(bench.rack.card(0).gpu_clock, None);
+}
+
+#[test]
+fn a_lock_that_a_deaf_card_took_is_set_once_it_hears_again() {
+    let mut bench = Bench::new(|_| Journal::none());
+    let held = Targets {
+        gpu_clock: Some(range(700)),
+        ..limit(300)
+    };
+    bench.script.lock().unwrap().deaf = true;
+    bench.apply(&held);
+    bench.apply(&held);
+    assert_eq!(bench.rack.card(0).gpu_clock, None);
+    bench.script.lock().unwrap().deaf = false;
+    bench.apply(&held);
+    assert_eq!(bench.rack.card(0).limit, W(300));
+    assert_eq!(bench.rack.card(0).gpu_clock, Some(range(700)));
+    let taken = bench.tally.clone();
+    bench.apply(&held);
+    assert_eq!(bench.tally.actions, taken.actions, "and not again");
 }
 
 #[test]

@@ -329,6 +329,26 @@ fn a_higher_foreign_limit_is_lowered_within_a_tick_and_given_back_later() {
     assert_untouched(&node, 0, Watts::from_watts(390));
 }
 
+/// The refusal changed nothing, so it is no reason to take what comes after it for ours.
+#[test]
+fn a_foreign_limit_set_while_the_guard_was_refused_is_what_is_given_back() {
+    let mut node = a100();
+    node.set(0, room(HOT));
+    node.run_until(300, |ticks| state(ticks) == State::Gradual);
+    node.fault(0, Fault::NoPermission);
+    node.run_until(300, |ticks| {
+        ticks[0].permission == thermal_guard::guard::Permission::Denied
+    });
+    node.rack.card(0).limit = Watts::from_watts(390);
+    node.step();
+    node.fault(0, Fault::None);
+    node.run(120);
+    assert!(node.limit(0) < Watts::from_watts(390), "held again");
+    node.set(0, IDLE);
+    node.run_until(300, |ticks| state(ticks) == State::Normal);
+    assert_untouched(&node, 0, Watts::from_watts(390));
+}
+
 #[test]
 fn an_agent_that_reapplies_its_limit_every_second_is_contested_not_conceded_to() {
     let mut node = a100();

@@ -33,6 +33,9 @@ pub struct Hand {
     known: Option<Watts>,
     /// The last limit written was read back as written.
     confirmed: bool,
+    /// It took the last limit without setting it: then it may have done so with a lock, which can't
+    /// be read back.
+    deaf: bool,
     journal_failing: bool,
     energy_millijoules: Option<u64>,
     /// The last outcome of each [`Action`].
@@ -71,6 +74,7 @@ impl Hand {
             permission: Permission::Unproven,
             known: None,
             confirmed: false,
+            deaf: false,
             journal_failing: false,
             energy_millijoules: None,
             results: [ActionResult::Ok; Action::ALL.len()],
@@ -219,8 +223,9 @@ impl Hand {
         let barred = self.is_barred(Action::PowerLimit) || self.rejected_limit == Some(wanted);
         if wanted != current && !barred {
             self.write_limit(gpu, current, wanted, tally);
-        } else if wanted == current && self.claim.limit.is_some() {
-            self.confirmed = true;
+        } else if wanted == current {
+            self.confirmed |= self.claim.limit.is_some();
+            self.deaf = false;
         }
         let given_back = target.is_none() && self.claim.limit.is_some();
         if given_back && gpu.power_limit().is_ok_and(|limit| Some(limit) == original) {
@@ -267,7 +272,7 @@ impl Hand {
         }
         let written = gpu.set_power_limit(to);
         self.known = written.is_ok().then_some(to).or(self.known);
-        self.confirmed = false;
+        let was_confirmed = std::mem::replace(&mut self.confirmed, false);
         let result = match written {
             Ok(()) if gpu.power_limit() == Ok(to) => {
                 self.confirmed = true;
@@ -275,11 +280,14 @@ impl Hand {
             }
             Ok(()) => ActionResult::NotTaken,
             Err(error) => {
+                // Refused, the card is as it was: what somebody else sets now is known as theirs.
+                self.confirmed = was_confirmed && error.is_refusal();
                 self.rejected_limit = (error == ActuatorError::OutOfRange).then_some(to);
                 self.refused(error, before, tally);
                 error.into()
             }
         };
+        self.deaf = result == ActionResult::NotTaken;
         if result == ActionResult::Ok {
             let (watts, was) = (to.as_f64(), from.as_f64());
             tracing::info!(gpu = self.index, uuid = %self.uuid, watts, was, "power limit set");

@@ -43,6 +43,12 @@ impl Timing {
         interval_ms: 200,
         time_scale: 5,
     };
+    /// For a plant and a guard with `--debug.time-scale 10`: no faster than five times, or scrapes
+    /// would be most of what a small machine does.
+    pub(crate) const TEN_TIMES: Self = Self {
+        interval_ms: 200,
+        time_scale: 10,
+    };
 }
 
 /// What differs from the shipped setup of one node.
@@ -252,6 +258,18 @@ impl Service {
 
     /// Starts it and waits until it is ready.
     pub(crate) fn start(&mut self) {
+        self.launch();
+        let started = wait_until(Duration::from_secs(20), || self.is_ready());
+        assert!(
+            started,
+            "{} isn't ready:\n{}",
+            self.program,
+            self.last_words()
+        );
+    }
+
+    /// Starts it.
+    pub(crate) fn launch(&mut self) {
         assert!(self.child.is_none(), "{} runs already", self.program);
         let log = File::options().create(true).append(true).open(&self.log);
         let log = log.expect("log file");
@@ -262,13 +280,10 @@ impl Service {
             .spawn()
             .unwrap_or_else(|error| panic!("{}: {error}; try `make install-deps`", self.program));
         self.child = Some(child);
-        let started = wait_until(Duration::from_secs(20), || self.is_ready());
-        assert!(
-            started,
-            "{} isn't ready:\n{}",
-            self.program,
-            self.last_words()
-        );
+    }
+
+    pub(crate) const fn runs(&self) -> bool {
+        self.child.is_some()
     }
 
     /// Asks it to end (SIGTERM), so that it saves what it has to.

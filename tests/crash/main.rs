@@ -24,6 +24,7 @@ use std::time::{Duration, Instant};
 
 use thermal_guard::guard::{Apps, journal};
 
+use common::dice::Dice;
 use common::node::{Guard, Node, PATIENCE, stderr, stdout, wait_until};
 
 /// How many stories; the environment's number is a slow proof's.
@@ -50,19 +51,6 @@ const ENV_FILE: &str = "# the clinic's own\nbatch=4\n";
 /// For people, past the test harness, which keeps what passing tests print to itself.
 fn measured(what: &str) {
     let _ = writeln!(std::io::stdout(), "measured: {what}");
-}
-
-/// Random numbers that are the same each time (`SplitMix64`).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % sides
-    }
 }
 
 /// A card with an operator's odd limit, an application, and no guard yet.

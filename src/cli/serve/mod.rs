@@ -2,6 +2,7 @@
 //! cannot start, 78 bad configuration.
 
 mod reload;
+mod signals;
 mod site;
 mod systemd;
 
@@ -10,7 +11,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::Context;
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::{Config, LoadError, Mode, OnExit};
 use crate::device::Driver;
@@ -27,6 +27,7 @@ use crate::web::snapshot::ReloadStatus;
 use super::{EXIT_CONFIG, Flags, ModeFlag, log, showcase};
 
 use reload::Reloader;
+use signals::Signals;
 use site::{About, Doors, Site};
 use systemd::Service;
 
@@ -122,6 +123,7 @@ fn start(flags: &Flags, config: Config) -> anyhow::Result<()> {
 }
 
 async fn serve(flags: &Flags, config: Config) -> anyhow::Result<()> {
+    let signals = Signals::listen().context("no signals")?;
     announce(flags, &config);
     let doors = Doors::open(flags).await?;
     let clock = Clock::start(flags.time_scale);
@@ -160,7 +162,7 @@ async fn serve(flags: &Flags, config: Config) -> anyhow::Result<()> {
     let pull = puller.map(Pull::start);
     let site = Site::start(doors, &security, &web, &exposition, &flags.telemetry_path);
     let mut service = Service::start(&guard, &shared);
-    let stop = until_stopped(&guard, &reloader).await;
+    let stop = signals.until_stopped(&guard, &reloader).await;
     service.stopping();
     if let Some(pull) = pull {
         pull.close().await;
@@ -265,25 +267,5 @@ fn live(config: &Config) -> Live {
         sensors: config.sensors.clone(),
         restore_clock: config.actuators.gpu_clock_restore,
         keep_on_exit: config.on_exit == OnExit::Keep,
-    }
-}
-
-/// Returns when asked to stop, or with the reason why the guard can't go on.
-async fn until_stopped(guard: &Guard, reloader: &Reloader) -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    loop {
-        tokio::select! {
-            _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
-            _ = interrupt.recv() => tracing::info!("interrupted: stopping"),
-            _ = hangup.recv() => {
-                // What was wrong is logged and in a metric; the old configuration goes on.
-                let _ = reloader.reload();
-                continue;
-            }
-            reason = guard.fatal() => anyhow::bail!(reason),
-        }
-        return Ok(());
     }
 }

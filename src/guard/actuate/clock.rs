@@ -43,7 +43,7 @@ impl Hand {
                 self.journal(domain.claimed(before, true), &Direction::Protective, tally);
                 let result = domain.set(gpu, range);
                 match result {
-                    Ok(()) => self.note_lock(domain, Some(range), true),
+                    Ok(()) => self.note_lock(domain, Some(range), !self.deaf),
                     Err(error) if error.is_refusal() => {}
                     // Either may be there now.
                     Err(_) => self.note_lock(domain, slower(set, range), false),

@@ -40,6 +40,8 @@ impl Hand {
         match result {
             // The limit's line has its numbers.
             ActionResult::Ok if action == Action::PowerLimit => {}
+            // Said again and again, until it is heard.
+            ActionResult::Ok if self.deaf => {}
             ActionResult::Ok => tracing::info!(gpu, %uuid, action = name, "action taken"),
             ActionResult::NoPermission if newly_denied => {
                 tracing::error!(gpu, %uuid, action = name, "no permission to actuate: this guard can't protect the GPU; run it as root or with CAP_SYS_ADMIN");

@@ -1,0 +1,48 @@
+//! SIGTERM and SIGINT end the guard, SIGHUP reloads its configuration.
+
+use std::io;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::guard::Guard;
+
+use super::reload::Reloader;
+
+/// What was sent is kept until it is asked for.
+pub(super) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    /// First thing of all: until then, a SIGHUP that somebody sends too soon ends the process.
+    pub(super) fn listen() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Returns when asked to stop, or with the reason why the guard can't go on.
+    pub(super) async fn until_stopped(
+        mut self,
+        guard: &Guard,
+        reloader: &Reloader,
+    ) -> anyhow::Result<()> {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => tracing::info!("SIGTERM: stopping"),
+                _ = self.interrupt.recv() => tracing::info!("interrupted: stopping"),
+                _ = self.hangup.recv() => {
+                    // What was wrong is logged and in a metric; the old configuration goes on.
+                    let _ = reloader.reload();
+                    continue;
+                }
+                reason = guard.fatal() => anyhow::bail!(reason),
+            }
+            return Ok(());
+        }
+    }
+}
