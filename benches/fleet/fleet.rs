@@ -129,10 +129,8 @@ fn settings(token: &Path) -> String {
 }
 
 fn configure(dir: &Path, guards: &[Guard], token: &Path, alertmanager: u16) {
-    let list: String = guards
-        .iter()
-        .map(|guard| format!("{}\n", guard.address()))
-        .collect();
+    let addresses = guards.iter().map(|guard| guard.address().to_string());
+    let list = addresses.collect::<Vec<_>>().join("\n");
     let nodes = dir.join("nodes.txt");
     fs::write(&nodes, list).expect("the list of nodes");
     let nodes = format!("--nodes-file={}", nodes.display());

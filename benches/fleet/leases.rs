@@ -53,12 +53,12 @@ pub(crate) fn compare(fleet: &Fleet) -> Leases {
     }
 }
 
-/// How many of these aren't among those.
-fn missing(these: &Held, those: &Held) -> usize {
-    let there = |which: &(String, String)| those.get(which).copied().unwrap_or(0);
-    let each = these
+/// How many of those wanted aren't among those found.
+fn missing(wanted: &Held, found: &Held) -> usize {
+    let count = |which: &(String, String)| found.get(which).copied().unwrap_or(0);
+    let each = wanted
         .iter()
-        .map(|(which, count)| count.saturating_sub(there(which)));
+        .map(|(which, number)| number.saturating_sub(count(which)));
     each.sum()
 }
 

@@ -1,5 +1,6 @@
 //! The section of `docs/benchmarks.md` on a fleet, with the bars it was held to.
 
+use std::fmt::Write as _;
 use std::process::Command;
 use std::time::Duration;
 
@@ -147,7 +148,8 @@ fn bars(story: &Story) -> String {
     let mut text = String::from("| held to | found | |\n|---|---|---|\n");
     let mut bar = |what: &str, found: String, met: bool| {
         let verdict = if met { "met" } else { "**missed**" };
-        text.push_str(&format!("| {what} | {found} | {verdict} |\n"));
+        // Writing to a String can't fail.
+        let _ = writeln!(text, "| {what} | {found} | {verdict} |");
     };
     for (name, own, other) in [
         ("fleet against 1", &calm.reactions, alone),
