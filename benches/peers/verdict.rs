@@ -19,7 +19,7 @@ const MIB: f64 = 1024.0 * 1024.0;
 const NOISE: f64 = 1.05;
 
 /// Something to be reached.
-struct Bar {
+struct Goal {
     what: &'static str,
     bar: &'static str,
     aim: &'static str,
@@ -37,7 +37,7 @@ pub(crate) fn bars(peers: &[Measured], sizes: &[Measured]) -> String {
         .chain(memory(guard, rivals))
         .chain([&SCRAPES, &SERIES].map(|row| rate(row, guard, rivals)))
         .chain([slow_nvml(guard), more_gpus(sizes), binary()]);
-    for Bar {
+    for Goal {
         what,
         bar,
         aim,
@@ -55,9 +55,9 @@ fn least(row: &Row, rivals: [&Measured; 2]) -> f64 {
     rivals.map(row.value).into_iter().fold(f64::MAX, f64::min)
 }
 
-fn idle(guard: &Measured, rivals: [&Measured; 2]) -> Bar {
+fn idle(guard: &Measured, rivals: [&Measured; 2]) -> Goal {
     let share = (IDLE.value)(guard) / least(&IDLE, rivals);
-    Bar {
+    Goal {
         what: "idle, 8 GPUs, each second",
         bar: "≤ 1 of the best peer",
         aim: "0.5",
@@ -66,13 +66,13 @@ fn idle(guard: &Measured, rivals: [&Measured; 2]) -> Bar {
     }
 }
 
-fn memory(guard: &Measured, rivals: [&Measured; 2]) -> [Bar; 2] {
+fn memory(guard: &Measured, rivals: [&Measured; 2]) -> [Goal; 2] {
     let resident = (RESIDENT.value)(guard);
     let share = resident / least(&RESIDENT, rivals);
     let [first, last] = guard.memory.map(|memory| memory.anonymous as f64);
     let growth = last / first;
     [
-        Bar {
+        Goal {
             what: RESIDENT.name,
             bar: "≤ 12 MiB",
             aim: "below the best peer",
@@ -83,7 +83,7 @@ fn memory(guard: &Measured, rivals: [&Measured; 2]) -> [Bar; 2] {
             ),
             met: resident <= MEMORY_MIB * MIB,
         },
-        Bar {
+        Goal {
             what: "own memory, flat",
             bar: "× 1",
             aim: "",
@@ -93,10 +93,10 @@ fn memory(guard: &Measured, rivals: [&Measured; 2]) -> [Bar; 2] {
     ]
 }
 
-fn rate(row: &Row, guard: &Measured, rivals: [&Measured; 2]) -> Bar {
+fn rate(row: &Row, guard: &Measured, rivals: [&Measured; 2]) -> Goal {
     let best = rivals.map(row.value).into_iter().fold(0.0, f64::max);
     let times = (row.value)(guard) / best;
-    Bar {
+    Goal {
         what: row.name,
         bar: "≥ 5 × the best peer",
         aim: "10 ×",
@@ -105,9 +105,9 @@ fn rate(row: &Row, guard: &Measured, rivals: [&Measured; 2]) -> Bar {
     }
 }
 
-fn slow_nvml(guard: &Measured) -> Bar {
+fn slow_nvml(guard: &Measured) -> Goal {
     let slower = slowed(&guard.figures);
-    Bar {
+    Goal {
         what: "scrape, p99, slow NVML",
         bar: "≤ 1.1 × without",
         aim: "",
@@ -116,9 +116,9 @@ fn slow_nvml(guard: &Measured) -> Bar {
     }
 }
 
-fn more_gpus(sizes: &[Measured]) -> Bar {
+fn more_gpus(sizes: &[Measured]) -> Goal {
     let (name, worst) = steepest(sizes);
-    Bar {
+    Goal {
         what: "cost per GPU, 1 to 16",
         bar: "linear or better",
         aim: "",
@@ -127,10 +127,10 @@ fn more_gpus(sizes: &[Measured]) -> Bar {
     }
 }
 
-fn binary() -> Bar {
+fn binary() -> Goal {
     let file = Path::new(env!("CARGO_BIN_EXE_thermal-guard")).metadata();
     let size = file.map_or(0.0, |file| file.len() as f64 / MIB);
-    Bar {
+    Goal {
         what: "binary, stripped",
         bar: "≤ 8 MiB",
         aim: "",
