@@ -13,6 +13,10 @@ use super::tally::{Action, ActionResult, Tally};
 use super::tick::Permission;
 
 /// The writing hand on one GPU: what is claimed, and the journal that says so.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact about the card or the disk by itself, and all sixteen ways occur"
+)]
 pub struct Hand {
     uuid: Uuid,
     /// For the log; known once the card is open, and it may move.

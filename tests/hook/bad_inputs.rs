@@ -78,6 +78,7 @@ fn without(field: &str) -> String {
     body.to_string()
 }
 
+#[expect(clippy::too_many_lines, reason = "a table, one row per mistake")]
 #[tokio::test]
 async fn what_is_no_delivery_is_refused_in_words_and_moves_nothing() {
     let good = with("receiver", json!("guard"));
@@ -306,6 +307,7 @@ async fn an_alert_that_means_nothing_here_is_counted_and_moves_nothing() {
     counted(bad_inputs.iter().map(|row| row.0), "alerts in deliveries");
 }
 
+#[expect(clippy::too_many_lines, reason = "a table, one row per mistake")]
 #[tokio::test]
 async fn what_is_no_lease_and_no_pause_is_refused_in_words_and_moves_nothing() {
     const LEASE: &str = "POST /api/v1/leases";
