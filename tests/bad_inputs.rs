@@ -1,6 +1,10 @@
 //! Bad inputs on the command line and in the files beside the configuration: what is given, the
 //! exit code, and the flag, the file and the remedy that the message must name.
-#![expect(clippy::unwrap_used, reason = "test code fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "tests fail by panic, and start programs"
+)]
 
 mod common;
 
@@ -31,6 +35,7 @@ fn counted(rows: &[String], of: &str) {
     );
 }
 
+#[expect(clippy::too_many_lines, reason = "a table, one row per mistake")]
 #[test]
 fn a_bad_flag_is_named_with_what_it_wants() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
