@@ -79,10 +79,10 @@ impl Sender {
         let body = delivery("firing", gpu, since);
         let sent = now();
         self.post(&body);
-        let answered = now() - sent;
+        let answered = now().saturating_sub(sent);
         let lower = |deed: &Deed| deed.is_limit() && deed.watts < ORIGINAL;
         let limited = stand.trace.wait(gpu, sent, PATIENCE, lower);
-        let written = limited.expect("a reaction").at - sent;
+        let written = limited.expect("a reaction").at.saturating_sub(sent);
         thread::sleep(PAUSE + chance(PAUSE));
         let resolved = now();
         self.post(&delivery("resolved", gpu, since));

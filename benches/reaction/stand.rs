@@ -90,7 +90,7 @@ impl Stand {
         let jumped = self.jump(gpu, trial.celsius);
         let lower = |deed: &Deed| deed.is_limit() && deed.watts < ORIGINAL;
         let limited = self.trace.wait(gpu, jumped, trial.patience, lower);
-        limited.expect("a reaction").at - jumped
+        limited.expect("a reaction").at.saturating_sub(jumped)
     }
 
     /// All is as before the reaction.
