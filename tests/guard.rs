@@ -33,6 +33,10 @@ const W: fn(u32) -> Watts = Watts::from_watts;
 
 /// What the driver says to writes.
 #[derive(Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent faults, each of which a test plants by itself"
+)]
 struct Script {
     /// The answers to the next writes of a limit; after them, the card's own.
     limits: Vec<ActuatorError>,
