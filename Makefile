@@ -64,6 +64,11 @@ bench: install-deps ## beside its peers, reaction, a fleet: measures docs/benchm
 	cargo build --release --workspace --locked
 	THERMAL_GUARD_BENCH_WRITE=1 cargo bench --locked --bench peers --bench reaction --bench fleet
 
+.PHONY: soak
+soak: install-deps ## random trouble: a week in virtual time, and an hour of the real program with Prometheus and Alertmanager
+	cargo build --release --workspace --locked
+	THERMAL_GUARD_SOAK=full cargo test --release --locked --test soak -- --nocapture
+
 .PHONY: bench-micro
 bench-micro: ## what a decision, a tick, a scrape's text, a delivery cost (Criterion; a few minutes); into docs/benchmarks.md
 	THERMAL_GUARD_BENCH_WRITE=1 cargo bench --locked --bench micro
