@@ -28,19 +28,28 @@ const ROUND: Duration = Duration::from_secs(5);
 const BEST: &str = "0";
 const REPORTED: &str = "1.5";
 
+/// The shipped policy. Over alert it goes by its estimate of where the temperature will be: it acts
+/// before a slope gets there, and takes a jump for noise until a second reading says the same.
+const GOVERNOR: &str = "policy: { recovery_delay: 0s }";
+
+/// The one that goes by the reading.
+const LADDER: &str = "policy: { name: ladder, recovery_delay: 0s }";
+
 /// Reactions of the local loop and of the scripts, until then.
 pub(crate) fn measure(until: Instant) -> Vec<Row> {
     let slow = |cards| Stand::new(cards).slow();
     thread::scope(|scope| {
-        let own = scope.spawn(move || local_loop(CRITICAL, until, Stand::new));
-        let slow = scope.spawn(move || local_loop(CRITICAL, until, slow));
-        let alert = scope.spawn(move || local_loop(HOT, until, Stand::new));
+        let own = scope.spawn(move || local_loop(CRITICAL, GOVERNOR, until, Stand::new));
+        let slow = scope.spawn(move || local_loop(CRITICAL, GOVERNOR, until, slow));
+        let ladder = scope.spawn(move || local_loop(HOT, LADDER, until, Stand::new));
+        let alert = scope.spawn(move || local_loop(HOT, GOVERNOR, until, Stand::new));
         let [best, reported] = [BEST, REPORTED].map(|smi| scope.spawn(move || scripts(smi, until)));
         let times = |row: thread::ScopedJoinHandle<'_, _>| row.join().expect("reactions");
         vec![
             Row::new(BASE, times(own)).within(1.0, BAR),
             Row::new("guard's own loop, critical, slow NVML", times(slow)).within(1.0, BAR),
-            Row::new("guard's own loop, over alert", times(alert)).within(1.0, BAR),
+            Row::new("guard's own loop, over alert, ladder", times(ladder)).within(1.0, BAR),
+            Row::new("guard's own loop, over alert, governor", times(alert)).within(1.0, BAR),
             Row::new("shell loop, 2 s, if `nvidia-smi` took no time", times(best)),
             Row::new("shell loop, 2 s, `nvidia-smi` takes 1.5 s", times(reported)),
         ]
@@ -48,10 +57,15 @@ pub(crate) fn measure(until: Instant) -> Vec<Row> {
 }
 
 /// Three nodes, as a card needs more than half a minute until it is as before.
-fn local_loop(celsius: f64, until: Instant, stand: fn(usize) -> Stand) -> Vec<Duration> {
+fn local_loop(
+    celsius: f64,
+    policy: &str,
+    until: Instant,
+    stand: fn(usize) -> Stand,
+) -> Vec<Duration> {
     let node = || {
         let stand = stand(CARDS);
-        let _guard = stand.guard("policy: { recovery_delay: 0s }", None);
+        let _guard = stand.guard(policy, None);
         let trial = Trial {
             celsius,
             period: TICK,
