@@ -1,8 +1,10 @@
 //! How the hook behaves when it isn't ready, when senders are slow or many, and what it counts.
 
 use std::convert::Infallible;
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes};
@@ -13,17 +15,21 @@ use thermal_guard::web::alert::{Action, Outcome, Status};
 
 use crate::bench::{Bench, GPU_0, alert, delivery, hook_request};
 
-/// A body that begins and never ends.
-struct Endless;
+/// A body that begins and never ends; how many of them are being read.
+#[derive(Default)]
+struct Endless(Arc<AtomicUsize>, bool);
 
 impl http_body::Body for Endless {
     type Data = Bytes;
     type Error = Infallible;
 
     fn poll_frame(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if !mem::replace(&mut self.1, true) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
         Poll::Pending
     }
 }
@@ -49,12 +55,16 @@ async fn a_guard_that_shuts_down_takes_no_delivery() {
 #[tokio::test(start_paused = true)]
 async fn slow_senders_hold_sixteen_places_and_lose_them() {
     let bench = Arc::new(Bench::new());
+    let places = Arc::new(AtomicUsize::new(0));
     let slow = (0..16).map(|_| {
-        let bench = bench.clone();
-        tokio::spawn(async move { bench.deliver(Body::new(Endless)).await.code })
+        let (bench, body) = (bench.clone(), Endless(places.clone(), false));
+        tokio::spawn(async move { bench.deliver(Body::new(body)).await.code })
     });
     let slow: Vec<_> = slow.collect();
-    tokio::task::yield_now().await;
+    // The token is looked at on another thread, so one turn of ours isn't enough.
+    while places.load(Ordering::Relaxed) < 16 {
+        tokio::task::yield_now().await;
+    }
     let one_more = bench.alerts(&[alert("firing", "gradual")]).await;
     assert_eq!(one_more.code, 503, "{}", one_more.text);
     assert!(bench.is_untouched());
@@ -68,7 +78,7 @@ async fn slow_senders_hold_sixteen_places_and_lose_them() {
 #[tokio::test(start_paused = true)]
 async fn whoever_may_not_actuate_holds_no_place() {
     let bench = Bench::new();
-    let mut request = hook_request(Body::new(Endless));
+    let mut request = hook_request(Body::new(Endless::default()));
     request.headers_mut().remove("authorization");
     assert_eq!(bench.send(request).await.code, 401, "before the body");
 }
