@@ -25,8 +25,9 @@ const HAPPENS_EVERY: u64 = 7;
 /// The longest delay of a recovery is 32 times ten seconds of the card's, its steps come on top.
 const CALM_PATIENCE: Duration = Duration::from_secs(90);
 
-/// Looks at a process that can be halved twice and still say something.
-const JUDGED: usize = 100;
+/// Looks at a process, 25 min of them, of which the first quarter is enough to warm up: the charts' hour
+/// is full after six, and so are the allocator's arenas.
+const JUDGED: usize = 300;
 
 impl Node {
     fn beat(&mut self, number: u64) {
