@@ -90,6 +90,7 @@ const METHOD: &str = "
 How it is measured: real guard, simulated NVML library, which stamps each call that sets something when it comes in, and each jump of a card's temperature; one clock for all processes. \
 A card without load jumps from 71.2 °C to 85.5 °C (critical is 85 °C), at a random moment of whatever watches it. Nothing in nature is as steep, so nobody can see it coming. \
 Over alert (78 °C) the governor regulates, and goes by its estimate of where the temperature is going: there a jump to 79.5 °C that no power explains is taken for noise at first. \
+The ladder goes by the reading, but keeps 10 s between two rungs, also after the last one of giving back: only a card's first reaction shows the loop, the later ones show that wait. \
 For the chains a card jumps to 76.2 °C, where only an alert brings a limit about; three numbers are scrape interval, evaluation interval, and Alertmanager's group wait. With other intervals than the shipped ones the rule is a plain threshold, and each card is counted once. \
 Hook calls are single alerts on one of eight idle GPUs over a kept connection; the time is from before the request is sent. \
 The shell loop looks every 2 s and calls `nvidia-smi -pl`; each call of its `nvidia-smi` takes the 1.5 s that a query is reported to take, or for the best case nothing. Slow NVML: calls take what a field report says of a real driver (limits 122 µs, fans 0.4 ms, memory temperature 1.2 ms, energy 2.6 ms); everywhere else they cost nothing but their own work. \
