@@ -2,8 +2,10 @@
 //! back. In the first third guards die; the one after them lives on, so that it can be seen whether
 //! it grows.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
+use super::common::guard::Guard;
 use super::footprint::{Footprint, trends};
 use super::node::Node;
 use super::{is_full, measured, seed};
@@ -26,8 +28,27 @@ const HAPPENS_EVERY: u64 = 7;
 const CALM_PATIENCE: Duration = Duration::from_secs(90);
 
 /// Looks at a process, 25 min of them, of which the first quarter is enough to warm up: the charts' hour
-/// is full after six, and so are the allocator's arenas.
+/// is full after six. The allocator's arenas are filled by [`crowd`], or rare coincidences would do it
+/// all the life long.
 const JUDGED: usize = 300;
+
+/// Clients at once, more than will ever be again, and what each asks for.
+const CROWD: usize = 16;
+
+/// Fills what an allocator keeps for each thread.
+fn crowd(guard: &Guard) {
+    thread::scope(|scope| {
+        for _ in 0..CROWD {
+            scope.spawn(|| {
+                for _ in 0..CROWD {
+                    // It may just be starting, or dying.
+                    let _ = guard.get("/metrics");
+                    let _ = guard.get("/api/v1/status");
+                }
+            });
+        }
+    });
+}
 
 impl Node {
     fn beat(&mut self, number: u64) {
@@ -40,6 +61,9 @@ impl Node {
         }
         if number.is_multiple_of(WEIGH_EVERY) && self.absences.guard.is_none() {
             let life = self.lives.last_mut().unwrap();
+            if life.is_empty() {
+                crowd(&self.guard);
+            }
             life.extend(Footprint::of(self.guard.pid()));
         }
         Self::wait(began, BEAT);
