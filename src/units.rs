@@ -90,6 +90,11 @@ impl Watts {
         Self::from_f64((self.as_f64() * ratio.value()).round())
     }
 
+    /// Lower, by no more than drivers round: 5 W.
+    pub fn is_just_under(self, other: Self) -> bool {
+        self < other && other.saturating_sub(self) <= Self::from_watts(5)
+    }
+
     pub const fn saturating_sub(self, other: Self) -> Self {
         Self(self.0.saturating_sub(other.0))
     }

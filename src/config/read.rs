@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::device::{ClockRange, Facts};
+use crate::device::ClockRange;
 use crate::policy::chain::Expected;
-use crate::policy::zone::TripTable;
-use crate::policy::{Level, TripOverrides, Trips};
-use crate::units::{Celsius, Megahertz, Ratio};
+use crate::policy::{Level, TripOverrides};
+use crate::units::{Megahertz, Ratio};
 
 use super::app::read_apps;
 use super::pull::read_pull;
@@ -77,36 +76,26 @@ fn thresholds(root: &mut Section<'_>) -> TripOverrides {
     })
 }
 
-/// Compares what is known: with a critical all three are (the others follow from it unless given),
-/// without one only what was given, as the rest is the card's.
+/// Refuses what can't stand on any card: given numbers against each other, and against those that
+/// follow from them. What can't stand on one card is lowered there.
 fn check_order(section: &Section<'_>, given: &TripOverrides) {
-    let all = TripTable::resolve(given, &Facts::default(), false, false).core;
-    let comparable = |a: Option<Celsius>, b: Option<Celsius>| {
-        given.critical.is_some() || (a.is_some() && b.is_some())
-    };
-    let Trips {
-        alert,
-        critical,
-        safe,
-    } = all;
-    let source = |given: Option<Celsius>| {
-        if given.is_some() {
-            ""
-        } else {
-            " (from critical)"
-        }
-    };
-    if comparable(given.alert, given.critical) && alert >= critical {
+    const ORDER: &str = "safe < alert < critical";
+    if let (Some(alert), Some(critical)) = (given.alert, given.critical)
+        && alert >= critical
+    {
         let problem = format!("{alert} is not under critical, {critical}");
-        section.wrong("alert", Wrong::new(problem, "safe < alert < critical"));
+        section.wrong("alert", Wrong::new(problem, ORDER));
     }
-    if comparable(given.safe, given.alert) && safe >= alert {
-        let problem = format!(
-            "{safe}{} is not under alert, {alert}{}",
-            source(given.safe),
-            source(given.alert)
-        );
-        section.wrong("safe", Wrong::new(problem, "safe < alert < critical"));
+    let from = if given.alert.is_some() {
+        ""
+    } else {
+        " (from critical)"
+    };
+    if let (Some(safe), Some(alert)) = (given.safe, given.alert_told())
+        && safe >= alert
+    {
+        let problem = format!("{safe} is not under alert, {alert}{from}");
+        section.wrong("safe", Wrong::new(problem, ORDER));
     }
 }
 

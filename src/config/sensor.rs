@@ -74,7 +74,12 @@ fn read_trips(sensor: &mut Section<'_>) -> Option<Trips> {
         critical,
         safe: sensor.take("safe", celsius(TRIP_RANGE)),
     };
-    let trips = Trips::under(critical?).overridden(&given);
+    let under = Trips::under(critical?);
+    let trips = Trips {
+        alert: given.alert.unwrap_or(under.alert),
+        critical: under.critical,
+        safe: given.safe.unwrap_or(under.safe),
+    };
     let Trips {
         alert,
         critical,

@@ -9,9 +9,11 @@ pub mod clock_events;
 pub mod dry_run;
 pub mod facts;
 pub mod file_sensor;
+pub mod knob;
 pub mod nvml;
 mod nvml_raw;
 pub mod plant;
+mod plausible;
 pub mod profile;
 pub mod reading;
 pub mod sim;
@@ -27,6 +29,7 @@ use crate::units::{Megahertz, Moment, Watts};
 pub use clock_events::ClockEvents;
 pub use facts::{Facts, Identity, PowerConstraints, Thresholds, TlimitOffsets};
 pub use file_sensor::{FileSensor, FileSensorError, SensorUnit};
+pub use knob::{ByKnob, Knob};
 pub use reading::{Missing, Reading, Slow};
 
 /// A GPU's UUID as NVML prints it (`GPU-…`): its identity across reboots, indexes and slots.

@@ -8,10 +8,13 @@ use super::clock_events::CountedEvent;
 /// Why a value isn't there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Missing {
-    /// This card or driver never has it; probed once per initialisation.
+    /// This card or driver says that it has none. Whether that is so is decided over several
+    /// answers, see [`crate::policy::sense`].
     NotSupported,
     /// It should be there, but this read failed, with NVML's code.
     Failed(u32),
+    /// It answered with this number, which can't be a measurement.
+    Implausible(i64),
     /// The card is gone (off the bus, needs a reset) or the driver was unloaded: the handle is
     /// useless and must be opened anew.
     Lost,

@@ -1,21 +1,28 @@
 //! Carrying a decision out: journal, write, read back. Only what changed is written.
+//!
+//! What came of each write is in the tick, by knob: the policy plans with the knobs that work.
 
 mod clock;
-mod permission;
+mod limit;
+mod outcomes;
 
-use crate::device::{ActuatorError, ClockRange, Gpu, Identity, Reading, Uuid};
-use crate::policy::{Claim, LimitClaim, Targets};
+use std::time::Duration;
+
+use crate::device::{ByKnob, ClockRange, Facts, Gpu, Identity, Knob, PowerConstraints, Reading, Uuid};
+use crate::policy::{Claim, LimitClaim, Targets, Write};
 use crate::units::{Moment, Watts};
 
+use super::clock::Clock;
 use super::domain::Domain;
-use super::journal::{Entry, Journal, boot_id};
+use super::journal::{Entry, Journal, Reason, boot_id};
 use super::tally::{Action, ActionResult, Tally};
 use super::tick::Permission;
+use outcomes::Backoff;
 
 /// The writing hand on one GPU: what is claimed, and the journal that says so.
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "each is a fact about the card or the disk by itself, and all sixteen ways occur"
+    reason = "each is a fact about the card or the disk by itself, and all ways occur"
 )]
 pub struct Hand {
     uuid: Uuid,
@@ -24,6 +31,9 @@ pub struct Hand {
     boot_id: String,
     journal: Journal,
     claim: Claim,
+    /// Why the claim holds, and since when, for whoever finds the journal.
+    reason: Reason,
+    since: Option<Duration>,
     /// By [`Domain`], the slowest lock that may be on the card: what must not be loosened unseen.
     locked: [Option<ClockRange>; 2],
     /// Whether it is there for certain, and needn't be written again.
@@ -33,26 +43,37 @@ pub struct Hand {
     /// An operator's own SM lock, to be set instead of a reset.
     restore_clock: Option<ClockRange>,
     permission: Permission,
+    /// The range of limits that the card tells.
+    range: Option<PowerConstraints>,
     /// The limit on the card when it was last known: read, or written since.
-    known: Option<Watts>,
-    /// The last limit written was read back as written.
+    last_limit: Option<Watts>,
+    /// What the card stored for the last limit asked of it: it may round or clamp.
+    stored: Option<Stored>,
+    /// The last limit written was read back.
     confirmed: bool,
+    /// The disk knows that.
+    confirmed_on_disk: bool,
     /// It took the last limit without setting it: then it may have done so with a lock, which can't
     /// be read back.
-    deaf: bool,
+    ignores_writes: bool,
     journal_failing: bool,
     energy_millijoules: Option<u64>,
     /// The last outcome of each [`Action`].
     results: [ActionResult; Action::ALL.len()],
-    /// Without permission, the next try of that [`Action`] waits: some drivers deny the limit and
-    /// take the lock.
-    denied_at: [Option<Moment>; Action::ALL.len()],
     /// Whether the last try of each was permitted.
     permitted: [Option<bool>; Action::ALL.len()],
-    /// What the card called out of its range: that value is not tried again, others are.
-    rejected_limit: Option<Watts>,
-    rejected_locks: [Option<ClockRange>; 2],
+    /// What came of this tick's writes.
+    writes: ByKnob<Option<Write>>,
+    /// What is given back in vain isn't tried on every tick.
+    backoff: ByKnob<Backoff>,
     now: Moment,
+}
+
+/// A limit, and what the card made of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stored {
+    asked: Watts,
+    stored: Watts,
 }
 
 /// What the journal holds against a write.
@@ -71,21 +92,25 @@ impl Hand {
             boot_id: boot_id(),
             journal,
             claim: Claim::default(),
+            reason: Reason::default(),
+            since: None,
             locked: [None; 2],
             certain: [false; 2],
             may_loosen: true,
             restore_clock: None,
             permission: Permission::Unproven,
-            known: None,
+            range: None,
+            last_limit: None,
+            stored: None,
             confirmed: false,
-            deaf: false,
+            confirmed_on_disk: true,
+            ignores_writes: false,
             journal_failing: false,
             energy_millijoules: None,
             results: [ActionResult::Ok; Action::ALL.len()],
-            denied_at: [None; Action::ALL.len()],
             permitted: [None; Action::ALL.len()],
-            rejected_limit: None,
-            rejected_locks: [None; 2],
+            writes: ByKnob::default(),
+            backoff: ByKnob::default(),
             now: Moment::START,
         }
     }
@@ -94,12 +119,22 @@ impl Hand {
         &self.claim
     }
 
+    /// Since when it has held what it claims, since the Unix epoch.
+    pub const fn since(&self) -> Option<Duration> {
+        self.since
+    }
+
     pub const fn permission(&self) -> Permission {
         self.permission
     }
 
     pub const fn confirmed(&self) -> bool {
         self.confirmed
+    }
+
+    /// What came of the last tick's writes.
+    pub const fn writes(&self) -> &ByKnob<Option<Write>> {
+        &self.writes
     }
 
     pub fn set_restore_clock(&mut self, range: Option<ClockRange>) {
@@ -114,10 +149,36 @@ impl Hand {
         self.permission = permission;
     }
 
+    pub fn set_range(&mut self, facts: &Facts) {
+        self.range = facts.power;
+    }
+
+    /// Why what is claimed is held: into the journal with the next write, or at once where something
+    /// is claimed already.
+    pub fn set_reason(&mut self, reason: Reason, tally: &mut Tally) {
+        if self.reason == reason {
+            return;
+        }
+        self.reason = reason;
+        if !self.claim.is_empty() {
+            self.put_on_disk(self.claim, tally);
+        }
+    }
+
+    /// The card goes against this lock: it is set again, whatever was known of it.
+    pub fn renew(&mut self, knob: Knob) {
+        if let Some(domain) = Domain::of(knob) {
+            self.certain[domain as usize] = false;
+        }
+    }
+
     /// Goes on with what a guard before this one claimed.
-    pub fn adopt(&mut self, claim: Claim) {
-        self.claim = claim;
-        self.confirmed = claim.limit.is_some();
+    pub fn adopt(&mut self, entry: &Entry) {
+        self.claim = entry.claim;
+        self.reason = entry.reason.clone();
+        self.since = entry.since;
+        self.confirmed = entry.claim.limit.is_some();
+        self.confirmed_on_disk = true;
     }
 
     /// Nobody knows whether what is adopted next is on disk: it is written with the next tick.
@@ -143,6 +204,7 @@ impl Hand {
             };
             self.reclaim(claim, tally);
         }
+        self.backoff = ByKnob::default();
         self.apply(gpu, &Targets::default(), reading, tally);
     }
 
@@ -165,9 +227,9 @@ impl Hand {
         self.energy_millijoules = None;
         self.certain = [false; 2];
         self.results = [ActionResult::Ok; Action::ALL.len()];
-        self.denied_at = [None; Action::ALL.len()];
-        self.rejected_limit = None;
-        self.rejected_locks = [None; 2];
+        self.stored = None;
+        self.writes = ByKnob::default();
+        self.backoff = ByKnob::default();
     }
 
     /// Somebody else set this limit: it is what will be given back.
@@ -198,105 +260,24 @@ impl Hand {
     ) {
         self.energy_millijoules = reading.slow.energy_millijoules.or(self.energy_millijoules);
         self.now = reading.at;
+        self.writes = ByKnob::default();
         if self.journal_failing {
             // What the disk refused is not on it: a crash now would leave it for ever.
-            self.record(self.claim, tally);
+            self.put_on_disk(self.claim, tally);
         }
         match reading.limit {
             Ok(current) => {
-                self.known = Some(current);
+                self.last_limit = Some(current);
                 self.apply_limit(gpu, targets.limit, current, tally);
             }
             Err(_) => self.apply_unseen_limit(gpu, targets.limit, tally),
         }
         self.apply_clock(gpu, Domain::Gpu, targets.gpu_clock, tally);
         self.apply_clock(gpu, Domain::Memory, targets.memory_clock, tally);
-    }
-
-    fn apply_limit(
-        &mut self,
-        gpu: &mut dyn Gpu,
-        target: Option<Watts>,
-        current: Watts,
-        tally: &mut Tally,
-    ) {
-        let original = self.claim.limit.map(|ours| ours.original);
-        let Some(wanted) = target.or(original) else {
-            return;
-        };
-        let barred = self.is_barred(Action::PowerLimit) || self.rejected_limit == Some(wanted);
-        if wanted != current && !barred {
-            self.write_limit(gpu, current, wanted, tally);
-        } else if wanted == current {
-            self.confirmed |= self.claim.limit.is_some();
-            self.deaf = false;
+        if self.confirmed && !self.confirmed_on_disk {
+            self.confirmed_on_disk = true;
+            self.journal.record_later(self.entry(self.claim));
         }
-        let given_back = target.is_none() && self.claim.limit.is_some();
-        if given_back && gpu.power_limit().is_ok_and(|limit| Some(limit) == original) {
-            self.confirmed = false;
-            self.record(
-                Claim {
-                    limit: None,
-                    ..self.claim
-                },
-                tally,
-            );
-        }
-    }
-
-    /// A card that tells nothing any more may still listen: what slows it down from the limit that
-    /// was last known is tried, once.
-    fn apply_unseen_limit(&mut self, gpu: &mut dyn Gpu, target: Option<Watts>, tally: &mut Tally) {
-        let Some((wanted, known)) = target.zip(self.known) else {
-            return;
-        };
-        let barred = self.is_barred(Action::PowerLimit) || self.rejected_limit == Some(wanted);
-        if wanted < known && !barred {
-            self.write_limit(gpu, known, wanted, tally);
-        }
-    }
-
-    fn write_limit(&mut self, gpu: &mut dyn Gpu, from: Watts, to: Watts, tally: &mut Tally) {
-        if !gpu.writes() {
-            tally.act(Action::PowerLimit, ActionResult::Observed);
-            return;
-        }
-        let before = self.claim;
-        let mut claim = self.claim;
-        claim.writing(from, to);
-        let direction = if to < from {
-            Direction::Protective
-        } else {
-            Direction::Raising
-        };
-        if !self.journal(claim, &direction, tally) {
-            self.claim = before;
-            tally.act(Action::PowerLimit, ActionResult::Unjournaled);
-            return;
-        }
-        let written = gpu.set_power_limit(to);
-        self.known = written.is_ok().then_some(to).or(self.known);
-        let was_confirmed = std::mem::replace(&mut self.confirmed, false);
-        let result = match written {
-            Ok(()) if gpu.power_limit() == Ok(to) => {
-                self.confirmed = true;
-                ActionResult::Ok
-            }
-            Ok(()) => ActionResult::NotTaken,
-            Err(error) => {
-                // Refused, the card is as it was: what somebody else sets now is known as theirs.
-                self.confirmed = was_confirmed && error.is_refusal();
-                self.rejected_limit = (error == ActuatorError::OutOfRange).then_some(to);
-                self.refused(error, before, tally);
-                error.into()
-            }
-        };
-        self.deaf = result == ActionResult::NotTaken;
-        if result == ActionResult::Ok {
-            let (watts, was) = (to.as_f64(), from.as_f64());
-            tracing::info!(gpu = self.index, uuid = %self.uuid, watts, was, "power limit set");
-        }
-        self.done(Action::PowerLimit, result, tally);
     }
 
     /// Claims `claim` on disk before the GPU is touched. False: the write has to wait.
@@ -307,17 +288,20 @@ impl Hand {
 
     /// What is claimed from here on, on disk if that answers.
     fn record(&mut self, claim: Claim, tally: &mut Tally) -> bool {
-        let previous = std::mem::replace(&mut self.claim, claim);
-        if previous == claim && !self.journal_failing {
+        if self.claim == claim && !self.journal_failing {
             return true;
         }
-        let entry = Entry {
-            uuid: self.uuid.clone(),
-            claim,
-            boot_id: self.boot_id.clone(),
-            energy_millijoules: self.energy_millijoules,
-        };
-        let result = self.journal.record(entry);
+        if claim.is_empty() {
+            self.since = None;
+        } else if self.claim.is_empty() {
+            self.since = Some(Clock::unix());
+        }
+        self.put_on_disk(claim, tally)
+    }
+
+    fn put_on_disk(&mut self, claim: Claim, tally: &mut Tally) -> bool {
+        self.claim = claim;
+        let result = self.journal.record(self.entry(claim));
         let failing = result.is_err();
         if let Err(error) = result {
             tally.journal_failures += 1;
@@ -329,5 +313,17 @@ impl Hand {
         }
         self.journal_failing = failing;
         !failing
+    }
+
+    fn entry(&self, claim: Claim) -> Entry {
+        Entry {
+            uuid: self.uuid.clone(),
+            claim,
+            boot_id: self.boot_id.clone(),
+            energy_millijoules: self.energy_millijoules,
+            confirmed: self.confirmed_on_disk,
+            reason: self.reason.clone(),
+            since: self.since,
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The two clocks that can be locked, so that one piece of code locks both.
 
-use crate::device::{ActuatorError, ClockRange, Gpu};
+use crate::device::{ActuatorError, ClockRange, Gpu, Knob};
 use crate::policy::Claim;
 
 use super::tally::Action;
@@ -13,6 +13,21 @@ pub(super) enum Domain {
 }
 
 impl Domain {
+    pub(super) const fn of(knob: Knob) -> Option<Self> {
+        match knob {
+            Knob::PowerLimit => None,
+            Knob::GpuClock => Some(Self::Gpu),
+            Knob::MemoryClock => Some(Self::Memory),
+        }
+    }
+
+    pub(super) const fn knob(self) -> Knob {
+        match self {
+            Self::Gpu => Knob::GpuClock,
+            Self::Memory => Knob::MemoryClock,
+        }
+    }
+
     pub(super) fn set(self, gpu: &mut dyn Gpu, range: ClockRange) -> Result<(), ActuatorError> {
         match self {
             Self::Gpu => gpu.lock_gpu_clock(range),

@@ -142,6 +142,7 @@ const fn gravity(state: State) -> u8 {
         State::Gradual => 2,
         State::Blind => 3,
         State::Emergency => 4,
+        State::Unguarded => 5,
     }
 }
 

@@ -20,7 +20,7 @@ pub enum Inherited {
 /// Makes `hand` claim what `left` says, as far as `reading` shows it still there; the journal
 /// follows. `reading` must be a full one.
 pub fn inherit(hand: &mut Hand, left: &Entry, reading: &Reading, tally: &mut Tally) -> Inherited {
-    hand.adopt(left.claim);
+    hand.adopt(left);
     match left.still_there(reading) {
         Err(gone) => {
             hand.forget(tally);

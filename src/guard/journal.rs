@@ -4,7 +4,7 @@
 //! the directory). A thread of its own does that, because a disk can hang: the control loop waits
 //! for it at most [`PATIENCE`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::device::{Reading, Uuid};
-use crate::policy::{Claim, LimitClaim};
+use crate::policy::{BySensor, Claim, Doubt, LimitClaim, Sensor, State};
 use crate::units::Watts;
 
 use super::replace::{discard_unnamed, finish, named, newest, removed, replace};
@@ -37,6 +37,28 @@ pub struct Entry {
     pub boot_id: String,
     /// So does a driver reload, which sets this counter back.
     pub energy_millijoules: Option<u64>,
+    /// The last limit was read back: anything else on the card is somebody else's.
+    pub confirmed: bool,
+    pub reason: Reason,
+    /// Since when something has been held, since the Unix epoch.
+    pub since: Option<Duration>,
+}
+
+/// Why something is held: whoever finds the journal must not trust what was doubted.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Reason {
+    /// The GPU's state.
+    pub state: &'static str,
+    pub doubted: BySensor<Option<Doubt>>,
+}
+
+impl Reason {
+    pub fn doubts(&self) -> Vec<(Sensor, Doubt)> {
+        let doubted = self.doubted.iter();
+        doubted
+            .filter_map(|(sensor, doubt)| Some((sensor, (*doubt)?)))
+            .collect()
+    }
 }
 
 impl Entry {
@@ -50,7 +72,13 @@ impl Entry {
         if energy.is_some_and(|(then, now)| now < then) {
             return Err("the driver was reloaded");
         }
-        let foreign = |limit: &LimitClaim| reading.limit.is_ok_and(|now| !limit.owns(now));
+        // A guard that died before it read its last write back may have left what the card made of
+        // it: something between the two.
+        let rounded = |limit: &LimitClaim, now| !self.confirmed && limit.spans(now);
+        let foreign = |limit: &LimitClaim| {
+            let theirs = |now| !limit.owns(now) && !rounded(limit, now);
+            reading.limit.is_ok_and(theirs)
+        };
         Ok(Claim {
             limit: self.claim.limit.filter(|limit| !foreign(limit)),
             ..self.claim
@@ -121,6 +149,16 @@ impl Journal {
     pub fn latest(&self) -> Option<Entry> {
         let latest = self.latest.lock();
         latest.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts `entry` on disk when there is time. Nobody waits, and nothing is lost if it doesn't get
+    /// there: the one before says as much, less exactly.
+    pub fn record_later(&self, entry: Entry) {
+        if let Writer::Thread(requests) = &self.writer {
+            let (done, _) = sync_channel(1);
+            // A full queue holds something newer.
+            let _ = requests.try_send(Request { entry, done });
+        }
     }
 
     /// Puts `entry` on disk, or removes the file if nothing is claimed any more.
@@ -233,6 +271,20 @@ struct Record {
     limit: Option<LimitRecord>,
     gpu_clock_locked: bool,
     memory_clock_locked: bool,
+    /// Files of an older guard lack what follows.
+    #[serde(default = "yes")]
+    confirmed: bool,
+    #[serde(default)]
+    state: String,
+    /// By sensor.
+    #[serde(default)]
+    doubts: BTreeMap<String, String>,
+    #[serde(default)]
+    since_unix_seconds: Option<f64>,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 #[derive(Serialize, Deserialize)]
@@ -257,6 +309,15 @@ fn write(path: &Path, entry: &Entry) -> io::Result<()> {
         limit,
         gpu_clock_locked: entry.claim.gpu_clock,
         memory_clock_locked: entry.claim.memory_clock,
+        confirmed: entry.confirmed,
+        state: entry.reason.state.to_owned(),
+        doubts: entry
+            .reason
+            .doubts()
+            .into_iter()
+            .map(|(sensor, doubt)| (sensor.name().to_owned(), doubt.name().to_owned()))
+            .collect(),
+        since_unix_seconds: entry.since.map(|since| since.as_secs_f64()),
     };
     let directory = path.parent().unwrap_or(Path::new("."));
     DirBuilder::new()
@@ -325,7 +386,24 @@ fn parse(text: &[u8]) -> Result<Entry, Unread> {
         claim,
         boot_id: record.boot_id,
         energy_millijoules: record.energy_millijoules,
+        confirmed: record.confirmed,
+        reason: reason(&record.state, &record.doubts),
+        since: record
+            .since_unix_seconds
+            .and_then(|since| Duration::try_from_secs_f64(since).ok()),
     })
+}
+
+/// A doubt of a newer guard that this one has no word for is one all the same.
+fn reason(state: &str, doubts: &BTreeMap<String, String>) -> Reason {
+    let state = State::ALL.into_iter().find(|known| known.name() == state);
+    Reason {
+        state: state.map_or("", State::name),
+        doubted: BySensor::of(|sensor| {
+            let doubt = doubts.get(sensor.name())?;
+            Some(Doubt::named(doubt).unwrap_or(Doubt::Missing))
+        }),
+    }
 }
 
 #[cfg(test)]
@@ -344,6 +422,9 @@ mod tests {
             claim,
             boot_id: boot_id(),
             energy_millijoules: Some(5),
+            confirmed: true,
+            reason: Reason::default(),
+            since: None,
         }
     }
 

@@ -49,6 +49,8 @@ pub struct Live {
     pub poll_interval: Duration,
     /// Which GPUs are guarded. One that no longer is gets everything back first.
     pub selects: Box<dyn Fn(&Identity) -> bool + Send + Sync>,
+    /// Whether an application is told of a GPU.
+    pub has_app: Box<dyn Fn(&Identity) -> bool + Send + Sync>,
     /// Beside the cards' own.
     pub sensors: Vec<SensorConfig>,
     /// An operator's own SM lock, put back instead of a reset.
@@ -63,6 +65,7 @@ impl Default for Live {
             settings: Settings::default(),
             poll_interval: Duration::from_secs(1),
             selects: Box::new(|_| true),
+            has_app: Box::new(|_| false),
             sensors: Vec::new(),
             restore_clock: None,
             keep_on_exit: false,

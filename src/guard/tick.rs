@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::device::{Facts, Identity, Reading};
-use crate::policy::{Claim, Decision, Probe, Trips};
+use crate::device::{ByKnob, Facts, Identity, Reading};
+use crate::policy::{Claim, Decision, Probe, Trips, Write};
 use crate::units::Moment;
 
 use super::tally::Tally;
@@ -30,6 +30,11 @@ pub struct Tick {
     pub trips: Option<Trips>,
     pub claim: Claim,
     pub permission: Permission,
+    /// What came of this tick's writes.
+    pub writes: ByKnob<Option<Write>>,
+    /// Since when something of ours has been on the card, since the Unix epoch; before this guard,
+    /// if it followed a dead one.
+    pub held_since: Option<Duration>,
     /// Leases and gradual are ignored until then (on the wall's clock).
     pub paused_until: Option<Moment>,
     /// Since the Unix epoch, when the state last changed.

@@ -11,12 +11,12 @@ use crate::device::sim::{Card, Conditions, Fault, Rack};
 use crate::device::{Driver, Gpu, Identity, Uuid};
 use crate::policy::chain::Expected;
 use crate::policy::lease::Holder;
-use crate::policy::{Chain, Claim, Lease, Level, Settings};
+use crate::policy::{Chain, Lease, Level, Settings};
 use crate::units::{Celsius, Moment, Watts};
 
 use super::actuate::Hand;
 use super::clock::Clock;
-use super::journal::{Entry, Journal, boot_id};
+use super::journal::{Entry, Journal};
 use super::shared::{Live, Shared};
 use super::tick::Tick;
 use super::worker::{Setup, Worker};
@@ -39,8 +39,8 @@ pub struct Node {
     pub shared: Shared,
     driver: Arc<dyn Driver>,
     workers: Vec<Worker>,
-    /// What the journal would say of each.
-    claims: Vec<Claim>,
+    /// What is on disk of each.
+    journals: Vec<Journal>,
     nanos: Arc<AtomicU64>,
 }
 
@@ -62,15 +62,17 @@ impl Node {
         let shared = Shared::new(Clock::start(1.0), chain, live, Box::new(|_, _| true));
         // A rack always tells its cards.
         let inventory = driver.inventory().unwrap_or_default();
+        let journals: Vec<_> = inventory.iter().map(|_| Journal::none()).collect();
         let workers = inventory
             .into_iter()
-            .map(|identity| worker(&driver, &shared, identity, None));
+            .zip(&journals)
+            .map(|(identity, journal)| worker(&driver, &shared, identity, journal, None));
         let workers: Vec<_> = workers.collect();
         Self {
             rack,
             shared,
             driver,
-            claims: vec![Claim::default(); workers.len()],
+            journals,
             workers,
             nanos,
         }
@@ -113,16 +115,9 @@ impl Node {
     pub fn step_by(&mut self, period: Duration) -> Vec<Tick> {
         let now = self.let_pass(period);
         let workers = self.workers.iter_mut();
-        let ticks: Vec<_> = workers
+        workers
             .map(|worker| worker.tick(now, now, &self.shared))
-            .collect();
-        for (claim, tick) in self.claims.iter_mut().zip(&ticks) {
-            // Before the card is open, the journal is as the guard before left it.
-            if tick.up {
-                *claim = tick.claim;
-            }
-        }
-        ticks
+            .collect()
     }
 
     /// Lets [`TICK`] pass without a guard.
@@ -136,15 +131,16 @@ impl Node {
 
     /// `kill -9`, and a new guard that finds the journal.
     pub fn restart(&mut self, card: usize) {
-        let claim = self.claims[card];
-        let left = (!claim.is_empty()).then(|| Entry {
-            uuid: self.uuid(card),
-            claim,
-            boot_id: boot_id(),
-            energy_millijoules: None,
-        });
+        let left = self.journal(card);
         let inventory = self.driver.inventory().unwrap_or_default();
-        self.workers[card] = worker(&self.driver, &self.shared, inventory[card].clone(), left);
+        let (identity, journal) = (inventory[card].clone(), &self.journals[card]);
+        self.workers[card] = worker(&self.driver, &self.shared, identity, journal, left);
+    }
+
+    /// What the journal says of the card, if anything is claimed.
+    pub fn journal(&self, card: usize) -> Option<Entry> {
+        let entry = self.journals[card].latest();
+        entry.filter(|entry| !entry.claim.is_empty())
     }
 
     /// The guard lets go of the card; time passes without ticks.
@@ -188,10 +184,11 @@ fn worker(
     driver: &Arc<dyn Driver>,
     shared: &Shared,
     identity: Arc<Identity>,
+    journal: &Journal,
     left: Option<Entry>,
 ) -> Worker {
     let setup = Setup {
-        hand: Hand::new(identity.uuid.clone(), Journal::none()),
+        hand: Hand::new(identity.uuid.clone(), journal.clone()),
         identity,
         driver: driver.clone(),
         left,

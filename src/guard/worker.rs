@@ -8,17 +8,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::device::{Driver, Facts, Gpu, Identity, Missing, Reading};
-use crate::policy::{Decision, Event, Observation, Policy, Probe, Targets};
+use crate::policy::{Decision, Event, Observation, Policy, Probe, Targets, Unguarded};
 use crate::units::{Celsius, Moment};
 
 use super::actuate::Hand;
 use super::clock::Clock;
 use super::events::{GpuName, LeaseTurn, Watch, What};
-use super::journal::Entry;
+use super::journal::{Entry, Reason};
 use super::probe::Probes;
 use super::shared::{Inputs, Live, Shared};
 use super::tally::Tally;
-use super::tick::Tick;
+use super::tick::{Permission, Tick};
 
 /// What a worker needs to begin with.
 pub struct Setup {
@@ -102,7 +102,7 @@ impl Worker {
         self.attach(now);
         self.keep_beat(now);
         let reading = self.read(now);
-        self.follow(shared, &reading);
+        self.follow(shared);
         let probes = self.look_beside(now);
         let inputs = shared.inputs(&self.identity.uuid, wall);
         for &xid in &inputs.xids {
@@ -116,6 +116,19 @@ impl Worker {
         }
         let seen_cool = decision.heat.is_some_and(|heat| !heat.is_hot());
         self.hand.set_may_loosen(seen_cool && !decision.withheld);
+        for (knob, &renew) in decision.renew.iter() {
+            if renew {
+                tracing::warn!(gpu = self.identity.index, uuid = %self.identity.uuid, knob = knob.name(), "the clock runs above its lock: somebody reset it; setting it again");
+                self.hand.renew(knob);
+            }
+        }
+        if let Some(policy) = &self.policy {
+            let reason = Reason {
+                state: decision.state.name(),
+                doubted: policy.doubted(),
+            };
+            self.hand.set_reason(reason, &mut self.tally);
+        }
         if let Some(gpu) = self.gpu.as_mut().filter(|_| self.may_write) {
             self.hand
                 .apply(gpu.as_mut(), &decision.targets, &reading, &mut self.tally);
@@ -154,9 +167,15 @@ impl Worker {
         let decision = self
             .last
             .map_or_else(Decision::unseen, |(_, decision)| decision);
-        // That was the last tick's transition, not this one's.
+        // That was the last tick's transition, not this one's; and nothing is done meanwhile.
+        let unguarded = Decision::unguarded(Unguarded::Detached);
         let decision = Decision {
             event: None,
+            state: unguarded.state,
+            level: unguarded.level,
+            unguarded: unguarded.unguarded,
+            sensors: unguarded.sensors,
+            knobs: unguarded.knobs,
             ..decision
         };
         self.publish(
@@ -177,14 +196,14 @@ impl Worker {
     }
 
     /// Settings that were reloaded are in force from this tick on.
-    fn follow(&mut self, shared: &Shared, reading: &Reading) {
+    fn follow(&mut self, shared: &Shared) {
         let live = shared.live();
         if Arc::ptr_eq(&live, &self.live) {
             return;
         }
         self.hand.set_restore_clock(live.restore_clock);
         if let Some(policy) = &mut self.policy {
-            policy.reconfigure(live.settings.clone(), &self.facts, reading);
+            policy.reconfigure(live.settings.clone(), &self.facts);
         }
         self.live = live;
         self.probes.choose(&self.live.sensors, &self.identity);
@@ -200,6 +219,12 @@ impl Worker {
     ) -> Decision {
         let seen = Observation {
             reading,
+            facts: &self.facts,
+            open: self.gpu.is_some(),
+            locked_out: !self.may_write,
+            observes: self.hand.permission() == Permission::Observe,
+            has_app: (self.live.has_app)(&self.identity),
+            writes: self.hand.writes(),
             probes,
             woken: self.woken,
             claim: self.hand.claim(),
@@ -212,7 +237,7 @@ impl Worker {
         };
         match &mut self.policy {
             Some(policy) => policy.decide(now, &seen),
-            None => Decision::unseen(),
+            None => Decision::unguarded(Unguarded::NotOpen),
         }
     }
 
@@ -256,6 +281,8 @@ impl Worker {
             decision,
             claim: *self.hand.claim(),
             permission: self.hand.permission(),
+            writes: *self.hand.writes(),
+            held_since: self.hand.since(),
             paused_until,
             changed: self.changed,
             tally: self.tally.clone(),

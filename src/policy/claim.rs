@@ -49,6 +49,12 @@ impl LimitClaim {
     pub fn owns(&self, limit: Watts) -> bool {
         [self.original, self.previous, self.next].contains(&limit)
     }
+
+    /// It lies between what was there before the last write and what that asked for.
+    pub fn spans(&self, limit: Watts) -> bool {
+        let (low, high) = (self.next.min(self.previous), self.next.max(self.previous));
+        (low..=high).contains(&limit) || limit.is_just_under(low)
+    }
 }
 
 /// Between two corrections of somebody else's higher limit, but at critical.
@@ -61,24 +67,31 @@ const CONTEST_WINDOW: Duration = Duration::from_secs(600);
 /// given back in one, 103 had been overwritten by a host agent.
 #[derive(Clone, Debug, Default)]
 pub struct Contest {
+    /// Somebody else's lower limit, seen once.
+    suspect: Option<Watts>,
     /// The last corrections, newest last.
     rounds: [Option<Moment>; CONTEST_ROUNDS],
 }
 
 impl Contest {
-    /// Looks at the limit read on this tick; somebody else's becomes the claim's original.
-    /// True: a higher one stands against us and may be corrected now.
+    /// Looks at the limit read on this tick; somebody else's becomes the claim's original. A lower
+    /// one must be read twice for that: it is left alone, so there is time to be sure.
     pub fn observe(&mut self, now: Moment, current: Watts, claim: &mut LimitClaim) -> Verdict {
         let foreign = !claim.owns(current);
+        if current <= claim.next {
+            if !foreign {
+                self.suspect = None;
+                return Verdict::Ours;
+            }
+            if self.suspect.replace(current) != Some(current) {
+                return Verdict::MaybeLower;
+            }
+            claim.original = current;
+            return Verdict::Lower;
+        }
+        self.suspect = None;
         if foreign {
             claim.original = current;
-        }
-        if current <= claim.next {
-            return if foreign {
-                Verdict::Lower
-            } else {
-                Verdict::Ours
-            };
         }
         // Higher than what we set: theirs, or ours undone.
 
@@ -109,6 +122,8 @@ pub enum Verdict {
     Ours,
     /// Somebody else's, lower than ours: it stands.
     Lower,
+    /// The same, seen for the first time.
+    MaybeLower,
     /// Higher than ours; correct it now.
     Higher,
     /// Higher than ours, but corrected less than ten seconds ago: only critical may.

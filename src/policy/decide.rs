@@ -4,33 +4,39 @@ mod blind;
 mod bound;
 mod signs;
 
-use crate::device::{Facts, Missing, PowerConstraints, Reading};
+use std::time::Duration;
+
+use crate::device::{ByKnob, Facts, PowerConstraints, Reading};
 use crate::units::{Moment, Ratio, Watts};
 
 use super::claim::{Claim, Contest};
 use super::governor::Drive;
 use super::hold::HoldLedger;
-use super::probe::{self, Probe};
+use super::knobs::{self, Knobs, Means};
+use super::probe::Probe;
 use super::regulator::Regulator;
 use super::rungs::Targets;
-use super::sight::{Sight, View};
+use super::sense::{BySensor, Doubt, Judge, Judgement, Sensor, View};
 use super::state::{Level, Machine, Situation, State};
-use super::witness::{Doubt, Witness};
+use super::unguarded::Unguarded;
 use super::zone::{Heat, TripTable};
-use super::{Asks, Decision, Observation, Settings, Trigger};
+use super::{Asks, Decision, Event, Observation, Settings, Trigger};
 use bound::colder;
 
 /// A limit that the draw doesn't reach by this much doesn't hold anything back.
 const BINDS: Ratio = Ratio::new(0.95);
+
+/// A card that was lost may be back at the next try.
+const CLOSED_FOR: Duration = Duration::from_secs(4);
 
 /// The policy of one GPU.
 #[derive(Clone, Debug)]
 pub struct Policy {
     settings: Settings,
     power: Option<PowerConstraints>,
-    trips: TripTable,
-    witness: Witness,
-    sight: Sight,
+    judge: Judge,
+    knobs: Knobs,
+    means: Means,
     /// What the temperature alone asks for.
     local: Machine,
     /// What is done: the temperature and the leases.
@@ -40,58 +46,78 @@ pub struct Policy {
     contest: Contest,
     /// When a lease last held the GPU at gradual.
     leased: Option<Moment>,
+    /// What is on the card is there because leases asked for it.
+    brought_by_leases: bool,
     trigger: Option<Trigger>,
     strained_since: Option<Moment>,
+    /// Blind, and hot by what can still be seen.
+    blind_hot: Option<Moment>,
+    closed_since: Option<Moment>,
     /// Of a recovery: all is off the GPU, and the applications were told so.
     given_back: bool,
     lease_clock: Moment,
     last: Decision,
+    /// The last decision was told as `unguarded`.
+    unguarded: bool,
 }
 
 impl Policy {
-    /// `reading` tells which sensors the card has.
-    pub fn new(settings: Settings, facts: &Facts, reading: &Reading) -> Self {
+    pub fn new(settings: Settings, facts: &Facts) -> Self {
+        let knobs = Knobs::new(&settings, facts);
+        let means = knobs.means();
         Self {
             power: facts.power,
-            trips: TripTable::of(&settings.trips, facts, reading),
-            witness: Witness::of(facts),
-            sight: Sight::default(),
+            judge: Judge::new(settings.trips, facts),
+            knobs,
+            means,
             local: Machine::new(settings.recovery_delay),
             held: Machine::new(settings.recovery_delay),
             ledger: HoldLedger::new(settings.max_hold),
-            regulator: Regulator::new(&settings, facts),
+            regulator: Regulator::new(&settings, facts, &means),
             contest: Contest::default(),
             leased: None,
+            brought_by_leases: false,
             trigger: None,
             strained_since: None,
+            blind_hot: None,
+            closed_since: None,
             given_back: false,
             lease_clock: Moment::START,
             last: Decision::unseen(),
+            unguarded: false,
             settings,
         }
     }
 
-    /// The card was opened anew: another driver may tell other limits. The state stays.
-    pub fn recalibrate(&mut self, facts: &Facts, reading: &Reading) {
+    /// The card was opened anew, perhaps by another driver: what its knobs take is to be found out.
+    pub fn reopened(&mut self, driver_version: Option<&str>) {
+        self.judge.reopened(driver_version);
+        self.knobs.reopened();
+    }
+
+    /// Facts may have changed: another driver may tell other limits. The state stays.
+    pub fn recalibrate(&mut self, facts: &Facts) {
         self.power = facts.power;
-        self.trips = TripTable::of(&self.settings.trips, facts, reading);
-        self.witness.recalibrate(facts);
-        self.regulator.replace(&self.settings, facts);
+        self.judge.recalibrate(self.settings.trips, facts);
+        self.knobs.offer(&self.settings, facts);
+        self.means = self.knobs.means();
+        self.regulator.replace(&self.settings, facts, &self.means);
     }
 
     /// Other settings were loaded. What is held stays held, by the new rules.
-    pub fn reconfigure(&mut self, settings: Settings, facts: &Facts, reading: &Reading) {
+    pub fn reconfigure(&mut self, settings: Settings, facts: &Facts) {
         self.local.set_recovery_delay(settings.recovery_delay);
         self.held.set_recovery_delay(settings.recovery_delay);
         self.ledger.set_max_hold(settings.max_hold);
         self.settings = settings;
-        self.recalibrate(facts, reading);
+        self.recalibrate(facts);
     }
 
     /// A guard before this one left the GPU throttled: go on from there, and give back in steps.
-    pub fn adopt(&mut self, now: Moment, claim: &Claim) {
+    /// What it doubted isn't believed before it has proven itself.
+    pub fn adopt(&mut self, now: Moment, claim: &Claim, doubted: &[(Sensor, Doubt)]) {
         self.held.hold(Level::Gradual);
-        self.sight.inherit();
+        self.judge.inherit(doubted);
         self.regulator.adopt(now, claim);
         self.trigger = Some(Trigger::Local);
         let rung = self.regulator.targets();
@@ -117,18 +143,40 @@ impl Policy {
         self.held.recovered();
         self.regulator.reset(now);
         self.trigger = None;
+        self.brought_by_leases = false;
         self.last = Decision::unseen();
     }
 
     pub const fn trips(&self) -> &TripTable {
-        &self.trips
+        self.judge.trips()
+    }
+
+    /// The sensors that aren't trusted now.
+    pub fn doubted(&self) -> BySensor<Option<Doubt>> {
+        self.judge.doubted()
+    }
+
+    /// Whether all may be given back at once, by one more reading: the judgement of a tick, for the
+    /// ways out.
+    pub fn is_cool(
+        &mut self,
+        now: Moment,
+        reading: &Reading,
+        facts: &Facts,
+        probes: &[Probe],
+    ) -> bool {
+        let judgement = self.judge.look(now, reading, facts, probes, false);
+        judgement.is_cool() && !probes.iter().any(Probe::withholds)
     }
 
     pub fn decide(&mut self, now: Moment, seen: &Observation<'_>) -> Decision {
-        let (heat, doubt) = self.judge(now, seen);
-        let mut decision = match self.sight.look(heat, seen.woken) {
-            View::Clear(heat) => self.decide_seeing(now, heat, seen),
-            View::Blind => self.decide_blind(now, seen),
+        let judged = self
+            .judge
+            .look(now, seen.reading, seen.facts, seen.probes, !seen.woken);
+        let renew = self.learn(now, seen, judged.view);
+        let mut decision = match judged.view {
+            View::Clear(heat) => self.decide_seeing(now, heat, &judged, seen),
+            View::Blind(heat) => self.decide_blind(now, heat, seen),
             View::Blink => Decision {
                 event: None,
                 foreign_limit: false,
@@ -137,28 +185,103 @@ impl Policy {
             },
             View::Never => Decision::unseen(),
         };
-        decision.doubt = doubt;
+        decision.doubt = judged.doubt;
+        decision.doubted = judged.doubted;
         decision.withheld = self.withholds(seen);
         self.watch_others(now, seen, &mut decision);
         self.bound(seen, &mut decision);
+        decision.sensors = judged.sensors;
+        decision.knobs = self.knobs.reports();
+        decision.renew = renew;
+        decision.hold_left = self.ledger.left();
         self.lease_clock = seen.lease_clock;
         self.last = decision;
+        self.told(now, seen, judged.view, decision)
+    }
+
+    /// What the last tick's writes and this tick's readings say of the knobs.
+    fn learn(&mut self, now: Moment, seen: &Observation<'_>, view: View) -> ByKnob<bool> {
+        if seen.observes || !seen.open {
+            return ByKnob::default();
+        }
+        let heat = match view {
+            View::Clear(heat) => Some(heat),
+            View::Blind(heat) => heat,
+            View::Never | View::Blink => None,
+        };
+        let nothing_left = self.regulator.is_exhausted() || self.held.state() == State::Emergency;
+        let blind = matches!(view, View::Blind(_));
+        let hungry = blind || heat.is_some_and(|heat| heat.at_set_point()) && nothing_left;
+        let renew = self.knobs.look(
+            now,
+            &knobs::Evidence {
+                reading: seen.reading,
+                claim: seen.claim,
+                writes: seen.writes,
+                targets: &self.last.targets,
+                in_turn: !seen.woken,
+                hungry,
+            },
+        );
+        let means = self.knobs.means();
+        if means != self.means {
+            self.means = means;
+            self.replan(now, seen);
+        }
+        renew
+    }
+
+    /// A knob left the plan, or came back: it goes on from what is on the card.
+    fn replan(&mut self, now: Moment, seen: &Observation<'_>) {
+        let was_exhausted = self.regulator.is_exhausted();
+        let released = self.regulator.is_released();
+        self.regulator
+            .replace(&self.settings, seen.facts, &self.means);
+        match self.held.state() {
+            State::Emergency => self.regulator.bottom(now),
+            _ if released => {}
+            _ if was_exhausted && self.regulator.is_exhausted() => {}
+            _ => self.regulator.adopt(now, seen.claim),
+        }
+    }
+
+    /// The decision as it is shown: where nothing can be done, nothing is claimed to be.
+    fn told(
+        &mut self,
+        now: Moment,
+        seen: &Observation<'_>,
+        view: View,
+        mut decision: Decision,
+    ) -> Decision {
+        self.closed_since = if seen.open {
+            None
+        } else {
+            self.closed_since.or(Some(now))
+        };
+        let closed = self
+            .closed_since
+            .is_some_and(|since| now.since(since) >= CLOSED_FOR);
+        decision.unguarded = Unguarded::of(seen, view, &decision.knobs, closed);
+        let was = std::mem::replace(&mut self.unguarded, decision.unguarded.is_some());
+        if decision.unguarded.is_some() {
+            decision.state = State::Unguarded;
+            decision.level = Level::None;
+            decision.event = None;
+        } else if was && decision.event.is_none() && decision.level > Level::None {
+            let trigger = decision.trigger.unwrap_or(Trigger::Local);
+            decision.event = Some(Event::Throttled(decision.level, trigger));
+        }
         decision
     }
 
-    /// The heat to act on, over all sensors, and the doubt about it.
-    fn judge(&mut self, now: Moment, seen: &Observation<'_>) -> (Option<Heat>, Option<Doubt>) {
-        let read = self.trips.heat(seen.reading);
-        let (own, doubt) = self.witness.question(now, seen.reading, read);
-        // A reading that isn't believed is as good as one of a card that is gone.
-        let believed = own.ok_or(read.err().unwrap_or(Missing::Lost));
-        let heat = probe::joined(believed, seen.probes).ok();
-        let lost = seen.probes.iter().any(|probe| probe.now.is_none());
-        let doubt = doubt.filter(|_| own.is_some() || heat.is_none());
-        (heat, doubt.or(lost.then_some(Doubt::Probe)))
-    }
-
-    fn decide_seeing(&mut self, now: Moment, heat: Heat, seen: &Observation<'_>) -> Decision {
+    fn decide_seeing(
+        &mut self,
+        now: Moment,
+        heat: Heat,
+        judged: &Judgement,
+        seen: &Observation<'_>,
+    ) -> Decision {
+        self.blind_hot = None;
         // A lease's ceiling alone is no reason for the local loop to hold on, or a lease would
         // hold the GPU at its local level for ever.
         let binds = Self::binds(seen) && !self.regulator.is_released();
@@ -183,17 +306,23 @@ impl Policy {
             overheld,
             ..alone
         };
-        let draw = seen.reading.draw.ok();
+        // A card whose draw can't be read is taken to draw what it may.
+        let limit = seen.reading.limit.ok();
+        let draw = judged
+            .draw
+            .or(limit)
+            .or(self.power.map(|power| power.default));
         self.regulator.observe(now, &heat, draw);
         let drive = Drive {
             draw,
             clock: seen.reading.gpu_clock.ok(),
             original: self.original(seen),
+            limit: limit.filter(|_| !seen.observes),
         };
         match self.held.step(now, &situation) {
             State::Emergency if before != State::Emergency => self.regulator.bottom(now),
             State::Recovering if !alone.withheld => {
-                self.recover(now, &heat, drive.original, seen.apps_well);
+                self.recover(now, &heat, drive.original, seen);
             }
             State::Gradual if !seen.paused && (!alone.withheld || heat.at_set_point()) => {
                 self.regulator.regulate(now, &heat, drive);
@@ -222,17 +351,16 @@ impl Policy {
             contested: false,
             foreign_limit: false,
             overheld,
-            doubt: None,
-            withheld: false,
+            ..Decision::unseen()
         }
     }
 
-    /// One step of giving back. It is complete only when the applications, told to go on as before,
-    /// are well: so never on the tick that tells them.
-    fn recover(&mut self, now: Moment, heat: &Heat, original: Watts, apps_well: bool) {
+    /// One step of giving back. It is complete only when the card has everything back, and the
+    /// applications, told to go on as before, are well: so never on the tick that tells them.
+    fn recover(&mut self, now: Moment, heat: &Heat, original: Watts, seen: &Observation<'_>) {
         if !self.given_back {
             self.given_back = self.regulator.give_back(now, heat, original);
-        } else if apps_well {
+        } else if seen.apps_well && seen.claim.is_empty() {
             self.held.recovered();
             self.regulator.reset(now);
         }
@@ -252,8 +380,10 @@ impl Policy {
     /// What of the leases' wish is obeyed, and whether some of it isn't.
     fn admit(&mut self, seen: &Observation<'_>, local: Level) -> (Level, bool) {
         let step = seen.lease_clock.since(self.lease_clock);
-        self.ledger
-            .charge(seen.lease_clock, self.last.level > self.last.asks.local);
+        let above = self.last.level > self.last.asks.local;
+        let giving_back = self.last.state == State::Recovering && !seen.claim.is_empty();
+        self.brought_by_leases = above || (self.brought_by_leases && giving_back);
+        self.ledger.charge(seen.lease_clock, self.brought_by_leases);
         let asked = seen.asked.level();
         // Also the tail of a lease, while its release is being waited for, is held time.
         let above = asked.max(self.held.state().level()) > local;
@@ -264,7 +394,7 @@ impl Policy {
     fn targets(&self, state: State, under_lease: bool) -> Targets {
         let rung = self.regulator.targets();
         match state {
-            State::Normal => Targets::default(),
+            State::Normal | State::Unguarded => Targets::default(),
             State::Recovering if self.given_back => Targets::default(),
             State::Gradual if under_lease => self.under_ceiling(rung),
             State::Emergency => colder(rung, self.regulator.rungs().emergency()),
@@ -314,11 +444,9 @@ impl Policy {
         let (Some(ours), Ok(limit)) = (seen.claim.limit, seen.reading.limit) else {
             return false;
         };
-        let leans = seen
-            .reading
-            .draw
-            .is_ok_and(|draw| draw >= limit.scaled(BINDS));
-        limit < ours.original && leans
+        // Without a draw nobody knows that it doesn't.
+        let leans = |draw: Watts| draw >= limit.scaled(BINDS);
+        limit < ours.original && seen.reading.draw.map_or(true, leans)
     }
 }
 
@@ -339,6 +467,21 @@ impl Decision {
             overheld: false,
             doubt: None,
             withheld: false,
+            doubted: None,
+            sensors: BySensor::default(),
+            knobs: ByKnob::default(),
+            renew: ByKnob::default(),
+            unguarded: None,
+            hold_left: Duration::ZERO,
+        }
+    }
+
+    /// Of a GPU that isn't open, or that an operator let go of.
+    pub fn unguarded(why: Unguarded) -> Self {
+        Self {
+            state: State::Unguarded,
+            unguarded: Some(why),
+            ..Self::unseen()
         }
     }
 }

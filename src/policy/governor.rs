@@ -16,6 +16,7 @@ use crate::device::PowerConstraints;
 use crate::units::{Megahertz, Moment, Ratio, Watts};
 
 use super::claim::Claim;
+use super::knobs::GRAIN;
 use super::ladder::Ladder;
 use super::observer::Observer;
 use super::rungs::{Rungs, Targets};
@@ -74,6 +75,8 @@ const BINDS: f64 = 0.95;
 
 /// The floor, still too hot: the ladder takes over after this.
 const FLOOR_DWELL: Duration = Duration::from_secs(10);
+/// At alert, after what a die takes to answer.
+const HOT_DWELL: Duration = Duration::from_secs(5);
 
 /// Between two steps of giving back.
 const RECOVERY_STEP: Duration = Duration::from_secs(5);
@@ -85,6 +88,8 @@ pub struct Drive {
     pub clock: Option<Megahertz>,
     /// The highest limit we may set.
     pub original: Watts,
+    /// The limit that is on the card. `None`: it can't be told, or nothing is written.
+    pub limit: Option<Watts>,
 }
 
 /// The governor of one card.
@@ -182,11 +187,9 @@ impl Governor {
             return;
         }
         if let Some(wanted) = self.wanted(now, drive) {
-            self.learn(
-                now,
-                wanted > self.share(self.limit.unwrap_or(drive.original)),
-            );
-            self.set(now, wanted, drive.original);
+            let limit = self.on_card(drive);
+            self.learn(now, wanted > self.share(limit));
+            self.set(now, wanted, limit, drive.original);
         }
         if self.ladder.is_exhausted() {
             self.ease(now, heat);
@@ -257,7 +260,7 @@ impl Governor {
     /// The draw to allow from here on, as a share of the default limit, if it is to change.
     fn wanted(&self, now: Moment, drive: Drive) -> Option<f64> {
         let observer = &self.observer;
-        let limit = self.share(self.limit.unwrap_or(drive.original));
+        let limit = self.share(self.on_card(drive));
         let binds = observer.draw() >= limit * BINDS;
         let power = if binds { limit } else { observer.draw() };
         let dwelt = now.since(self.moved);
@@ -318,11 +321,18 @@ impl Governor {
         }
     }
 
-    fn set(&mut self, now: Moment, share: f64, original: Watts) {
+    /// The limit to plan from: what is on the card, as far as that is known.
+    fn on_card(&self, drive: Drive) -> Watts {
+        drive.limit.or(self.limit).unwrap_or(drive.original)
+    }
+
+    fn set(&mut self, now: Moment, share: f64, current: Watts, original: Watts) {
+        // The floor ends the way down; it is no reason to go up.
+        let least = self.least().min(current);
         let limit = self
             .default_limit
             .scaled(Ratio::new(share.clamp(0.0, 2.0)))
-            .max(self.least());
+            .max(least);
         let limit = (limit < original).then_some(limit);
         if limit != self.limit {
             self.move_to(now, limit);
@@ -361,14 +371,19 @@ impl Governor {
     /// To the rungs under the floor, when the limit at its floor, or no limit that bites, is not
     /// enough.
     fn escalate(&mut self, now: Moment, heat: &Heat, drive: Drive) {
-        let floor = self.share(self.floor);
-        let foreseen = self.observer.predict(floor, ROOM_AHEAD);
-        if self.limit != Some(self.floor) || foreseen <= SET_POINT + OVERSHOOTS {
+        let current = self.on_card(drive).min(self.limit.unwrap_or(drive.original));
+        let foreseen = self
+            .observer
+            .predict(self.share(self.floor.min(current)), ROOM_AHEAD);
+        let floored = current.saturating_sub(self.floor) <= GRAIN;
+        if !floored || (foreseen <= SET_POINT + OVERSHOOTS && !heat.is_hot()) {
             self.floored_since = None;
             return;
         }
         let since = *self.floored_since.get_or_insert(now);
-        if now.since(since) >= FLOOR_DWELL {
+        // A limit that was that low before us has had its time.
+        let dwelt = now.since(since) >= FLOOR_DWELL || self.limit.is_none();
+        if dwelt || (heat.is_hot() && now.since(since) >= HOT_DWELL) {
             self.ladder.regulate(now, heat, drive);
         }
     }

@@ -12,6 +12,9 @@ use crate::units::Moment;
 const BUCKET_SECONDS: u64 = 60;
 const BUCKETS: usize = 62;
 
+/// What is held must also be given back, in steps: the ledger keeps room for it.
+const GIVING_BACK: Duration = Duration::from_secs(30);
+
 /// The last hour's held time, in minutes.
 #[derive(Clone, Debug)]
 pub struct HoldLedger {
@@ -49,11 +52,19 @@ impl HoldLedger {
         }
     }
 
+    /// How much longer leases may hold within this hour.
+    pub fn left(&self) -> Duration {
+        if self.refusing {
+            return Duration::ZERO;
+        }
+        self.max_hold.saturating_sub(self.spent() + GIVING_BACK)
+    }
+
     /// Whether leases may hold on for another `step`. Once refused, not before half of the budget
     /// is back: a forgotten alert shall not make the limit flap every minute.
     pub fn permits(&mut self, step: Duration) -> bool {
         let spent = self.spent();
-        if spent + step > self.max_hold {
+        if spent + step + GIVING_BACK > self.max_hold {
             self.refusing = true;
         } else if spent <= self.max_hold / 2 {
             self.refusing = false;

@@ -14,8 +14,10 @@ use super::governor::Drive;
 use super::rungs::{Rungs, Targets};
 use super::zone::Heat;
 
-/// Between two rungs down: the die answers a step within about five seconds.
+/// Between two rungs down: the die answers a step within about five seconds, and at alert it isn't
+/// given more.
 const DOWN_DWELL: Duration = Duration::from_secs(10);
+const HOT_DWELL: Duration = Duration::from_secs(5);
 
 /// Under the set point by this much, for [`UP_HOLD`], before a rung up. One rung moves a card by
 /// 2–4 °C.
@@ -191,7 +193,8 @@ impl Ladder {
             return true;
         };
         let cooling = heat.to_alert > before && !heat.is_hot();
-        now.since(self.moved) >= DOWN_DWELL && !cooling
+        let dwell = if heat.is_hot() { HOT_DWELL } else { DOWN_DWELL };
+        now.since(self.moved) >= dwell && !cooling
     }
 
     fn wants_up(&self, now: Moment) -> bool {
@@ -207,7 +210,10 @@ impl Ladder {
     /// does not.
     fn next_biting(&self, drive: Drive) -> usize {
         let here = self.targets();
-        let limits = |limit: Watts| drive.draw.is_none_or(|draw| limit < draw.scaled(BITES));
+        let on_card = drive.limit.unwrap_or(drive.original);
+        let limits = |limit: Watts| {
+            limit < on_card && drive.draw.is_none_or(|draw| limit < draw.scaled(BITES))
+        };
         let slows = |lock: ClockRange| drive.clock.is_none_or(|clock| lock.max < clock);
         let bites = |rung: &Targets| {
             (rung.app, rung.memory_clock) != (here.app, here.memory_clock)

@@ -2,40 +2,44 @@
 //! I/O, and nothing that can fail. Everything it needs to know arrives as an argument, so that a
 //! test can be a day long and the simulator runs the very code that runs on the node.
 //!
-//! Reading order: [`zone`] and [`probe`] (how hot), [`state`] (what the GPU is in), [`ladder`] (how much is
-//! taken), [`claim`] (whose limit it is), [`lease`] and [`hold`] (what alerts may ask, and for how
-//! long), [`chain`] (whether the alerts would come at all), [`decide`] (all of it, once per tick).
+//! Reading order: [`zone`], [`probe`] and [`sense`] (how hot, and how that is known), [`state`] (what
+//! the GPU is in), [`knobs`] (what can be turned), [`ladder`] (how much is taken), [`claim`] (whose
+//! limit it is), [`lease`] and [`hold`] (what alerts may ask, and for how long), [`chain`] (whether
+//! the alerts would come at all), [`decide`] (all of it, once per tick).
 
 pub mod chain;
 pub mod claim;
 pub mod decide;
 pub mod governor;
 pub mod hold;
+pub mod knobs;
 pub mod ladder;
 pub mod lease;
 pub mod observer;
 pub mod probe;
 pub mod regulator;
 pub mod rungs;
-pub mod sight;
+pub mod sense;
 pub mod state;
-pub mod witness;
+pub mod unguarded;
 pub mod zone;
 
 use std::time::Duration;
 
-use crate::device::Reading;
+use crate::device::{ByKnob, Facts, Reading};
 use crate::units::{Moment, Ratio};
 
 pub use chain::{Chain, ChainState};
 pub use claim::{Claim, LimitClaim};
 pub use decide::Policy;
+pub use knobs::{KnobReport, KnobState, Outcome, Write};
 pub use lease::{Asked, Lease, LeaseTable};
 pub use probe::Probe;
 pub use regulator::RegulatorName;
 pub use rungs::{AppMode, Targets};
+pub use sense::{BySensor, Doubt, Judge, Judgement, Sensor, SensorReport, SensorState, View};
 pub use state::{Level, State};
-pub use witness::Doubt;
+pub use unguarded::Unguarded;
 pub use zone::{Heat, TripOverrides, Trips};
 
 /// The configured part of the policy, valid by construction of the configuration.
@@ -80,6 +84,17 @@ impl Default for Settings {
 )]
 pub struct Observation<'a> {
     pub reading: &'a Reading,
+    pub facts: &'a Facts,
+    /// The card is open. `false`: nothing can be read or written.
+    pub open: bool,
+    /// Another guard has the card: nothing may be written.
+    pub locked_out: bool,
+    /// Nothing is written, though all is decided.
+    pub observes: bool,
+    /// An application is told of this card.
+    pub has_app: bool,
+    /// What came of the last tick's writes.
+    pub writes: &'a ByKnob<Option<Write>>,
     /// The sensors beside the card's own.
     pub probes: &'a [Probe],
     /// Soon after another tick: something woke the guard out of turn.
@@ -129,6 +144,17 @@ pub struct Decision {
     pub overheld: bool,
     /// Nothing is given back: a sensor beside the card's own was lost above safe.
     pub withheld: bool,
+    /// Whose doubt it is, where it is one sensor's of the card.
+    pub doubted: Option<Sensor>,
+    /// What is known of each sensor and of each knob.
+    pub sensors: BySensor<SensorReport>,
+    pub knobs: ByKnob<KnobReport>,
+    /// Locks that are gone from the card and must be set again.
+    pub renew: ByKnob<bool>,
+    /// Why nothing can be done for the GPU.
+    pub unguarded: Option<Unguarded>,
+    /// How long leases may still hold it within this hour.
+    pub hold_left: Duration,
 }
 
 /// What each source asks for.
@@ -190,7 +216,7 @@ mod tests {
     #[test]
     fn why_a_sensor_is_doubted_is_told_in_a_word() {
         let names = Doubt::ALL.map(Doubt::name);
-        let own = ["missing", "frozen", "fallen", "contradicted"];
-        assert_eq!((&names[..4], names[4]), (&own[..], "probe"));
+        let own = ["missing", "frozen", "fallen", "contradicted", "inherited"];
+        assert_eq!((&names[..5], names[5]), (&own[..], "probe"));
     }
 }

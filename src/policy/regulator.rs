@@ -7,6 +7,7 @@ use crate::units::{Moment, Watts};
 use super::Settings;
 use super::claim::Claim;
 use super::governor::{Drive, Governor};
+use super::knobs::Means;
 use super::ladder::Ladder;
 use super::rungs::{Rungs, Targets};
 use super::zone::Heat;
@@ -27,15 +28,14 @@ pub enum Regulator {
 }
 
 impl Regulator {
-    pub fn new(settings: &Settings, facts: &Facts) -> Self {
-        let power = facts.power.filter(|_| settings.power_limit);
-        match (settings.regulator, power) {
+    pub fn new(settings: &Settings, facts: &Facts, means: &Means) -> Self {
+        match (settings.regulator, means.power) {
             (RegulatorName::Governor, Some(power)) => {
                 let floor = power.share_of_default(settings.gradual_floor);
-                let rungs = Rungs::under_floor(settings, facts);
+                let rungs = Rungs::under_floor(settings, facts, means);
                 Self::Governor(Box::new(Governor::new(power, floor, rungs)))
             }
-            _ => Self::Ladder(Box::new(Ladder::new(Rungs::new(settings, facts)))),
+            _ => Self::Ladder(Box::new(Ladder::new(Rungs::new(settings, facts, means)))),
         }
     }
 
@@ -68,9 +68,10 @@ impl Regulator {
         }
     }
 
-    /// The card was opened anew and may have other limits, or others are configured.
-    pub fn replace(&mut self, settings: &Settings, facts: &Facts) {
-        match (&mut *self, Self::new(settings, facts)) {
+    /// The card was opened anew and may have other limits, others are configured, or a knob turned out
+    /// not to work.
+    pub fn replace(&mut self, settings: &Settings, facts: &Facts, means: &Means) {
+        match (&mut *self, Self::new(settings, facts, means)) {
             (Self::Governor(old), Self::Governor(new)) => old.replace(&new),
             (Self::Ladder(old), Self::Ladder(new)) => old.replace(new.rungs().clone()),
             (_, new) => *self = new,

@@ -4,6 +4,7 @@ use crate::device::{ClockRange, Facts, PowerConstraints};
 use crate::units::{Megahertz, Ratio, Watts};
 
 use super::Settings;
+use super::knobs::Means;
 
 /// Power rungs from the default limit to the floor. Seven kept 88–94 % of the throughput in
 /// simulation against 42–59 % of a single step.
@@ -12,6 +13,15 @@ const POWER_RUNGS: u32 = 7;
 /// SM clock locks, as shares of the maximum clock: while regulating, and in an emergency.
 const GRADUAL_CLOCK: Ratio = Ratio::new(0.75);
 const EMERGENCY_CLOCK: Ratio = Ratio::new(0.5);
+
+/// The ladder's locks, from that one down; and where there is no limit to turn first.
+const COARSE_CLOCKS: [Ratio; 3] = [GRADUAL_CLOCK, Ratio::new(0.6), EMERGENCY_CLOCK];
+const ONLY_CLOCKS: [Ratio; 4] = [
+    Ratio::new(0.85),
+    GRADUAL_CLOCK,
+    Ratio::new(0.6),
+    EMERGENCY_CLOCK,
+];
 
 /// The governor's locks, down to the least useful one. A step of a twentieth is a tenth of the
 /// draw, 2 °C on most cards.
@@ -60,9 +70,9 @@ pub struct Rungs {
 }
 
 impl Rungs {
-    pub fn new(settings: &Settings, facts: &Facts) -> Self {
-        let power = facts.power.filter(|_| settings.power_limit);
-        let slow = |share| clock_range(facts, share).filter(|_| settings.gpu_clock);
+    pub fn new(settings: &Settings, facts: &Facts, means: &Means) -> Self {
+        let power = means.power;
+        let slow = |share| clock_range(facts, share).filter(|_| means.gpu_clock);
         let limit = |share| power.map(|power: PowerConstraints| power.share_of_default(share));
         let floor = settings.gradual_floor;
         let minimum = power.map(|power| power.min);
@@ -75,10 +85,17 @@ impl Rungs {
             let share = 1.0 - (1.0 - floor.value()) * f64::from(step) / f64::from(POWER_RUNGS);
             push(&mut rungs, |rung| rung.limit = limit(Ratio::new(share)));
         }
-        push(&mut rungs, |rung| rung.gpu_clock = slow(GRADUAL_CLOCK));
+        let clocks: &[Ratio] = if power.is_some() {
+            &COARSE_CLOCKS
+        } else {
+            &ONLY_CLOCKS
+        };
+        for &share in clocks {
+            push(&mut rungs, |rung| rung.gpu_clock = slow(share));
+        }
         push(&mut rungs, |rung| rung.app = AppMode::GradualBatch);
         push(&mut rungs, |rung| {
-            rung.memory_clock = memory_range(settings, facts);
+            rung.memory_clock = memory_range(means, facts);
         });
         push(&mut rungs, |rung| rung.limit = minimum);
 
@@ -90,8 +107,11 @@ impl Rungs {
         };
         let blind = Targets {
             limit: limit(floor),
+            // Under such a limit the lock takes hardly anything, and it holds where the limit
+            // can't: it may have been lower already, or not be taken.
+            gpu_clock: slow(GRADUAL_CLOCK),
+            memory_clock: None,
             app: AppMode::Gradual,
-            ..Targets::default()
         };
         Self {
             all: rungs,
@@ -102,9 +122,9 @@ impl Rungs {
     }
 
     /// The rungs that a governor leaves to the ladder: those under the floor, in finer locks.
-    pub fn under_floor(settings: &Settings, facts: &Facts) -> Self {
-        let power = facts.power.filter(|_| settings.power_limit);
-        let slow = |share| clock_range(facts, share).filter(|_| settings.gpu_clock);
+    pub fn under_floor(settings: &Settings, facts: &Facts, means: &Means) -> Self {
+        let power = means.power;
+        let slow = |share| clock_range(facts, share).filter(|_| means.gpu_clock);
         let floor = power.map(|power| power.share_of_default(settings.gradual_floor));
         let mut all = vec![Targets {
             app: AppMode::Gradual,
@@ -116,12 +136,12 @@ impl Rungs {
         }
         push(&mut all, |rung| rung.app = AppMode::GradualBatch);
         push(&mut all, |rung| {
-            rung.memory_clock = memory_range(settings, facts);
+            rung.memory_clock = memory_range(means, facts);
         });
         push(&mut all, |rung| rung.limit = power.map(|power| power.min));
         Self {
             all,
-            ..Self::new(settings, facts)
+            ..Self::new(settings, facts, means)
         }
     }
 
@@ -159,11 +179,11 @@ fn clock_range(facts: &Facts, share: Ratio) -> Option<ClockRange> {
 
 /// The lowest supported memory clock that is still at least half of the highest; none on cards
 /// with a single memory clock, where a lock does nothing.
-fn memory_range(settings: &Settings, facts: &Facts) -> Option<ClockRange> {
+fn memory_range(means: &Means, facts: &Facts) -> Option<ClockRange> {
     let highest = *facts
         .memory_clocks
         .first()
-        .filter(|_| settings.memory_clock)?;
+        .filter(|_| means.memory_clock)?;
     let usable = |clock: &Megahertz| *clock >= highest.scaled(MEMORY_CLOCK_MIN) && *clock < highest;
     let clock = facts.memory_clocks.iter().copied().filter(usable).min()?;
     Some(ClockRange {

@@ -9,6 +9,7 @@
 //!     │ └──── given back ─── recovering ◄┘
 //!     │                     safe (or nothing of ours binds), for the delay
 //!   blind: no trustworthy reading; entered from anywhere, left into gradual
+//!   unguarded: nothing can be done for the GPU; it lies over all of them
 //! ```
 //!
 //! Escalation is immediate; release takes `recovery_delay` of calm without a live lease.
@@ -51,15 +52,18 @@ pub enum State {
     Recovering,
     /// No trustworthy reading: capped, never raised.
     Blind,
+    /// Nothing can be done for it.
+    Unguarded,
 }
 
 impl State {
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Normal,
         Self::Gradual,
         Self::Emergency,
         Self::Recovering,
         Self::Blind,
+        Self::Unguarded,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -69,12 +73,13 @@ impl State {
             Self::Emergency => "emergency",
             Self::Recovering => "recovering",
             Self::Blind => "blind",
+            Self::Unguarded => "unguarded",
         }
     }
 
     pub const fn level(self) -> Level {
         match self {
-            Self::Normal | Self::Recovering => Level::None,
+            Self::Normal | Self::Recovering | Self::Unguarded => Level::None,
             Self::Gradual | Self::Blind => Level::Gradual,
             Self::Emergency => Level::Emergency,
         }
@@ -182,7 +187,7 @@ impl Machine {
             (State::Gradual, Level::Gradual) => self.calm_since = None,
             (State::Gradual, Level::None) => self.release_gradual(now, situation),
             (State::Emergency, wants) => self.release_emergency(now, situation, wants),
-            (State::Normal | State::Recovering | State::Blind, _) => {}
+            (State::Normal | State::Recovering | State::Blind | State::Unguarded, _) => {}
         }
         self.state
     }

@@ -4,7 +4,7 @@
 //! (cool enough to give back). The control variable is the smallest distance over all sensors,
 //! because on many cards the memory, not the core, gets hot first.
 
-use crate::device::{Facts, Missing, Reading};
+use crate::device::{Facts, Reading};
 use crate::units::Celsius;
 
 /// Alert and safe lie this far under critical, unless configured. On an A100 80GB (maximum
@@ -26,7 +26,16 @@ const PLAUSIBLE: std::ops::RangeInclusive<f64> = 60.0..=110.0;
 /// The local loop acts this far under alert, so that alert itself is rarely reached.
 pub const SET_POINT_BELOW_ALERT: Celsius = Celsius::new(1.0);
 
-/// Operator's numbers for the core sensor; what is `None` comes from the device.
+/// Nearer than this to where the card slows itself down, or shuts itself off, critical would come too
+/// late.
+const BELOW_SLOWDOWN: Celsius = Celsius::new(1.0);
+const BELOW_SHUTDOWN: Celsius = Celsius::new(3.0);
+
+/// T.Limit offsets outside are a misread, not a limit: known cards have 0 to −8.
+const PLAUSIBLE_OFFSET: std::ops::RangeInclusive<f64> = -40.0..=20.0;
+
+/// Operator's numbers for the core sensor; what is `None` comes from the device, or keeps its distance
+/// from what was given.
 #[derive(Clone, Copy, Debug, PartialEq, Default)]
 pub struct TripOverrides {
     pub alert: Option<Celsius>,
@@ -37,6 +46,12 @@ pub struct TripOverrides {
 impl TripOverrides {
     pub fn is_auto(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Alert where only the configuration is known: given, or under a given critical.
+    pub fn alert_told(&self) -> Option<Celsius> {
+        let under = |critical| critical - ALERT_BELOW_CRITICAL;
+        self.alert.or(self.critical.map(under))
     }
 }
 
@@ -57,12 +72,33 @@ impl Trips {
         }
     }
 
-    pub(crate) fn overridden(self, by: &TripOverrides) -> Self {
+    /// Of memory whose limit the card doesn't tell.
+    pub(crate) fn of_unknown_memory() -> Self {
+        Self::under(MEMORY_MAX_FALLBACK)
+    }
+
+    /// What was given, as far as it can stand under `most`, the card's highest critical; what
+    /// wasn't keeps its distance from what was.
+    fn configured(by: &TripOverrides, card: Celsius, most: Celsius) -> Self {
+        let critical = by.critical.unwrap_or(card).min(most);
+        let under = |upper: Celsius, given: Option<Celsius>, distance: Celsius| {
+            given.filter(|given| *given < upper).unwrap_or(upper - distance)
+        };
+        let alert = under(critical, by.alert, ALERT_BELOW_CRITICAL);
+        let safe = under(alert, by.safe, SAFE_BELOW_CRITICAL - ALERT_BELOW_CRITICAL);
         Self {
-            alert: by.alert.unwrap_or(self.alert),
-            critical: by.critical.unwrap_or(self.critical),
-            safe: by.safe.unwrap_or(self.safe),
+            alert,
+            critical,
+            safe,
         }
+    }
+
+    /// Something that was given can't stand on this card.
+    pub fn are_lowered(&self, by: &TripOverrides) -> bool {
+        let differs = |given: Option<Celsius>, is| given.is_some_and(|given| given != is);
+        differs(by.critical, self.critical)
+            || differs(by.alert, self.alert)
+            || differs(by.safe, self.safe)
     }
 }
 
@@ -73,6 +109,8 @@ pub enum TripOrigin {
     Margin,
     /// The card's absolute maximum operating temperature.
     MaxOperating,
+    /// Under the temperature at which the card slows itself down or shuts itself off.
+    Slowdown,
     /// Numbers in the configuration.
     Configured,
     /// The card says nothing: 85 / 78 / 72.
@@ -86,47 +124,42 @@ pub struct TripTable {
     pub origin: TripOrigin,
     /// `None`: the card's margin (see `origin`) covers it.
     pub memory: Option<Trips>,
+    /// The margin at which it is critical: 0, unless the card slows itself down before.
+    pub margin: Celsius,
+    /// The card shows its core.
+    pub(crate) has_core: bool,
 }
 
 impl TripTable {
-    /// The table of a card that reads so: a sensor it refuses to read is one it doesn't have.
-    pub fn of(by: &TripOverrides, facts: &Facts, reading: &Reading) -> Self {
-        let margin = reading.margin != Err(Missing::NotSupported);
-        let memory = reading.memory != Err(Missing::NotSupported);
-        Self::resolve(by, facts, margin, memory)
-    }
-
     /// `margin` and `memory` tell whether the card offers those sensors at all.
     pub fn resolve(by: &TripOverrides, facts: &Facts, margin: bool, memory: bool) -> Self {
-        let max_operating = facts.thresholds.gpu_max.filter(|max| plausible(*max));
-        let (critical, origin) = match max_operating {
+        let told = |limit: Option<Celsius>| limit.filter(|limit| plausible(*limit));
+        let thresholds = &facts.thresholds;
+        let (critical, origin) = match told(thresholds.gpu_max) {
             Some(max) => (max, TripOrigin::MaxOperating),
             None => (CRITICAL_FALLBACK, TripOrigin::Fallback),
         };
+        let most = [
+            told(thresholds.slowdown).map(|slowdown| slowdown - BELOW_SLOWDOWN),
+            told(thresholds.shutdown).map(|shutdown| shutdown - BELOW_SHUTDOWN),
+        ];
+        let most = most.into_iter().flatten().reduce(Celsius::min);
+        let lowered = most.is_some_and(|most| most < critical);
+        let card = most.map_or(critical, |most| critical.min(most));
         let origin = match (by.is_auto(), margin) {
             (false, _) => TripOrigin::Configured,
             (true, true) => TripOrigin::Margin,
+            (true, false) if lowered => TripOrigin::Slowdown,
             (true, false) => origin,
         };
-        let memory_max = facts.thresholds.mem_max.filter(|max| plausible(*max));
-        let memory_max = memory_max.or((!margin).then_some(MEMORY_MAX_FALLBACK));
+        let highest = most.unwrap_or(Celsius::new(f64::INFINITY));
+        let memory_max = told(thresholds.mem_max).or((!margin).then_some(MEMORY_MAX_FALLBACK));
         Self {
-            core: Trips::under(by.critical.unwrap_or(critical)).overridden(by),
+            core: Trips::configured(by, card, highest),
             origin,
             memory: memory_max.filter(|_| memory).map(Trips::under),
-        }
-    }
-
-    /// How far this reading is from the trips; the first missing sensor's reason otherwise.
-    /// A memory sensor that a card doesn't have is not missing.
-    pub fn heat(&self, reading: &Reading) -> Result<Heat, Missing> {
-        let core = match self.origin {
-            TripOrigin::Margin => Heat::of_margin(reading.margin?),
-            _ => Heat::of(&self.core, reading.core?),
-        };
-        match &self.memory {
-            Some(trips) => Ok(core.worse(Heat::of(trips, reading.memory?))),
-            None => Ok(core),
+            margin: critical_margin(facts),
+            has_core: true,
         }
     }
 
@@ -134,10 +167,37 @@ impl TripTable {
     /// own estimate, so they are derived from this reading and steer nothing.
     pub fn in_force(&self, reading: &Reading) -> Option<Trips> {
         match self.origin {
-            TripOrigin::Margin => Some(Trips::under(reading.core.ok()? + reading.margin.ok()?)),
+            TripOrigin::Margin => {
+                let zero = reading.core.ok()? + reading.margin.ok()?;
+                Some(Trips::under(zero - self.margin))
+            }
             _ => Some(self.core),
         }
     }
+
+    pub(super) fn of_margin(&self, margin: Celsius) -> Heat {
+        let left = margin - self.margin;
+        Heat {
+            to_alert: left - ALERT_BELOW_CRITICAL,
+            to_critical: left,
+            to_safe: left - SAFE_BELOW_CRITICAL,
+        }
+    }
+}
+
+/// Margin 0, or what lies as far before the card's own slowdown and shutdown as critical does
+/// elsewhere.
+fn critical_margin(facts: &Facts) -> Celsius {
+    let offset = |offset: Option<Celsius>| {
+        offset.filter(|offset| PLAUSIBLE_OFFSET.contains(&offset.degrees()))
+    };
+    let slowdown = offset(facts.tlimit.slowdown).map(|it| it + BELOW_SLOWDOWN);
+    let shutdown = offset(facts.tlimit.shutdown).map(|it| it + BELOW_SHUTDOWN);
+    let zero = Celsius::new(0.0);
+    [slowdown, shutdown]
+        .into_iter()
+        .flatten()
+        .fold(zero, Celsius::max)
 }
 
 fn plausible(limit: Celsius) -> bool {
@@ -153,19 +213,20 @@ pub struct Heat {
 }
 
 impl Heat {
+    /// At alert, by trips that lie as they do by default.
+    pub(super) const AT_ALERT: Self = Self {
+        to_alert: Celsius::new(0.0),
+        to_critical: ALERT_BELOW_CRITICAL,
+        to_safe: Celsius::new(
+            ALERT_BELOW_CRITICAL.degrees() - SAFE_BELOW_CRITICAL.degrees(),
+        ),
+    };
+
     pub(super) fn of(trips: &Trips, temperature: Celsius) -> Self {
         Self {
             to_alert: trips.alert - temperature,
             to_critical: trips.critical - temperature,
             to_safe: trips.safe - temperature,
-        }
-    }
-
-    fn of_margin(margin: Celsius) -> Self {
-        Self {
-            to_alert: margin - ALERT_BELOW_CRITICAL,
-            to_critical: margin,
-            to_safe: margin - SAFE_BELOW_CRITICAL,
         }
     }
 

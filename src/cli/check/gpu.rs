@@ -2,20 +2,27 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use crate::config::{Config, GpuSelection, Mode};
 use crate::device::{
-    Cadence, Driver, DriverError, Facts, Identity, Missing, PowerConstraints, Reading,
+    Cadence, Driver, DriverError, Facts, Gpu, Identity, Missing, PowerConstraints, Reading,
 };
 use crate::guard::{Clock, journal};
-use crate::policy::LimitClaim;
 use crate::policy::zone::{TripOrigin, TripTable};
+use crate::policy::{Judge, Judgement, LimitClaim, Sensor, SensorReport, SensorState, View};
 use crate::units::Celsius;
 
 use super::{Finding, Flags, serve};
 
 /// Alert this far under the card's own maximum acts in ordinary full-load operation on most cards.
 const FAR_UNDER_MAX: Celsius = Celsius::new(15.0);
+
+/// How often an odd reading is looked at, and what lies between: what the guard itself takes to call
+/// a sensor lost.
+const LOOKS: u32 = 3;
+const LOOK_EVERY: Duration = Duration::from_millis(1050);
 
 /// Looks at every guarded GPU, telling `report` as it goes.
 pub(super) fn all(flags: &Flags, config: &Config, report: &dyn Fn(Finding)) {
@@ -104,26 +111,59 @@ fn of_gpu(
             return vec![Finding::fail("open", detail, "see nvidia-smi and dmesg")];
         }
     };
-    let reading = gpu.read(clock.now(), Cadence::Full);
+    let (reading, judged, table) = look(gpu.as_mut(), config, clock);
     let (name, uuid, pci) = (&identity.name, &identity.uuid, &identity.pci_bus_id);
     let mut findings = vec![
         Finding::ok("open", format!("{name}, {uuid}, {pci}")),
-        sensors(&reading),
+        sensors(&reading, &judged),
     ];
-    // Which sensors the thresholds go by shows only in a reading.
-    if reading.core.is_ok() {
-        findings.push(thresholds(config, gpu.facts(), &reading));
+    if !matches!(judged.view, View::Never) {
+        findings.push(thresholds(config, gpu.facts(), &reading, &judged, &table));
     }
     findings.push(power(config, gpu.facts(), &reading, held));
     findings
 }
 
-fn sensors(reading: &Reading) -> Finding {
+/// Looks once where all is well, and again where something isn't: one failed read is noise, to the
+/// guard as well. The judgement is the guard's own.
+fn look(gpu: &mut dyn Gpu, config: &Config, clock: Clock) -> (Reading, Judgement, TripTable) {
+    let facts = gpu.facts().clone();
+    let mut judge = Judge::new(config.thresholds, &facts);
+    let mut last = None;
+    for again in 0..LOOKS {
+        if again > 0 {
+            thread::sleep(LOOK_EVERY);
+        }
+        let now = clock.now();
+        let reading = gpu.read(now, Cadence::Full).plausible(&facts);
+        let judged = judge.look(now, &reading, &facts, &[], true);
+        let odd = |(_, it): (Sensor, &SensorReport)| {
+            matches!(it.state, SensorState::Failing | SensorState::Doubted)
+        };
+        let well = matches!(judged.view, View::Clear(_) | View::Never);
+        let done = well && !judged.sensors.iter().any(odd);
+        last = Some((reading, judged));
+        if done {
+            break;
+        }
+    }
+    let (reading, judged) = last.unwrap_or_else(|| {
+        let reading = Reading::missing(clock.now(), Missing::Lost);
+        let judged = judge.look(clock.now(), &reading, &facts, &[], true);
+        (reading, judged)
+    });
+    (reading, judged, *judge.trips())
+}
+
+fn sensors(reading: &Reading, judged: &Judgement) -> Finding {
     const CHECK: &str = "sensors";
     let shown = |name, value: Result<Celsius, Missing>| match value {
         Ok(value) => format!("{name} {value}"),
         Err(Missing::NotSupported) => format!("no {name}"),
         Err(Missing::Failed(code)) => format!("{name} unreadable (NVML code {code})"),
+        Err(Missing::Implausible(value)) => {
+            format!("{name} says {value}, which no working sensor says")
+        }
         Err(Missing::Lost) => format!("{name} lost"),
     };
     let all = [
@@ -132,29 +172,41 @@ fn sensors(reading: &Reading) -> Finding {
         shown("margin", reading.margin),
     ];
     let detail = all.join(", ");
-    let values = [reading.core, reading.memory, reading.margin];
-    let broken = |value: &Result<Celsius, Missing>| {
-        value.is_err_and(|missing| missing != Missing::NotSupported)
-    };
-    if reading.core == Err(Missing::NotSupported) {
-        let remedy = "the GPU is exported, not actuated: rely on its own slowdown";
-        Finding::warn(CHECK, detail, remedy)
-    } else if values.iter().any(broken) {
-        let remedy = "the guard is blind on this GPU: see nvidia-smi -q -d TEMPERATURE and dmesg";
-        Finding::fail(CHECK, detail, remedy)
-    } else {
-        Finding::ok(CHECK, detail)
+    let failing = |(_, it): (Sensor, &SensorReport)| it.state == SensorState::Failing;
+    match judged.view {
+        View::Never => {
+            let remedy = "the GPU is exported, not guarded: configure a sensor, or rely on its own slowdown";
+            Finding::warn(CHECK, detail, remedy)
+        }
+        View::Blind(_) | View::Blink => {
+            let remedy = "the guard is blind on this GPU and caps it: see nvidia-smi -q -d TEMPERATURE and dmesg";
+            Finding::fail(CHECK, detail, remedy)
+        }
+        View::Clear(_) if judged.sensors.iter().any(failing) => {
+            let remedy = "the GPU is guarded by its other sensors: see nvidia-smi -q -d TEMPERATURE,POWER and dmesg";
+            Finding::warn(CHECK, detail, remedy)
+        }
+        View::Clear(_) => Finding::ok(CHECK, detail),
     }
 }
 
-fn thresholds(config: &Config, facts: &Facts, reading: &Reading) -> Finding {
-    let table = TripTable::of(&config.thresholds, facts, reading);
+fn thresholds(
+    config: &Config,
+    facts: &Facts,
+    reading: &Reading,
+    judged: &Judgement,
+    table: &TripTable,
+) -> Finding {
     let core = table.in_force(reading).unwrap_or(table.core);
     let degrees = |value: Celsius| format!("{:.0}", value.degrees());
     let [alert, critical, safe] = [core.alert, core.critical, core.safe].map(degrees);
     let origin = match table.origin {
         TripOrigin::Margin => "from the card's own margin, at its present estimate",
         TripOrigin::MaxOperating => "from the card's maximum operating temperature",
+        TripOrigin::Slowdown => "under the temperature at which the card slows itself down",
+        TripOrigin::Configured if table.core.are_lowered(&config.thresholds) => {
+            "as far as this card allows what is configured"
+        }
         TripOrigin::Configured => "as configured",
         TripOrigin::Fallback => "the fallback, as the card names no limit",
     };
@@ -164,14 +216,16 @@ fn thresholds(config: &Config, facts: &Facts, reading: &Reading) -> Finding {
         // Writing to a String can\'t fail.
         let _ = write!(detail, "; memory alert {alert} °C, critical {critical} °C");
     }
-    Finding::ok("thresholds", detail).warned(acts_in_normal_use(&table, facts, reading))
+    Finding::ok("thresholds", detail).warned(acts_in_normal_use(config, table, facts, reading, judged))
 }
 
 /// Why these thresholds would throttle a healthy card, or fail to protect it.
 fn acts_in_normal_use(
+    config: &Config,
     table: &TripTable,
     facts: &Facts,
     reading: &Reading,
+    judged: &Judgement,
 ) -> Option<(String, &'static str)> {
     let core = table.in_force(reading)?;
     let own = table.origin == TripOrigin::Configured;
@@ -179,9 +233,16 @@ fn acts_in_normal_use(
         let estimate = reading.core.ok()? + reading.margin.ok()?;
         Some(estimate)
     });
-    if table.heat(reading).is_ok_and(|heat| heat.is_hot()) {
+    if matches!(judged.view, View::Clear(heat) if heat.is_hot()) {
         let warning = "it is that hot now, and will be throttled at once".to_owned();
         return Some((warning, "look after its cooling, or set `thresholds`"));
+    }
+    if own && core.are_lowered(&config.thresholds) {
+        let warning = "what is configured can't stand on this card and is lowered".to_owned();
+        return Some((
+            warning,
+            "keep thresholds.critical under the card's own slowdown, and safe under alert under critical",
+        ));
     }
     if let Some(max) = max.filter(|max| own && core.critical > *max) {
         let warning = format!("critical is above the card's own maximum of {max}");

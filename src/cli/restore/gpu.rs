@@ -14,9 +14,7 @@ use crate::guard::inherit::{Inherited, inherit};
 use crate::guard::journal::{self, Entry, Journal};
 use crate::guard::probe::Probes;
 use crate::guard::tally::{Action, ActionResult, Tally};
-use crate::policy::probe::joined;
-use crate::policy::zone::{Heat, TripTable};
-use crate::policy::{Claim, Probe, TripOverrides};
+use crate::policy::{Claim, Doubt, Judge, Judgement, Probe, TripOverrides, View};
 use crate::units::Moment;
 
 use super::Outcome;
@@ -73,10 +71,12 @@ impl Job {
 
     fn attempt(&self, gpu: &mut Option<Box<dyn Gpu>>) -> Outcome {
         let mut probes = Probes::default();
+        let mut judge = None;
         loop {
             let reading = self.look(gpu);
             let beside = self.look_beside(gpu.as_deref(), &reading, &mut probes);
-            let why = match self.readiness(gpu.as_deref(), &reading, &beside) {
+            let judged = self.judge(&mut judge, gpu.as_deref(), &reading, &beside);
+            let why = match self.readiness(gpu.as_deref(), &reading, judged, &beside) {
                 Readiness::Ready => return self.settle(gpu.as_deref_mut(), &reading),
                 Readiness::Wait(why) => why,
             };
@@ -96,7 +96,7 @@ impl Job {
         }
         let reading = gpu.as_mut().map_or_else(
             || Reading::missing(now, Missing::Lost),
-            |gpu| gpu.read(now, Cadence::Full),
+            |gpu| gpu.read(now, Cadence::Full).plausible(gpu.facts()),
         );
         if reading.is_lost() {
             *gpu = None;
@@ -118,19 +118,30 @@ impl Job {
         probes.read(reading.at, LOOK_EVERY, gpu.identity())
     }
 
-    /// Over the card's own sensors and those beside them.
-    fn heat(
+    /// The judgement that a guard would come to, which starts from what the dead one doubted.
+    fn judge(
         &self,
+        judge: &mut Option<Judge>,
         gpu: Option<&dyn Gpu>,
         reading: &Reading,
         beside: &[Probe],
-    ) -> Result<Heat, Missing> {
-        let gpu = gpu.ok_or(Missing::Lost)?;
-        let own = TripTable::of(&self.trips, gpu.facts(), reading).heat(reading);
-        joined(own, beside)
+    ) -> Option<Judgement> {
+        let facts = gpu?.facts();
+        let judge = judge.get_or_insert_with(|| {
+            let mut judge = Judge::new(self.trips, facts);
+            judge.inherit(&self.entry.reason.doubts());
+            judge
+        });
+        Some(judge.look(reading.at, reading, facts, beside, true))
     }
 
-    fn readiness(&self, gpu: Option<&dyn Gpu>, reading: &Reading, beside: &[Probe]) -> Readiness {
+    fn readiness(
+        &self,
+        gpu: Option<&dyn Gpu>,
+        reading: &Reading,
+        judged: Option<Judgement>,
+        beside: &[Probe],
+    ) -> Readiness {
         match self.entry.still_there(reading) {
             // Nothing is to be raised: no need to wait.
             Err(_) => return Readiness::Ready,
@@ -146,23 +157,24 @@ impl Job {
         }
         // The dead guard may have held on for what this one said last: nobody knows any more.
         let lost = beside.iter().find(|probe| probe.now.is_none());
-        match (self.heat(gpu, reading, beside), lost) {
+        let heat = match judged.map(|judged| judged.view) {
+            Some(View::Clear(heat)) => Some(heat),
+            _ => None,
+        };
+        match (heat, lost) {
             _ if self.force => Readiness::Ready,
-            (Ok(heat), None) if heat.is_safe() => Readiness::Ready,
-            (Ok(heat), Some(probe)) if heat.is_safe() => Readiness::Wait(format!(
+            (Some(heat), None) if heat.is_safe() => Readiness::Ready,
+            (Some(heat), Some(probe)) if heat.is_safe() => Readiness::Wait(format!(
                 "sensor {} can't be read; `thermal-guard restore --force` gives back without it",
                 probe.name
             )),
-            (Ok(heat), _) => {
+            (Some(heat), _) => {
                 let over = -heat.to_safe.degrees();
                 Readiness::Wait(format!(
                     "still {over:.0} °C above safe; run `thermal-guard restore` again when it has cooled down, or with --force"
                 ))
             }
-            (Err(_), _) => Readiness::Wait(
-                "its temperature can't be read; `thermal-guard restore --force` gives back blindly"
-                    .to_owned(),
-            ),
+            (None, _) => Readiness::Wait(unseen(judged)),
         }
     }
 
@@ -211,7 +223,9 @@ impl Job {
             if hand.claim().is_empty() {
                 return;
             }
-            let reading = gpu.read(self.clock.now(), Cadence::Full);
+            let facts = gpu.facts().clone();
+            let reading = gpu.read(self.clock.now(), Cadence::Full).plausible(&facts);
+            hand.set_range(&facts);
             hand.give_back(gpu, &reading, tally);
             if !hand.claim().is_empty() {
                 thread::sleep(TRY_EVERY);
@@ -229,6 +243,21 @@ impl Job {
         }
         false
     }
+}
+
+/// Why the temperature isn't known.
+fn unseen(judged: Option<Judgement>) -> String {
+    let doubted = judged.and_then(|it| it.doubted.zip(it.doubt));
+    let why = match doubted {
+        Some((sensor, Doubt::Missing)) => format!("its {} sensor can't be read", sensor.name()),
+        Some((sensor, doubt)) => format!(
+            "its {} sensor isn't believed ({}), as the guard that left it so found, and hasn't proven itself",
+            sensor.name(),
+            doubt.name()
+        ),
+        None => "its temperature can't be read".to_owned(),
+    };
+    format!("{why}; `thermal-guard restore --force` gives back blindly")
 }
 
 /// What a claim holds, in words.

@@ -260,10 +260,12 @@ fn plan(flags: &Flags, config: &Config, clock: Clock) -> Plan {
 
 fn live(config: &Config) -> Live {
     let gpus = config.gpus.clone();
+    let told: Vec<_> = config.apps.iter().map(|app| app.gpus.clone()).collect();
     Live {
         settings: config.policy_settings(),
         poll_interval: config.poll_interval,
         selects: Box::new(move |identity| gpus.matches(identity)),
+        has_app: Box::new(move |identity| told.iter().any(|gpus| gpus.matches(identity))),
         sensors: config.sensors.clone(),
         restore_clock: config.actuators.gpu_clock_restore,
         keep_on_exit: config.on_exit == OnExit::Keep,

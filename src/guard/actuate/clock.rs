@@ -1,10 +1,11 @@
 //! Clock locks: NVML can't read them back, so the hand remembers the slowest that may be there.
 
 use crate::device::{ActuatorError, ClockRange, Gpu};
+use crate::policy::{Outcome, Write};
 
 use super::super::domain::Domain;
 use super::super::tally::{ActionResult, Tally};
-use super::permission::outcome;
+use super::outcomes::outcome;
 use super::{Direction, Hand};
 
 impl Hand {
@@ -34,37 +35,42 @@ impl Hand {
             target
         };
         match target {
-            Some(range)
-                if (set == Some(range) && self.certain[domain as usize])
-                    || self.rejected_locks[domain as usize] == Some(range)
-                    || self.is_barred(domain.lock()) => {}
-            Some(range) if gpu.writes() => {
-                let before = self.claim;
-                self.journal(domain.claimed(before, true), &Direction::Protective, tally);
-                let result = domain.set(gpu, range);
-                match result {
-                    Ok(()) => self.note_lock(domain, Some(range), !self.deaf),
-                    Err(error) if error.is_refusal() => {}
-                    // Either may be there now.
-                    Err(_) => self.note_lock(domain, slower(set, range), false),
-                }
-                if let Err(error) = result {
-                    let rejected = error == ActuatorError::OutOfRange;
-                    self.rejected_locks[domain as usize] = rejected.then_some(range);
-                    self.refused(error, before, tally);
-                }
-                self.done(domain.lock(), outcome(result), tally);
-            }
+            Some(range) if set == Some(range) && self.certain[domain as usize] => {}
+            Some(range) if gpu.writes() => self.lock(gpu, domain, range, tally),
             Some(range) => {
                 self.note_lock(domain, Some(range), true);
                 tally.act(domain.lock(), ActionResult::Observed);
             }
-            None if claimed && !self.is_denied(domain.reset_action()) => {
+            None if claimed && !self.waits(domain.knob(), true) => {
                 self.unlock(gpu, domain, tally);
             }
             None if !claimed && self.may_loosen => self.note_lock(domain, None, false),
             None => {}
         }
+    }
+
+    fn lock(&mut self, gpu: &mut dyn Gpu, domain: Domain, range: ClockRange, tally: &mut Tally) {
+        let before = self.claim;
+        let set = self.locked[domain as usize];
+        self.journal(domain.claimed(before, true), &Direction::Protective, tally);
+        let result = domain.set(gpu, range);
+        match result {
+            Ok(()) => self.note_lock(domain, Some(range), !self.ignores_writes),
+            Err(error) if error.is_refusal() => {}
+            // Either may be there now.
+            Err(_) => self.note_lock(domain, slower(set, range), false),
+        }
+        if let Err(error) = result {
+            self.refused(error, before, tally);
+        }
+        let result = outcome(result);
+        self.writes[domain.knob()] = Some(Write {
+            value: range.max.megahertz(),
+            stored: None,
+            slows: set.is_none_or(|set| range.max <= set.max),
+            outcome: Outcome::from(result),
+        });
+        self.done(domain.lock(), result, tally);
     }
 
     fn note_lock(&mut self, domain: Domain, range: Option<ClockRange>, certain: bool) {
@@ -83,10 +89,11 @@ impl Hand {
             None | Some(Err(OutOfRange | Unsupported)) => domain.reset(gpu),
             Some(result) => result,
         };
-        // What can't be reset isn't locked.
-        if matches!(result, Ok(()) | Err(Unsupported)) {
+        if result.is_ok() {
             self.note_lock(domain, None, false);
             self.record(domain.claimed(self.claim, false), tally);
+        } else {
+            self.put_off(domain.knob());
         }
         self.done(domain.reset_action(), outcome(result), tally);
     }

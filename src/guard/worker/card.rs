@@ -1,10 +1,11 @@
 //! The worker's card: opened, read, given up, known again; and taken over from a guard before.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::device::{Cadence, Gpu, Missing, Reading};
-use crate::policy::{Policy, Probe};
-use crate::units::Moment;
+use crate::policy::{Claim, Policy, Probe};
+use crate::units::{Moment, Watts};
 
 use super::super::actuate::Hand;
 use super::super::clock::Clock;
@@ -19,6 +20,11 @@ const FULL_EVERY: Duration = Duration::from_secs(5);
 
 /// Between two tries to open a lost card.
 const REOPEN_EVERY: Duration = Duration::from_secs(2);
+
+/// A limit of somebody else's is read so often more.
+const LOOKS_AGAIN: u32 = 2;
+/// NVML's "unknown error": two reads of one limit that differ.
+const UNSURE: u32 = 999;
 
 /// A core sensor that fails for this long: the handle may be stale.
 const STALE_AFTER: Duration = Duration::from_secs(30);
@@ -46,7 +52,9 @@ impl Worker {
         if !gpu.writes() {
             self.hand.set_permission(Permission::Observe);
         }
-        if self.policy.is_some() {
+        if let Some(policy) = &mut self.policy {
+            policy.reopened(self.identity.driver_version.as_deref());
+            policy.recalibrate(&self.facts);
             self.tally.reopened += 1;
             tracing::info!(gpu = self.identity.index, uuid = %self.identity.uuid, "GPU is back");
         }
@@ -64,6 +72,18 @@ impl Worker {
         let fast = self.full_at.is_some_and(is_fast);
         let cadence = if fast { Cadence::Fast } else { Cadence::Full };
         let reading = gpu.read(now, cadence);
+        if !Arc::ptr_eq(gpu.facts(), &self.facts) {
+            self.facts = gpu.facts().clone();
+            if let Some(policy) = &mut self.policy {
+                policy.recalibrate(&self.facts);
+            }
+        }
+        self.hand.set_range(&self.facts);
+        let reading = reading.plausible(&self.facts);
+        let reading = Reading {
+            limit: confirmed(gpu.as_mut(), reading.limit, self.hand.claim()),
+            ..reading
+        };
         if reading.is_lost() {
             tracing::error!(gpu = self.identity.index, uuid = %self.identity.uuid, "GPU lost");
             self.gpu = None;
@@ -113,10 +133,9 @@ impl Worker {
             tracing::warn!(gpu = self.identity.index, uuid = %self.identity.uuid, "the driver was reloaded: limits are its defaults now");
             self.hand.forget(&mut self.tally);
         }
-        if let Some(policy) = &mut self.policy {
-            policy.recalibrate(&self.facts, reading);
-        } else {
-            let mut policy = Policy::new(self.live.settings.clone(), &self.facts, reading);
+        if self.policy.is_none() {
+            let mut policy = Policy::new(self.live.settings.clone(), &self.facts);
+            policy.reopened(self.identity.driver_version.as_deref());
             if let Some(left) = self.left.take() {
                 adopt(
                     &mut self.hand,
@@ -142,6 +161,30 @@ impl Worker {
     }
 }
 
+/// A limit that isn't ours is looked at again before it is believed: a single odd answer must not
+/// become what is given back.
+fn confirmed(
+    gpu: &mut dyn Gpu,
+    limit: Result<Watts, Missing>,
+    claim: &Claim,
+) -> Result<Watts, Missing> {
+    let foreign = |limit: Watts| claim.limit.is_some_and(|ours| !ours.owns(limit));
+    let mut limit = limit?;
+    for _ in 0..LOOKS_AGAIN {
+        if !foreign(limit) {
+            break;
+        }
+        let Ok(again) = gpu.power_limit() else {
+            return Err(Missing::Failed(UNSURE));
+        };
+        if again != limit && foreign(again) {
+            return Err(Missing::Failed(UNSURE));
+        }
+        limit = again;
+    }
+    Ok(limit)
+}
+
 /// Takes over what a guard before this one left, as far as it is still there and ours.
 fn adopt(
     hand: &mut Hand,
@@ -164,6 +207,6 @@ fn adopt(
     let claim = *hand.claim();
     if !claim.is_empty() {
         tracing::info!(gpu, %uuid, "going on with what a dead guard left throttled");
-        policy.adopt(now, &claim);
+        policy.adopt(now, &claim, &left.reason.doubts());
     }
 }

@@ -4,7 +4,6 @@ use std::thread;
 use std::time::Duration;
 
 use crate::device::{Cadence, Gpu, Reading};
-use crate::policy::probe::joined;
 use crate::policy::{AppMode, Probe};
 use crate::units::Moment;
 
@@ -44,9 +43,9 @@ impl Worker {
             if attempt > 0 {
                 thread::sleep(LEAVE_TRY_EVERY);
             }
-            let reading = gpu.read(now, Cadence::Fast);
+            let reading = gpu.read(now, Cadence::Fast).plausible(&self.facts);
             let probes = self.look_beside(now);
-            if !self.is_safe(&reading, &probes) {
+            if !self.is_safe(now, &reading, &probes) {
                 break;
             }
             self.hand.set_may_loosen(true);
@@ -62,13 +61,11 @@ impl Worker {
         }
     }
 
-    /// Cool enough to give all back at once.
-    fn is_safe(&self, reading: &Reading, probes: &[Probe]) -> bool {
-        let Some(policy) = &self.policy else {
-            return false;
-        };
-        let heat = joined(policy.trips().heat(reading), probes);
-        !probes.iter().any(Probe::withholds) && heat.is_ok_and(|heat| heat.is_safe())
+    /// Cool enough to give all back at once, by the judgement of a tick.
+    fn is_safe(&mut self, now: Moment, reading: &Reading, probes: &[Probe]) -> bool {
+        let facts = self.facts.clone();
+        let policy = self.policy.as_mut();
+        policy.is_some_and(|policy| policy.is_cool(now, reading, &facts, probes))
     }
 
     fn left_clean(&mut self, now: Moment, held: bool, shared: &Shared) {

@@ -1,18 +1,35 @@
 //! A decision without a temperature to go by.
 
+use std::time::Duration;
+
 use crate::units::Moment;
 
-use super::super::probe;
+use super::super::rungs::Targets;
 use super::super::state::{Level, State};
+use super::super::zone::Heat;
 use super::super::{Asks, Decision, Event, Observation, Trigger};
 use super::Policy;
 use super::bound::colder;
 
+/// A capped card that is still at alert by what can be seen gets all that there is after this: what
+/// a die takes to answer.
+const CAP_HELPS_WITHIN: Duration = Duration::from_secs(5);
+
 impl Policy {
-    /// Without sight: never less than before, at least the blind cap, and what leases ask.
-    pub(super) fn decide_blind(&mut self, now: Moment, seen: &Observation<'_>) -> Decision {
-        let beside = probe::worst(None, seen.probes);
-        let critical = beside.is_some_and(|heat| heat.is_critical());
+    /// Without sight: never less than before, at least the blind cap, and what leases ask. What can
+    /// still be seen of the heat only adds to that.
+    pub(super) fn decide_blind(
+        &mut self,
+        now: Moment,
+        heat: Option<Heat>,
+        seen: &Observation<'_>,
+    ) -> Decision {
+        let critical = heat.is_some_and(|heat| heat.is_critical());
+        let hot = heat.is_some_and(|heat| heat.is_hot());
+        self.blind_hot = if hot { self.blind_hot.or(Some(now)) } else { None };
+        let in_vain = self
+            .blind_hot
+            .is_some_and(|since| now.since(since) >= CAP_HELPS_WITHIN);
         self.local.hold(if critical {
             Level::Emergency
         } else {
@@ -22,7 +39,8 @@ impl Policy {
         let local = self.local.state().level();
         let (asked, overheld) = self.admit(seen, local);
         let level = asked.max(local);
-        if level == Level::Emergency && self.held.state() != State::Emergency {
+        let bottom = level == Level::Emergency && self.held.state() != State::Emergency;
+        if bottom || (in_vain && !self.regulator.is_exhausted()) {
             self.regulator.bottom(now);
         }
         self.held.settle(level);
@@ -30,10 +48,14 @@ impl Policy {
         self.given_back = false;
         let blind = self.regulator.rungs().blind();
         self.regulator.descend_to(now, blind.limit);
-        let cap = if level == Level::Emergency {
-            self.regulator.rungs().emergency()
-        } else {
-            blind
+        let emergency = self.regulator.rungs().emergency();
+        let cap = match level {
+            Level::Emergency => emergency,
+            _ if in_vain => Targets {
+                app: blind.app,
+                ..emergency
+            },
+            _ => blind,
         };
         let entered = self.last.state != State::Blind;
         if entered {
@@ -56,12 +78,8 @@ impl Policy {
             },
             trigger: self.trigger,
             event: entered.then_some(Event::Blinded),
-            infeasible: false,
-            contested: false,
-            foreign_limit: false,
             overheld,
-            doubt: None,
-            withheld: false,
+            ..Decision::unseen()
         }
     }
 }

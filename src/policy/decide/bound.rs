@@ -23,15 +23,20 @@ impl Policy {
         else {
             return;
         };
-        decision.foreign_limit = !ours.owns(current);
+        let foreign = !ours.owns(current);
         let verdict = self.contest.observe(now, current, &mut ours);
+        decision.foreign_limit = foreign && verdict != Verdict::MaybeLower;
+        if verdict == Verdict::MaybeLower {
+            let limit = decision.targets.limit.unwrap_or(current);
+            decision.targets.limit = Some(limit.min(current));
+        }
         let lowers = decision.targets.limit.is_some_and(|limit| limit < current);
         let critical = decision.heat.is_some_and(|heat| heat.is_critical());
         match verdict {
             Verdict::Higher if lowers => self.contest.corrected(now),
             Verdict::HigherWait if lowers && critical => self.contest.corrected(now),
             Verdict::HigherWait if lowers => decision.targets.limit = Some(current),
-            Verdict::Ours | Verdict::Lower | Verdict::Higher | Verdict::HigherWait => {}
+            _ => {}
         }
         decision.contested = decision.level > Level::None && self.contest.is_contested(now);
         if decision.contested {
@@ -45,6 +50,13 @@ impl Policy {
     pub(super) fn bound(&self, seen: &Observation<'_>, decision: &mut Decision) {
         let may_raise = !self.withholds(seen) && decision.heat.is_some_and(|heat| !heat.is_hot());
         let current = seen.reading.limit.ok();
+        if self.means.power.is_none() && seen.claim.limit.is_some() && decision.level > Level::None {
+            // Out of the plan, what it was set to stays.
+            let on_card = current.or(seen.claim.limit.map(|ours| ours.next));
+            let lower = decision.targets.limit.into_iter().chain(on_card).min();
+            decision.targets.limit = lower;
+        }
+        self.knobs.vary(&mut decision.targets, current);
         let original = seen.claim.limit.map(|ours| ours.original);
         // Another's value becomes the original with the next write; it binds already now.
         let original = if decision.foreign_limit {

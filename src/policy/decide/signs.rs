@@ -33,6 +33,7 @@ impl Policy {
             (_, State::Recovering) => Event::Recovering,
             (_, State::Normal) => Event::Recovered,
             (_, State::Blind) => Event::Blinded,
+            (_, State::Unguarded) => return None,
         };
         if state == State::Normal {
             self.trigger = None;

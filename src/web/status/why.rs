@@ -2,19 +2,22 @@
 
 use crate::device::Missing;
 use crate::guard::{Permission, Tick};
-use crate::policy::{Doubt, State, Trigger};
+use crate::policy::unguarded::out_of_the_plan;
+use crate::policy::{Doubt, Sensor, State, Trigger, Unguarded};
 use crate::units::Celsius;
 
 /// Speaks of a tick that still holds; whether it does is the caller's to say.
 pub(super) fn sentence(tick: &Tick) -> String {
     let decision = &tick.decision;
     let mut why = match decision.state {
+        State::Unguarded => unguarded(tick),
         _ if tick.reading.is_lost() => "the GPU or its driver is gone".to_owned(),
         State::Normal => rest(tick),
         State::Gradual => held(tick, "held under alert"),
         State::Emergency => held(tick, "at minimum power"),
-        State::Recovering => "cool: given back in steps".to_owned(),
-        State::Blind => format!("{}; capped", unseen(tick)),
+        State::Recovering => recovering(tick),
+        State::Blind if capped(tick) => format!("{}; capped", unseen(tick)),
+        State::Blind => format!("{}; no knob takes a cap", unseen(tick)),
     };
     let remarks = [
         (decision.infeasible, "not even the coldest rung holds it"),
@@ -33,6 +36,10 @@ pub(super) fn sentence(tick: &Tick) -> String {
         ),
         (tick.paused_until.is_some(), "paused by an operator"),
     ];
+    for (knob, state) in out_of_the_plan(&decision.knobs) {
+        let (knob, state) = (knob.name(), state.name());
+        why.push_str(&format!("; {knob} is {state}: the plan goes on without it"));
+    }
     for (_, remark) in remarks.iter().filter(|(holds, _)| *holds) {
         why.push_str("; ");
         why.push_str(remark);
@@ -43,10 +50,34 @@ pub(super) fn sentence(tick: &Tick) -> String {
 fn rest(tick: &Tick) -> String {
     match &tick.decision.heat {
         Some(heat) => distance(heat.to_alert, "alert"),
-        None if tick.reading.core == Err(Missing::NotSupported) => {
-            "no temperature sensor: exported, not guarded".to_owned()
-        }
         None => unseen(tick),
+    }
+}
+
+fn unguarded(tick: &Tick) -> String {
+    let why = tick.decision.unguarded;
+    let why = why.map_or("nothing can be done for it", Unguarded::explained);
+    match tick.claim.is_empty() {
+        true => why.to_owned(),
+        false => format!("{why}; what was throttled stays so, and is in the journal"),
+    }
+}
+
+/// Whether anything of ours holds the card, or would in `observe`.
+fn capped(tick: &Tick) -> bool {
+    !tick.claim.is_empty() || tick.permission == Permission::Observe
+}
+
+fn recovering(tick: &Tick) -> String {
+    let limit = tick.claim.limit.zip(tick.reading.limit.ok());
+    let targets = tick.decision.targets;
+    let all_asked = (targets.limit, targets.gpu_clock, targets.memory_clock) == (None, None, None);
+    match limit.filter(|(ours, now)| all_asked && ours.original != *now) {
+        Some((ours, now)) => format!(
+            "cool, but the card doesn't take its limit of {} back: {now} is on it, and it is tried again",
+            ours.original
+        ),
+        None => "cool: given back in steps".to_owned(),
     }
 }
 
@@ -84,21 +115,36 @@ fn distance(margin: Celsius, trip: &str) -> String {
     }
 }
 
+/// Which sensor isn't believed, and why.
 fn unseen(tick: &Tick) -> String {
-    match tick.decision.doubt {
-        Some(Doubt::Frozen) => return "the temperature doesn't follow the power".to_owned(),
-        Some(Doubt::Fallen) => return "the temperature fell faster than metal cools".to_owned(),
-        Some(Doubt::Missing | Doubt::Contradicted | Doubt::Probe) | None => {}
-    }
-    let reading = &tick.reading;
-    let sensors = [reading.core, reading.memory, reading.margin];
-    let code = sensors.iter().find_map(|sensor| match sensor {
-        Err(Missing::Failed(code)) => Some(code),
-        _ => None,
-    });
-    match code {
-        Some(code) => format!("a sensor failed with NVML code {code}"),
-        None => "the temperature can't be trusted".to_owned(),
+    let decision = &tick.decision;
+    let sensor = decision.doubted.map_or("temperature", Sensor::name);
+    let missing = decision
+        .doubted
+        .and_then(|sensor| decision.sensors[sensor].missing);
+    match (decision.doubt, missing) {
+        (_, Some(Missing::Failed(code))) => {
+            format!("the {sensor} sensor fails with NVML code {code}")
+        }
+        (_, Some(Missing::Implausible(value))) => {
+            format!("the {sensor} sensor says {value}, which no working sensor says")
+        }
+        (_, Some(Missing::NotSupported)) => {
+            format!("the {sensor} sensor, which the card had, is not supported any more")
+        }
+        (_, Some(Missing::Lost)) => format!("the {sensor} sensor is gone"),
+        (Some(Doubt::Frozen), None) => {
+            format!("the {sensor} sensor doesn't follow the power")
+        }
+        (Some(Doubt::Fallen), None) => {
+            format!("the {sensor} sensor fell faster than metal cools")
+        }
+        (Some(Doubt::Inherited), None) => format!(
+            "the guard before this one doubted the {sensor} sensor, and it hasn't proven itself since"
+        ),
+        (Some(Doubt::Missing | Doubt::Contradicted | Doubt::Probe) | None, None) => {
+            "the temperature can't be trusted".to_owned()
+        }
     }
 }
 

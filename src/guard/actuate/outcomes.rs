@@ -1,16 +1,27 @@
-//! What the card's answers say: whether the guard may write, and what isn't tried again.
+//! What the card's answers say: whether the guard may write, and when what was given back in vain
+//! is tried again.
 
 use std::time::Duration;
 
-use crate::device::ActuatorError;
-use crate::policy::Claim;
+use crate::device::{ActuatorError, Knob};
+use crate::policy::{Claim, Outcome};
+use crate::units::Moment;
 
 use super::super::tally::{Action, ActionResult, Tally};
 use super::super::tick::Permission;
 use super::Hand;
 
-/// Between two tries without permission: somebody may grant it.
-const ASK_AGAIN: Duration = Duration::from_secs(60);
+/// Between two tries to give back what the card doesn't take: at first, and at most. Each is twice
+/// as long as the one before.
+const AGAIN_FIRST: Duration = Duration::from_secs(1);
+const AGAIN_MOST: Duration = Duration::from_secs(60);
+
+/// How long a raise waits that was in vain.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Backoff {
+    tried: Option<Moment>,
+    wait: Duration,
+}
 
 impl Hand {
     /// A refusal leaves the GPU as it was, and with it the claim; anything else may have taken.
@@ -20,13 +31,18 @@ impl Hand {
         }
     }
 
-    /// A card that can't take such a write isn't asked again until it is opened anew.
-    pub(super) fn is_barred(&self, action: Action) -> bool {
-        self.results[action as usize] == ActionResult::Unsupported || self.is_denied(action)
+    /// What slows the card down is tried on every tick; what gives back waits after a failure.
+    pub(super) fn waits(&self, knob: Knob, raises: bool) -> bool {
+        let Backoff { tried, wait } = self.backoff[knob];
+        raises && tried.is_some_and(|at| self.now.since(at) < wait)
     }
 
-    pub(super) fn is_denied(&self, action: Action) -> bool {
-        self.denied_at[action as usize].is_some_and(|at| self.now.since(at) < ASK_AGAIN)
+    pub(super) fn put_off(&mut self, knob: Knob) {
+        let wait = (self.backoff[knob].wait * 2).clamp(AGAIN_FIRST, AGAIN_MOST);
+        self.backoff[knob] = Backoff {
+            tried: Some(self.now),
+            wait,
+        };
     }
 
     /// Counts the outcome; says a trouble when it begins and when it ends.
@@ -41,7 +57,7 @@ impl Hand {
             // The limit's line has its numbers.
             ActionResult::Ok if action == Action::PowerLimit => {}
             // Said again and again, until it is heard.
-            ActionResult::Ok if self.deaf => {}
+            ActionResult::Ok if self.ignores_writes => {}
             ActionResult::Ok => tracing::info!(gpu, %uuid, action = name, "action taken"),
             ActionResult::NoPermission if newly_denied => {
                 tracing::error!(gpu, %uuid, action = name, "no permission to actuate: this guard can't protect the GPU; run it as root or with CAP_SYS_ADMIN");
@@ -61,7 +77,6 @@ impl Hand {
             _ => return self.permission,
         };
         self.permitted[action as usize] = Some(permitted);
-        self.denied_at[action as usize] = (!permitted).then_some(self.now);
         if self.permitted.contains(&Some(true)) {
             Permission::Granted
         } else {
@@ -72,4 +87,20 @@ impl Hand {
 
 pub(super) fn outcome(result: Result<(), ActuatorError>) -> ActionResult {
     result.map_or_else(ActionResult::from, |()| ActionResult::Ok)
+}
+
+impl From<ActionResult> for Outcome {
+    fn from(result: ActionResult) -> Self {
+        match result {
+            ActionResult::Ok => Self::Taken,
+            ActionResult::NotTaken => Self::Ignored,
+            ActionResult::NoPermission => Self::Denied,
+            ActionResult::OutOfRange | ActionResult::Unsupported | ActionResult::Failed => {
+                Self::Refused
+            }
+            ActionResult::Observed | ActionResult::Unjournaled | ActionResult::Lost => {
+                Self::Unknown
+            }
+        }
+    }
 }

@@ -1,0 +1,152 @@
+//! Whether a number of a card can be one. Firmware and drivers say 255, 0 or 2³²−1 where they have
+//! nothing, with success; such a number is a failed read, never a measurement.
+
+use std::ops::RangeInclusive;
+
+use crate::units::{Celsius, Megahertz, Ratio, Watts};
+
+use super::{Facts, Missing, Reading};
+
+/// Temperatures that a powered card can have. ASHRAE's widest class of room air begins at 5 °C, and
+/// a card is warmer than its air; no card survives 150 °C.
+const TEMPERATURE: RangeInclusive<f64> = 5.0..=150.0;
+
+/// Degrees to the maximum operating temperature: negative past it.
+const MARGIN: RangeInclusive<f64> = -100.0..=150.0;
+
+/// Above any GPU's draw or limit; the largest modules take 2.7 kW.
+const MOST_WATTS: f64 = 10_000.0;
+
+/// A draw over this many times the card's highest limit, or a limit outside its range by this
+/// factor, is none: some cards start with a limit a little outside their range.
+const DRAW_OVER_MAX: f64 = 3.0;
+const LIMIT_OUTSIDE: f64 = 2.0;
+
+/// Above any GPU's clock.
+const MOST_MEGAHERTZ: u32 = 20_000;
+
+/// Fans are driven up to 150 % of their nominal speed.
+const MOST_FAN: f64 = 2.0;
+
+impl Reading {
+    /// The same reading, with what can't be a measurement as missing.
+    #[must_use]
+    pub fn plausible(mut self, facts: &Facts) -> Self {
+        self.core = self.core.and_then(|it| within(it, &TEMPERATURE));
+        self.memory = self.memory.and_then(|it| within(it, &TEMPERATURE));
+        self.margin = self.margin.and_then(|it| within(it, &MARGIN));
+        let max = facts.power.map_or(f64::INFINITY, |power| power.max.as_f64());
+        let min = facts.power.map_or(0.0, |power| power.min.as_f64());
+        let draws = 0.0..=(max * DRAW_OVER_MAX).min(MOST_WATTS);
+        let limits = (min / LIMIT_OUTSIDE).max(1.0)..=(max * LIMIT_OUTSIDE).min(MOST_WATTS);
+        self.draw = self.draw.and_then(|it| power(it, &draws));
+        self.limit = self.limit.and_then(|it| power(it, &limits));
+        self.enforced_limit = self.enforced_limit.and_then(|it| power(it, &limits));
+        self.gpu_clock = self.gpu_clock.and_then(clock);
+        let most = 1.0;
+        self.utilization = self.utilization.and_then(|it| {
+            if it.value() <= most {
+                Ok(it)
+            } else {
+                Err(Missing::implausible(it.value() * 100.0))
+            }
+        });
+        let slow = &mut self.slow;
+        for clock in [
+            &mut slow.graphics_clock,
+            &mut slow.memory_clock,
+            &mut slow.video_clock,
+        ] {
+            *clock = clock.filter(|it| it.megahertz() <= MOST_MEGAHERTZ);
+        }
+        for speed in &mut slow.fan_speeds {
+            *speed = speed.filter(|it: &Ratio| it.value() <= MOST_FAN);
+        }
+        slow.memory_utilization = slow.memory_utilization.filter(|it| it.value() <= most);
+        self
+    }
+}
+
+impl Missing {
+    /// A number that can't be one.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a float cast saturates, and the number is for people"
+    )]
+    fn implausible(value: f64) -> Self {
+        Self::Implausible(value as i64)
+    }
+}
+
+fn within(degrees: Celsius, range: &RangeInclusive<f64>) -> Result<Celsius, Missing> {
+    if range.contains(&degrees.degrees()) {
+        Ok(degrees)
+    } else {
+        Err(Missing::implausible(degrees.degrees()))
+    }
+}
+
+fn power(watts: Watts, range: &RangeInclusive<f64>) -> Result<Watts, Missing> {
+    if range.contains(&watts.as_f64()) {
+        Ok(watts)
+    } else {
+        Err(Missing::implausible(watts.as_f64()))
+    }
+}
+
+fn clock(clock: Megahertz) -> Result<Megahertz, Missing> {
+    if clock.megahertz() <= MOST_MEGAHERTZ {
+        Ok(clock)
+    } else {
+        Err(Missing::implausible(f64::from(clock.megahertz())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::PowerConstraints;
+    use crate::units::Moment;
+
+    fn facts() -> Facts {
+        let power = PowerConstraints {
+            default: Watts::from_watts(300),
+            min: Watts::from_watts(150),
+            max: Watts::from_watts(300),
+        };
+        Facts {
+            power: Some(power),
+            ..Facts::default()
+        }
+    }
+
+    fn reading(core: f64, limit: u32, draw: u32) -> Reading {
+        Reading {
+            core: Ok(Celsius::new(core)),
+            limit: Ok(Watts::from_milliwatts(limit)),
+            draw: Ok(Watts::from_milliwatts(draw)),
+            ..Reading::missing(Moment::START, Missing::NotSupported)
+        }
+    }
+
+    #[test]
+    fn what_firmware_says_for_nothing_is_no_measurement() {
+        for core in [-256.0, -1.0, 0.0, 3.0, 255.0, 511.0] {
+            let read = reading(core, 300_000, 100_000).plausible(&facts());
+            assert!(matches!(read.core, Err(Missing::Implausible(_))), "{core}");
+        }
+        let read = reading(60.0, u32::MAX, u32::MAX).plausible(&facts());
+        assert!(read.limit.is_err() && read.draw.is_err());
+        let read = reading(60.0, 0, 3_700_000_000).plausible(&facts());
+        assert!(read.limit.is_err() && read.draw.is_err());
+    }
+
+    #[test]
+    fn what_a_card_can_say_is_left_as_it_is() {
+        // A limit above the range occurs, and so does a draw over the limit.
+        for (core, limit, draw) in [(8.0, 330_000, 0), (104.0, 150_000, 450_000)] {
+            let read = reading(core, limit, draw);
+            assert_eq!(read.clone().plausible(&facts()), read);
+        }
+    }
+}
