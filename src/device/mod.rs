@@ -8,6 +8,7 @@
 pub mod clock_events;
 pub mod dry_run;
 pub mod facts;
+pub mod faults;
 pub mod file_sensor;
 pub mod knob;
 pub mod nvml;

@@ -22,4 +22,6 @@ mod gpu;
 mod probe;
 mod slow;
 
+pub(super) use codes::{missing, refusal, unusable};
 pub use driver::NvmlDriver;
+pub(super) use gpu::believed;

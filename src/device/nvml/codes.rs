@@ -156,6 +156,21 @@ pub(super) fn driver_error(call: &'static str, error: NvmlError) -> DriverError 
     classify(error).of(call)
 }
 
+/// What a code from a call that reads means; simulated cards answer codes, too.
+pub(in crate::device) fn missing(code: u32) -> Missing {
+    classify(NvmlError::from(code)).into()
+}
+
+/// The same of a call that writes.
+pub(in crate::device) fn refusal(code: u32) -> ActuatorError {
+    classify(NvmlError::from(code)).into()
+}
+
+/// The same of a call without which a GPU or the whole driver can't be used.
+pub(in crate::device) fn unusable(call: &'static str, code: u32) -> DriverError {
+    driver_error(call, NvmlError::from(code))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -110,7 +110,7 @@ impl NvmlGpu {
 
 /// Cards without a memory sensor mostly refuse; some answer 0, which beside a warm core isn't a
 /// temperature. From a sensor `seen` to work it is a failure, otherwise there is none.
-fn believed(
+pub(in crate::device) fn believed(
     memory: Celsius,
     core: Result<Celsius, Missing>,
     seen: bool,

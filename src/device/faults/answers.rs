@@ -1,0 +1,237 @@
+//! What calls answer instead of the truth: a code, or a value, so many times or for ever.
+
+use super::call::Call;
+
+/// One answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct Answer {
+    /// 0 is success.
+    pub code: u32,
+    /// Not 0: with success comes `value`; otherwise the truth.
+    pub has_value: u32,
+    /// Calls that still get the truth first.
+    pub after: u32,
+    /// Calls that still get this; [`Self::FOR_EVER`].
+    pub left: u32,
+    /// The raw number in the call's own unit: °C as the bits of an `unsigned int`, mW, MHz, percent,
+    /// mJ. Of a call with two numbers, the first in the low half; see [`Self::pair`]. Of a list, its
+    /// only element, 0 for an empty one. Of a setter, what the card really takes. Of a handle, the
+    /// card's own place. Texts have none: the truth is said.
+    pub value: i64,
+}
+
+impl Answer {
+    pub const FOR_EVER: u32 = u32::MAX;
+
+    /// This code, always.
+    pub const fn code(code: u32) -> Self {
+        Self {
+            code,
+            has_value: 0,
+            after: 0,
+            left: Self::FOR_EVER,
+            value: 0,
+        }
+    }
+
+    /// Success with this value, always.
+    pub const fn value(value: i64) -> Self {
+        Self {
+            has_value: 1,
+            value,
+            ..Self::code(0)
+        }
+    }
+
+    /// Success with two values: a range's ends, utilisation of GPU and memory.
+    pub fn pair(first: u32, second: u32) -> Self {
+        Self::value((i64::from(second) << 32) | i64::from(first))
+    }
+
+    pub const fn times(self, left: u32) -> Self {
+        Self { left, ..self }
+    }
+
+    pub const fn once(self) -> Self {
+        self.times(1)
+    }
+
+    /// Only from the call after so many on.
+    pub const fn after(self, after: u32) -> Self {
+        Self { after, ..self }
+    }
+
+    const fn said(&self) -> Said {
+        match (self.code, self.has_value) {
+            (0, 0) => Said::Truth,
+            (0, _) => Said::Value(self.value),
+            (code, _) => Said::Code(code),
+        }
+    }
+}
+
+/// What a call answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Said {
+    Truth,
+    Code(u32),
+    Value(i64),
+}
+
+/// An answer and how often it was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct Entry {
+    /// [`Call::number`]; 0 is a free place.
+    pub call: u32,
+    pub used: u32,
+    pub answer: Answer,
+}
+
+impl Entry {
+    const FREE: Self = Self {
+        call: 0,
+        used: 0,
+        answer: Answer::code(0),
+    };
+}
+
+/// Answers of a card or a machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct Answers<const N: usize> {
+    entries: [Entry; N],
+}
+
+impl<const N: usize> Answers<N> {
+    pub const NONE: Self = Self {
+        entries: [Entry::FREE; N],
+    };
+
+    /// From now on `call` answers so, and nothing that it was told to before. False: no room.
+    pub fn set(&mut self, call: Call, answer: Answer) -> bool {
+        self.clear(call);
+        self.then(call, answer)
+    }
+
+    /// `call` answers so when the answers it was given before are used up. False: no room.
+    pub fn then(&mut self, call: Call, answer: Answer) -> bool {
+        let free = self.entries.iter().position(|entry| entry.call == 0);
+        // What is used up is kept for who counts, for as long as there is room.
+        let place = free.or_else(|| self.entries.iter().position(|entry| entry.answer.left == 0));
+        let Some(place) = place else { return false };
+        self.entries[place] = Entry {
+            call: call.number(),
+            used: 0,
+            answer,
+        };
+        // To the end: they lie in the order they were told in.
+        self.entries[place..].rotate_left(1);
+        true
+    }
+
+    pub fn clear(&mut self, call: Call) {
+        for entry in &mut self.entries {
+            if entry.call == call.number() {
+                *entry = Entry::FREE;
+            }
+        }
+    }
+
+    pub fn clear_all(&mut self) {
+        *self = Self::NONE;
+    }
+
+    /// `call` was made: what it says. Uses an answer up.
+    pub fn ask(&mut self, call: Call) -> Said {
+        let number = call.number();
+        let own = |entry: &&mut Entry| entry.call == number && entry.answer.left > 0;
+        let Some(entry) = self.entries.iter_mut().find(own) else {
+            return Said::Truth;
+        };
+        if entry.answer.after > 0 {
+            entry.answer.after -= 1;
+            return Said::Truth;
+        }
+        if entry.answer.left != Answer::FOR_EVER {
+            entry.answer.left -= 1;
+        }
+        entry.used = entry.used.saturating_add(1);
+        entry.answer.said()
+    }
+
+    /// How often `call` got an answer that it was told to give.
+    pub fn used(&self, call: Call) -> u32 {
+        let own = self.iter().filter(|entry| entry.call == call.number());
+        own.fold(0, |sum, entry| sum.saturating_add(entry.used))
+    }
+
+    /// Those told, oldest first for each call; used up ones, too.
+    pub fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(|entry| entry.call != 0)
+    }
+}
+
+impl<const N: usize> Default for Answers<N> {
+    fn default() -> Self {
+        Self::NONE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CALL: Call = Call::Temperature;
+
+    fn asked(answers: &mut Answers<4>, times: usize) -> Vec<Said> {
+        (0..times).map(|_| answers.ask(CALL)).collect()
+    }
+
+    #[test]
+    fn an_answer_is_given_as_often_as_told_and_counted() {
+        let mut answers = Answers::<4>::NONE;
+        assert!(answers.set(CALL, Answer::code(999).times(2)));
+        let code = Said::Code(999);
+        assert_eq!(asked(&mut answers, 3), [code, code, Said::Truth]);
+        assert_eq!(answers.used(CALL), 2);
+        assert!(answers.set(CALL, Answer::value(-1)));
+        assert_eq!(asked(&mut answers, 3), [Said::Value(-1); 3]);
+        assert_eq!(answers.ask(Call::Margin), Said::Truth);
+        answers.clear(CALL);
+        assert_eq!((answers.ask(CALL), answers.used(CALL)), (Said::Truth, 0));
+    }
+
+    #[test]
+    fn answers_follow_each_other_in_the_order_told() {
+        let mut answers = Answers::<4>::NONE;
+        assert!(answers.set(Call::Margin, Answer::code(15)));
+        assert!(answers.set(CALL, Answer::code(10).after(1).once()));
+        assert!(answers.then(CALL, Answer::value(0).once()));
+        // The first one's place is free now, before the others.
+        answers.clear(Call::Margin);
+        assert!(answers.then(CALL, Answer::code(16).once()));
+        let expected = [
+            Said::Truth,
+            Said::Code(10),
+            Said::Value(0),
+            Said::Code(16),
+            Said::Truth,
+        ];
+        assert_eq!(asked(&mut answers, 5), expected);
+    }
+
+    #[test]
+    fn a_full_table_says_so_and_makes_room_of_what_is_used_up() {
+        let mut answers = Answers::<4>::NONE;
+        for index in 0..4 {
+            assert!(answers.set(Call::HandleByIndex(index), Answer::code(15).once()));
+        }
+        assert!(!answers.set(CALL, Answer::code(999)));
+        assert_eq!(answers.ask(Call::HandleByIndex(2)), Said::Code(15));
+        assert!(answers.set(CALL, Answer::code(999)));
+        assert_eq!(answers.ask(CALL), Said::Code(999));
+        assert_eq!(answers.ask(Call::HandleByIndex(3)), Said::Code(15));
+    }
+}

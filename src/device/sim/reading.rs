@@ -1,0 +1,238 @@
+//! What a card says, which may be what is true.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::device::clock_events::ClockEvents;
+use crate::device::faults::{Call, NOT_SUPPORTED, Said, bits, degrees, noise};
+use crate::device::nvml::{believed, missing};
+use crate::device::{Missing, Reading, Slow};
+use crate::units::{Celsius, Megahertz, Moment, Ratio, Watts};
+
+use super::{Card, Fault};
+
+/// Half the width of the sensor's noise before it rounds to whole degrees.
+const NOISE: f64 = 0.4;
+
+/// What one open handle knows of its card, as the driver's layer keeps it.
+#[derive(Debug, Default)]
+pub(super) struct Handle {
+    /// Calls that said they aren't supported: not made again.
+    pub(super) lacks: BTreeSet<Call>,
+    pub(super) memory_seen: bool,
+    pub(super) fans: u32,
+}
+
+impl Card {
+    pub(super) fn read(&mut self, now: Moment, handle: &mut Handle) -> Reading {
+        self.catch_up(now);
+        if self.fault == Fault::Lost {
+            return Reading::missing(now, Missing::Lost);
+        }
+        self.feel(Duration::ZERO);
+        let own = noise(&mut self.noise) * NOISE;
+        let core = self.core(own, handle);
+        if core == Err(Missing::Lost) {
+            return Reading::missing(now, Missing::Lost);
+        }
+        let limit = Ok(self.limit);
+        let (clock, events) = (self.flow.gpu_clock, self.events());
+        let utilization = Ok(self.flow.utilization);
+        Reading {
+            at: now,
+            core,
+            memory: self.memory(own, core, handle),
+            margin: self.margin_told(own, handle),
+            draw: self.draw_told(handle),
+            limit: self.asked(handle, Call::PowerLimit, limit, watts),
+            enforced_limit: self.asked(handle, Call::EnforcedPowerLimit, limit, watts),
+            gpu_clock: self.asked(handle, Call::SmClock, Ok(clock), megahertz),
+            events: self.reasons(handle, events),
+            utilization: self.asked(handle, Call::Utilization, utilization, |number| {
+                Ratio::from_percent(bits(number))
+            }),
+            slow: self.slow(handle),
+        }
+    }
+
+    /// What `call` says: what it was told to, or the truth.
+    fn asked<T>(
+        &mut self,
+        handle: &mut Handle,
+        call: Call,
+        truth: Result<T, Missing>,
+        value: impl FnOnce(i64) -> T,
+    ) -> Result<T, Missing> {
+        if handle.lacks.contains(&call) {
+            return Err(Missing::NotSupported);
+        }
+        match self.faults.answers.ask(call) {
+            Said::Truth => truth,
+            Said::Value(number) => Ok(value(number)),
+            Said::Code(code) => {
+                let missing = missing(code);
+                if missing == Missing::NotSupported {
+                    handle.lacks.insert(call);
+                }
+                Err(missing)
+            }
+        }
+    }
+
+    /// The core sensor: refused by both of its calls, it is asked again on the next tick.
+    fn core(&mut self, own: f64, handle: &mut Handle) -> Result<Celsius, Missing> {
+        let truth = self.sensed(own);
+        let legacy = self.asked(handle, Call::Temperature, truth, celsius);
+        if legacy != Err(Missing::NotSupported) {
+            return legacy;
+        }
+        let newer = self.asked(handle, Call::TemperatureV, truth, celsius);
+        if newer == Err(Missing::NotSupported) {
+            handle.lacks.remove(&Call::Temperature);
+            handle.lacks.remove(&Call::TemperatureV);
+        }
+        newer
+    }
+
+    fn sensed(&mut self, own: f64) -> Result<Celsius, Missing> {
+        match self.fault {
+            Fault::NoTemperature => return Err(Missing::Failed(999)),
+            Fault::FrozenTemperature => {}
+            _ => {
+                let felt = self.senses.core.tell(&self.faults.core, own);
+                self.last_temperature = Celsius::new(felt.round());
+            }
+        }
+        Ok(self.last_temperature)
+    }
+
+    fn memory(
+        &mut self,
+        own: f64,
+        core: Result<Celsius, Missing>,
+        handle: &mut Handle,
+    ) -> Result<Celsius, Missing> {
+        let felt = self.senses.memory.tell(&self.faults.memory, own);
+        let has_sensor = self.profile.hbm.is_some();
+        let truth = has_sensor.then(|| Celsius::new(felt.round()));
+        let truth = truth.ok_or(Missing::NotSupported);
+        let memory = self.asked(handle, Call::MemoryTemperature, truth, celsius)?;
+        let memory = believed(memory, core, handle.memory_seen)?;
+        handle.memory_seen = true;
+        Ok(memory)
+    }
+
+    fn margin_told(&mut self, own: f64, handle: &mut Handle) -> Result<Celsius, Missing> {
+        let felt = self.senses.margin.tell(&self.faults.margin, -own);
+        let has_margin = self.faults.told.has_margin(self.profile);
+        let truth = has_margin.then(|| Celsius::new(felt.round()));
+        let truth = truth.ok_or(Missing::NotSupported);
+        self.asked(handle, Call::Margin, truth, celsius)
+    }
+
+    fn draw_told(&mut self, handle: &mut Handle) -> Result<Watts, Missing> {
+        let felt = self.senses.draw.tell(&self.faults.draw, 0.0);
+        let truth = Ok(Watts::from_f64(felt));
+        self.asked(handle, Call::PowerUsage, truth, watts)
+    }
+
+    fn events(&self) -> ClockEvents {
+        ClockEvents::from_bits(self.faults.events.told(self.flow.events.bits()))
+    }
+
+    fn reasons(&mut self, handle: &mut Handle, truth: ClockEvents) -> Result<ClockEvents, Missing> {
+        let mask = |number: i64| ClockEvents::from_bits(number.cast_unsigned());
+        match self.asked(handle, Call::EventReasons, Ok(truth), mask) {
+            Err(Missing::NotSupported) => {
+                self.asked(handle, Call::ThrottleReasons, Ok(truth), mask)
+            }
+            newer => newer,
+        }
+    }
+
+    fn slow(&mut self, handle: &mut Handle) -> Slow {
+        let memory_clock = self.memory_clock.map(|range| range.max);
+        let memory_clock = memory_clock.or(self.profile.memory_clocks.first().copied());
+        let state = if self.flow.events == ClockEvents::GPU_IDLE {
+            8
+        } else {
+            0
+        };
+        let (clock, fan) = (self.flow.gpu_clock, fan_speed(self.state.die));
+        let energy = to_u64(self.state.energy_joules * 1e3);
+        let percent = |number| Ratio::from_percent(bits(number));
+        let memory = memory_clock.ok_or(Missing::NotSupported);
+        let fans = 0..handle.fans;
+        Slow {
+            graphics_clock: self
+                .asked(handle, Call::GraphicsClock, Ok(clock), megahertz)
+                .ok(),
+            memory_clock: self
+                .asked(handle, Call::MemoryClock, memory, megahertz)
+                .ok(),
+            video_clock: None,
+            performance_state: self
+                .asked(handle, Call::PerformanceState, Ok(state), bits)
+                .ok(),
+            memory_utilization: Some(Ratio::new(self.flow.utilization.value() * 0.5)),
+            memory_total_bytes: Some(self.profile.memory_bytes),
+            memory_used_bytes: Some(self.profile.memory_bytes / 2),
+            energy_millijoules: self
+                .asked(handle, Call::Energy, Ok(energy), i64::cast_unsigned)
+                .ok(),
+            fan_speeds: fans
+                .map(|_| self.asked(handle, Call::FanSpeed, Ok(fan), percent).ok())
+                .collect(),
+            ecc_corrected: [self.profile.ecc.then_some(0); 2],
+            ecc_uncorrected: [self.profile.ecc.then_some(0); 2],
+            event_nanoseconds: self
+                .state
+                .event_seconds
+                .map(|seconds| Some(to_u64(seconds * 1e9))),
+        }
+    }
+
+    /// The getter, as a setter's counterpart asks it.
+    pub(super) fn limit_told(&mut self) -> Result<Watts, u32> {
+        match self.faults.answers.ask(Call::PowerLimit) {
+            Said::Truth => Ok(self.limit),
+            Said::Value(number) => Ok(watts(number)),
+            Said::Code(code) => Err(code),
+        }
+    }
+
+    /// A constant of the card, in the call's own unit, or the code it comes to.
+    pub(super) fn constant(&mut self, call: Call, truth: Option<i64>) -> Result<i64, u32> {
+        match self.faults.answers.ask(call) {
+            Said::Truth => truth.ok_or(NOT_SUPPORTED),
+            Said::Value(number) => Ok(number),
+            Said::Code(code) => Err(code),
+        }
+    }
+}
+
+fn celsius(number: i64) -> Celsius {
+    Celsius::new(degrees(number))
+}
+
+fn watts(number: i64) -> Watts {
+    Watts::from_milliwatts(bits(number))
+}
+
+fn megahertz(number: i64) -> Megahertz {
+    Megahertz::new(bits(number))
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "never negative"
+)]
+fn to_u64(value: f64) -> u64 {
+    value as u64
+}
+
+/// A plain fan curve, for show: airflow is the world's, not the card's.
+fn fan_speed(die: f64) -> Ratio {
+    Ratio::new(((die - 30.0) / 60.0).clamp(0.3, 1.0))
+}
