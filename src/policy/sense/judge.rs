@@ -276,9 +276,12 @@ impl Judge {
                 .flatten()
                 .reduce(Heat::worse)
         };
+        // One that can't be read may be covered by another. One that lies makes all suspect: they
+        // are read by the same firmware.
+        let lies = |part: Part| !part.absent && part.value.is_some();
         let due = [
-            (Sensor::Core, core, by_core && !core.absent),
-            (Sensor::Memory, memory, memory_trips.is_some()),
+            (Sensor::Core, core, (by_core && !core.absent) || lies(core)),
+            (Sensor::Memory, memory, memory_trips.is_some() || lies(memory)),
             (Sensor::Margin, margin, !margin.absent && !gone),
         ];
         let lacking = |trust| {
@@ -463,6 +466,10 @@ impl Channel {
                 false
             }
         };
+        if frozen {
+            // What comes after it has nothing to fall from.
+            self.fall = Fall::NEW;
+        }
         match (fallen, frozen) {
             (true, _) => Some(Doubt::Fallen),
             (false, true) => Some(Doubt::Frozen),
