@@ -5,8 +5,7 @@ use super::signs::trigger_of;
 use super::*;
 use crate::device::{ClockRange, Missing, Thresholds};
 use crate::policy::probe::Probe;
-use crate::policy::witness::Doubt;
-use crate::policy::{AppMode, Asked, Event, LimitClaim};
+use crate::policy::{AppMode, Asked, Event, LimitClaim, Write};
 use crate::units::{Celsius, Megahertz};
 
 fn w(watts: u32) -> Watts {
@@ -52,6 +51,8 @@ struct Card {
     fallback: bool,
     apps_well: bool,
     probes: Vec<Probe>,
+    /// What came of the last writes: nothing is told unless a test does.
+    writes: ByKnob<Option<Write>>,
 }
 
 const COOL: f64 = 50.0;
@@ -69,7 +70,7 @@ impl Card {
             ..Reading::missing(Moment::START, Missing::NotSupported)
         };
         Self {
-            policy: Policy::new(Settings::default(), &facts(), &reading),
+            policy: Policy::new(Settings::default(), &facts()),
             reading,
             claim: Claim::default(),
             asked: Asked::default(),
@@ -78,6 +79,7 @@ impl Card {
             fallback: false,
             apps_well: true,
             probes: Vec::new(),
+            writes: ByKnob::default(),
         }
     }
 
@@ -86,6 +88,12 @@ impl Card {
         self.second += 1;
         let seen = Observation {
             reading: &self.reading,
+            facts: &facts(),
+            open: true,
+            locked_out: false,
+            observes: false,
+            has_app: false,
+            writes: &self.writes,
             probes: &self.probes,
             woken: false,
             claim: &self.claim,
@@ -522,6 +530,12 @@ fn a_lock_or_a_limit_that_the_draw_leans_on_binds() {
         };
         let seen = Observation {
             reading: &card.reading,
+            facts: &facts(),
+            open: true,
+            locked_out: false,
+            observes: false,
+            has_app: false,
+            writes: &card.writes,
             probes: &[],
             woken: false,
             claim: &claim,
@@ -666,7 +680,7 @@ fn what_a_dead_guard_left_is_gone_on_from_and_given_back() {
     card.claim.writing(w(400), w(250));
     card.claim.gpu_clock = true;
     card.reading.limit = Ok(w(250));
-    card.policy.adopt(at(0), &card.claim);
+    card.policy.adopt(at(0), &card.claim, &[]);
     let left = card.policy.last;
     assert_eq!((left.state, left.level), (State::Gradual, Level::Gradual));
     assert_eq!(left.targets.limit, Some(w(250)));
@@ -708,7 +722,7 @@ fn a_card_opened_anew_and_other_settings_have_other_trips_and_limits() {
         min: w(120),
         ..power
     });
-    card.policy.recalibrate(&other, &card.reading);
+    card.policy.recalibrate(&other);
     assert_eq!(card.tick(CRITICAL).state, State::Normal);
     assert_eq!(card.policy.trips().core.critical, Celsius::new(95.0));
     card.tick(95.0);
@@ -718,7 +732,7 @@ fn a_card_opened_anew_and_other_settings_have_other_trips_and_limits() {
         max_hold: Duration::from_secs(9),
         ..Settings::default()
     };
-    card.policy.reconfigure(settings, &facts(), &card.reading);
+    card.policy.reconfigure(settings, &facts());
     assert_eq!(card.policy.trips().core.critical, Celsius::new(85.0));
     card.tick(84.0);
     for _ in 0..5 {

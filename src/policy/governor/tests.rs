@@ -1,5 +1,6 @@
 use super::*;
 use crate::device::{ClockRange, Facts};
+use crate::policy::knobs::Means;
 use crate::policy::{LimitClaim, Settings};
 use crate::units::Celsius;
 
@@ -36,7 +37,13 @@ fn drive(draw: u32) -> Drive {
         draw: Some(w(draw)),
         clock: None,
         original: w(400),
+        limit: None,
     }
+}
+
+fn under_floor(facts: &Facts) -> Rungs {
+    let settings = Settings::default();
+    Rungs::under_floor(&settings, facts, &Means::all(&settings, facts))
 }
 
 fn fresh() -> Governor {
@@ -46,7 +53,7 @@ fn fresh() -> Governor {
         gpu_clock_max: Some(Megahertz::new(2000)),
         ..Facts::default()
     };
-    let rungs = Rungs::under_floor(&Settings::default(), &facts);
+    let rungs = under_floor(&facts);
     Governor::new(CONSTRAINTS, FLOOR, rungs)
 }
 
@@ -295,12 +302,21 @@ fn a_limit_is_within_floor_and_original_and_set_once() {
         (0.875, None),
         (3.0, None),
     ] {
-        governor.set(at(7), share, w(350));
+        governor.set(at(7), share, w(400), w(350));
         assert_eq!(governor.limit, limit, "{share}");
     }
-    governor.set(at(8), 0.7, w(350));
-    governor.set(at(9), 0.7, w(350));
+    governor.set(at(8), 0.7, w(400), w(350));
+    governor.set(at(9), 0.7, w(280), w(350));
     assert_eq!(governor.moved, at(8), "the same limit is no move");
+}
+
+#[test]
+fn a_limit_that_is_under_the_floor_already_is_not_raised_to_it() {
+    let mut governor = resting(0.0, 140, None);
+    for share in [0.1, 0.3, 0.5] {
+        governor.set(at(7), share, w(150), w(150));
+        assert!(governor.limit.is_none_or(|limit| limit <= w(150)), "{share}");
+    }
 }
 
 #[test]
@@ -588,7 +604,7 @@ fn other_limits_of_the_card_are_taken_over_and_what_is_held_stays() {
         gpu_clock_max: Some(Megahertz::new(1000)),
         ..Facts::default()
     };
-    let rungs = Rungs::under_floor(&Settings::default(), &facts);
+    let rungs = under_floor(&facts);
     governor.replace(&Governor::new(other, w(160), rungs));
     assert_eq!(governor.limit, Some(w(200)));
     assert_eq!(governor.least(), w(160));

@@ -37,6 +37,15 @@ fn range(min: u32, max: u32) -> ClockRange {
     }
 }
 
+/// With all that is configured and offered.
+fn made(settings: &Settings) -> Rungs {
+    Rungs::new(settings, &facts(), &Means::all(settings, &facts()))
+}
+
+fn under_floor(settings: &Settings) -> Rungs {
+    Rungs::under_floor(settings, &facts(), &Means::all(settings, &facts()))
+}
+
 fn settings() -> Settings {
     Settings {
         memory_clock: true,
@@ -47,7 +56,7 @@ fn settings() -> Settings {
 
 #[test]
 fn the_limit_goes_first_then_clock_batch_memory_and_the_minimum() {
-    let rungs = Rungs::new(&settings(), &facts());
+    let rungs = made(&settings());
     let limits: Vec<_> = rungs.all.iter().map(|rung| rung.limit).collect();
     // Seven steps of 30 W from the default to the floor of 190 W.
     let mut expected = vec![None];
@@ -70,7 +79,7 @@ fn the_limit_goes_first_then_clock_batch_memory_and_the_minimum() {
 
 #[test]
 fn emergency_is_the_minimum_and_half_the_clock_and_blindness_the_floor() {
-    let rungs = Rungs::new(&settings(), &facts());
+    let rungs = made(&settings());
     let emergency = Targets {
         limit: Some(w(100)),
         gpu_clock: Some(range(210, 1000)),
@@ -89,7 +98,7 @@ fn emergency_is_the_minimum_and_half_the_clock_and_blindness_the_floor() {
 
 #[test]
 fn under_the_floor_the_locks_are_finer() {
-    let rungs = Rungs::under_floor(&settings(), &facts());
+    let rungs = under_floor(&settings());
     let locks: Vec<_> = rungs
         .all
         .iter()
@@ -113,8 +122,8 @@ fn what_may_not_be_used_has_no_rung() {
         ..settings()
     };
     for rungs in [
-        Rungs::new(&settings, &facts()),
-        Rungs::under_floor(&settings, &facts()),
+        made(&settings),
+        under_floor(&settings),
     ] {
         let apps: Vec<_> = rungs.all.iter().map(|rung| rung.app).collect();
         assert_eq!(apps, [AppMode::Gradual, AppMode::GradualBatch]);
@@ -138,7 +147,7 @@ fn a_memory_lock_is_the_lowest_clock_of_at_least_half() {
             ..Facts::default()
         };
         let lock = lock.map(|clock| range(clock, clock));
-        assert_eq!(memory_range(&settings(), &facts), lock, "{clocks:?}");
+        assert_eq!(memory_range(&Means::all(&settings(), &facts), &facts), lock, "{clocks:?}");
     }
 }
 
