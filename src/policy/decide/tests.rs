@@ -43,6 +43,7 @@ fn facts() -> Facts {
 /// A card of 85 / 78 / 72 that does what it is told, a second a tick.
 struct Card {
     policy: Policy,
+    facts: Facts,
     reading: Reading,
     claim: Claim,
     asked: Asked,
@@ -55,7 +56,9 @@ struct Card {
     writes: ByKnob<Option<Write>>,
 }
 
-const COOL: f64 = 50.0;
+/// Under safe, and no further from critical than a card falls within a second: what falls faster
+/// isn't believed.
+const COOL: f64 = 70.0;
 /// Between safe and the set point.
 const WARM: f64 = 75.0;
 const HOT: f64 = 78.0;
@@ -71,6 +74,7 @@ impl Card {
         };
         Self {
             policy: Policy::new(Settings::default(), &facts()),
+            facts: facts(),
             reading,
             claim: Claim::default(),
             asked: Asked::default(),
@@ -88,7 +92,7 @@ impl Card {
         self.second += 1;
         let seen = Observation {
             reading: &self.reading,
-            facts: &facts(),
+            facts: &self.facts,
             open: true,
             locked_out: false,
             observes: false,
@@ -169,6 +173,9 @@ fn a_cool_card_is_left_alone() {
         let decision = card.tick(WARM);
         let nothing = Decision {
             heat: decision.heat,
+            sensors: decision.sensors,
+            knobs: decision.knobs,
+            hold_left: decision.hold_left,
             ..Decision::unseen()
         };
         assert_eq!(decision, nothing);
@@ -376,7 +383,8 @@ fn leases_hold_a_cool_card_for_at_most_max_hold_in_an_hour() {
         overheld |= decision.overheld;
     }
     assert!(overheld);
-    assert!((1790..=1800).contains(&held), "{held}");
+    // Half a minute is left for giving back, which holds the GPU as well.
+    assert!((1760..=1770).contains(&held), "{held}");
     assert_eq!(card.policy.last.level, Level::None);
 }
 
@@ -496,12 +504,29 @@ fn an_emergency_goes_on_in_the_dark_and_a_lease_can_ask_for_one() {
 }
 
 #[test]
-fn a_card_that_never_told_a_temperature_is_left_alone() {
+fn a_card_that_never_offered_a_temperature_is_left_alone_and_unguarded() {
     let mut card = Card::new();
     card.asked = alert(Level::Emergency);
+    card.reading.core = Err(Missing::NotSupported);
     for _ in 0..20 {
-        assert_eq!(card.tick_blind().targets, Targets::default());
+        let decision = card.look();
+        assert_eq!(decision.targets, Targets::default());
+        assert_eq!(decision.state, State::Unguarded);
+        assert_eq!(decision.unguarded, Some(Unguarded::NoTemperature));
     }
+}
+
+#[test]
+fn a_sensor_that_fails_from_the_first_read_on_makes_blind_and_a_lease_is_obeyed() {
+    let mut card = Card::new();
+    for _ in 0..3 {
+        card.tick_blind();
+    }
+    assert_eq!(card.tick_blind().state, State::Blind);
+    assert_eq!(card.limit(), w(192), "the cap");
+    card.asked = alert(Level::Emergency);
+    let decision = card.tick_blind();
+    assert_eq!((decision.level, card.limit()), (Level::Emergency, w(100)));
 }
 
 #[test]
@@ -630,6 +655,8 @@ fn a_lower_foreign_limit_stands_and_is_the_original_from_then_on() {
     card.asked = alert(Level::Gradual);
     card.tick(COOL);
     card.reading.limit = Ok(w(250));
+    assert!(!card.tick(COOL).foreign_limit, "read once, it may be none");
+    assert_eq!(card.limit(), w(250), "but it is left alone");
     let decision = card.tick(COOL);
     assert!(decision.foreign_limit);
     assert_eq!(card.limit(), w(250));
@@ -723,6 +750,7 @@ fn a_card_opened_anew_and_other_settings_have_other_trips_and_limits() {
         ..power
     });
     card.policy.recalibrate(&other);
+    card.facts = other;
     assert_eq!(card.tick(CRITICAL).state, State::Normal);
     assert_eq!(card.policy.trips().core.critical, Celsius::new(95.0));
     card.tick(95.0);
@@ -732,6 +760,7 @@ fn a_card_opened_anew_and_other_settings_have_other_trips_and_limits() {
         max_hold: Duration::from_secs(9),
         ..Settings::default()
     };
+    card.facts = facts();
     card.policy.reconfigure(settings, &facts());
     assert_eq!(card.policy.trips().core.critical, Celsius::new(85.0));
     card.tick(84.0);
@@ -819,7 +848,8 @@ fn a_foreign_limit_is_told_on_its_own_tick_only() {
     card.asked = alert(Level::Gradual);
     card.tick(COOL);
     card.reading.limit = Ok(w(250));
-    assert!(card.look().foreign_limit);
+    assert!(!card.look().foreign_limit);
+    assert!(card.look().foreign_limit, "read twice");
     card.reading.core = Err(Missing::Failed(999));
     card.reading.limit = Err(Missing::Failed(999));
     assert!(!card.look().foreign_limit);

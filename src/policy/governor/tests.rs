@@ -338,14 +338,30 @@ fn regulating_up_counts_as_up_and_down_as_down() {
 }
 
 #[test]
-fn a_card_too_hot_at_its_floor_takes_a_rung_after_ten_seconds() {
-    let mut governor = resting(3.0, 192, Some(FLOOR));
-    let hot = over_alert(3.0);
-    governor.escalate(at(100), &hot, drive(192));
-    governor.escalate(at(109), &hot, drive(192));
-    assert!(governor.ladder.is_released());
-    governor.escalate(at(110), &hot, drive(192));
-    assert!(!governor.ladder.is_released());
+fn a_card_too_warm_at_its_floor_takes_a_rung_after_ten_seconds_and_at_alert_after_five() {
+    for (level, seconds) in [(-0.1, 10), (3.0, 5)] {
+        let mut governor = resting(level, 192, Some(FLOOR));
+        let heat = over_alert(level);
+        governor.escalate(at(100), &heat, drive(192));
+        governor.escalate(at(99 + seconds), &heat, drive(192));
+        assert!(governor.ladder.is_released());
+        governor.escalate(at(100 + seconds), &heat, drive(192));
+        assert!(!governor.ladder.is_released(), "{level}");
+    }
+}
+
+#[test]
+fn a_limit_that_was_at_the_floor_before_us_has_had_its_time() {
+    for original in [100, 150, 192] {
+        let mut governor = resting(3.0, original, None);
+        let low = Drive {
+            original: w(original),
+            limit: Some(w(original)),
+            ..drive(original)
+        };
+        governor.escalate(at(100), &over_alert(3.0), low);
+        assert!(!governor.ladder.is_released(), "{original} W");
+    }
 }
 
 #[test]
@@ -353,7 +369,7 @@ fn a_rung_is_not_taken_over_the_floor_nor_at_the_set_point() {
     for (level, limit) in [(3.0, Some(w(200))), (-0.25, Some(FLOOR)), (3.0, None)] {
         let mut governor = resting(level, 192, limit);
         governor.floored_since = Some(at(0));
-        governor.escalate(at(100), &over_alert(3.0), drive(192));
+        governor.escalate(at(100), &over_alert(level), drive(192));
         assert!(governor.ladder.is_released(), "{level} {limit:?}");
         assert_eq!(governor.floored_since, None, "the wait begins anew");
     }

@@ -91,7 +91,7 @@ fn configured_numbers_are_for_the_core_only() {
         ..TripOverrides::default()
     };
     let table = TripTable::resolve(&by, &facts(Some(85.0), Some(95.0)), true, true);
-    assert_eq!(trips(&table), [85.0, 70.0, 72.0].map(Celsius::new));
+    assert_eq!(trips(&table), [85.0, 70.0, 64.0].map(Celsius::new));
     assert_eq!(table.origin, TripOrigin::Configured);
     assert_eq!(
         table.memory.map(|memory| memory.critical.degrees()),
