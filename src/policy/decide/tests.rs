@@ -45,6 +45,8 @@ struct Card {
     policy: Policy,
     facts: Facts,
     reading: Reading,
+    /// What it would draw if nothing held it.
+    demand: Watts,
     claim: Claim,
     asked: Asked,
     second: u64,
@@ -76,6 +78,7 @@ impl Card {
             policy: Policy::new(Settings::default(), &facts()),
             facts: facts(),
             reading,
+            demand: w(390),
             claim: Claim::default(),
             asked: Asked::default(),
             second: 0,
@@ -90,6 +93,7 @@ impl Card {
     /// Decides only: nothing is written.
     fn look(&mut self) -> Decision {
         self.second += 1;
+        self.reading.draw = Ok(self.reading.limit.map_or(self.demand, |it| self.demand.min(it)));
         let seen = Observation {
             reading: &self.reading,
             facts: &self.facts,
@@ -392,7 +396,7 @@ fn leases_hold_a_cool_card_for_at_most_max_hold_in_an_hour() {
 fn what_the_card_itself_asks_for_is_not_charged_to_leases() {
     let mut card = Card::new();
     card.asked = alert(Level::Gradual);
-    card.reading.draw = Ok(w(100));
+    card.demand = w(100);
     for _ in 0..3600 {
         assert!(!card.tick(77.5).overheld);
     }
@@ -585,7 +589,7 @@ fn what_nothing_can_hold_is_infeasible_after_a_minute() {
     assert!(!card.tick(WARM).infeasible);
     assert!(!card.tick(CRITICAL).infeasible, "a minute anew");
     let mut gradual = Card::new();
-    gradual.reading.draw = Ok(w(100));
+    gradual.demand = w(100);
     gradual.tick(HOT);
     gradual.policy.regulator.bottom(at(0));
     for _ in 0..60 {
@@ -803,14 +807,14 @@ fn what_binds_holds_the_local_level_on_and_a_leases_ceiling_does_not() {
     }
     assert!(bound.limit() < w(350), "regulated");
     for _ in 0..35 {
-        bound.reading.draw = Ok(bound.limit());
+        bound.demand = bound.limit();
         assert_eq!(bound.tick(WARM).asks.local, Level::Gradual);
     }
     let mut leased = Card::new();
     leased.asked = alert(Level::Gradual);
     leased.tick(70.0);
     leased.policy.local.hold(Level::Gradual);
-    leased.reading.draw = Ok(w(340));
+    leased.demand = w(340);
     for _ in 0..35 {
         leased.tick(WARM);
     }
