@@ -57,6 +57,7 @@ const BUSY: Drive = Drive {
     draw: None,
     clock: None,
     original: Watts::from_watts(400),
+    limit: None,
 };
 
 #[test]
@@ -264,6 +265,7 @@ fn rungs_that_change_nothing_are_skipped() {
             draw: Some(w(draw)),
             clock: Some(Megahertz::new(clock)),
             original: w(400),
+            limit: None,
         })
     };
     // A limit bites under 97 % of the draw: 291 W of 300.
