@@ -93,7 +93,10 @@ impl Card {
     /// Decides only: nothing is written.
     fn look(&mut self) -> Decision {
         self.second += 1;
-        self.reading.draw = Ok(self.reading.limit.map_or(self.demand, |it| self.demand.min(it)));
+        self.reading.draw = Ok(self
+            .reading
+            .limit
+            .map_or(self.demand, |it| self.demand.min(it)));
         let seen = Observation {
             reading: &self.reading,
             facts: &self.facts,
