@@ -33,7 +33,11 @@ fn a_lower_foreign_limit_stands_and_is_given_back() {
     };
     let mut contest = Contest::default();
     let verdict = contest.observe(at(0), W(250), &mut limit);
-    assert_eq!((verdict, limit.original), (Verdict::MaybeLower, W(400)), "once");
+    assert_eq!(
+        (verdict, limit.original),
+        (Verdict::MaybeLower, W(400)),
+        "once"
+    );
     let verdict = contest.observe(at(1), W(250), &mut limit);
     assert_eq!((verdict, limit.original), (Verdict::Lower, W(250)));
 }
@@ -118,13 +122,22 @@ fn a_lower_limit_that_is_read_once_is_nobodys() {
     for second in 0..20 {
         // An odd answer every other time, each time another one, between right ones.
         let odd = W(100 + u32::try_from(second).expect("small"));
-        assert_eq!(contest.observe(at(2 * second), odd, &mut limit), Verdict::MaybeLower);
-        assert_eq!(contest.observe(at(2 * second + 1), W(300), &mut limit), Verdict::Ours);
+        assert_eq!(
+            contest.observe(at(2 * second), odd, &mut limit),
+            Verdict::MaybeLower
+        );
+        assert_eq!(
+            contest.observe(at(2 * second + 1), W(300), &mut limit),
+            Verdict::Ours
+        );
     }
     assert_eq!(limit, ours);
     // Two odd ones in a row that differ are no limit, either.
     for odd in [W(1), W(2), W(3)] {
-        assert_eq!(contest.observe(at(50), odd, &mut limit), Verdict::MaybeLower);
+        assert_eq!(
+            contest.observe(at(50), odd, &mut limit),
+            Verdict::MaybeLower
+        );
     }
     assert_eq!(limit, ours);
 }
@@ -136,7 +149,13 @@ fn what_a_write_left_between_the_two_or_just_under_them_is_spanned() {
         previous: W(300),
         next: W(283),
     };
-    for (on_card, spanned) in [(300, true), (290, true), (283, true), (280, true), (277, false)] {
+    for (on_card, spanned) in [
+        (300, true),
+        (290, true),
+        (283, true),
+        (280, true),
+        (277, false),
+    ] {
         assert_eq!(limit.spans(W(on_card)), spanned, "{on_card} W");
     }
     assert!(!limit.spans(W(301)), "above both");
@@ -145,5 +164,8 @@ fn what_a_write_left_between_the_two_or_just_under_them_is_spanned() {
         next: W(300),
         ..limit
     };
-    assert!(raise.spans(W(290)) && !raise.spans(W(301)), "in either direction");
+    assert!(
+        raise.spans(W(290)) && !raise.spans(W(301)),
+        "in either direction"
+    );
 }

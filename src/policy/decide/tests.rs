@@ -93,7 +93,10 @@ impl Card {
     /// Decides only: nothing is written.
     fn look(&mut self) -> Decision {
         self.second += 1;
-        self.reading.draw = Ok(self.reading.limit.map_or(self.demand, |it| self.demand.min(it)));
+        self.reading.draw = Ok(self
+            .reading
+            .limit
+            .map_or(self.demand, |it| self.demand.min(it)));
         let seen = Observation {
             reading: &self.reading,
             facts: &self.facts,
@@ -117,7 +120,11 @@ impl Card {
 
     fn tick(&mut self, core: f64) -> Decision {
         // A sensor that stood quite still while the draw rises would be a frozen one.
-        let alive = if self.second.is_multiple_of(2) { 0.1 } else { 0.0 };
+        let alive = if self.second.is_multiple_of(2) {
+            0.1
+        } else {
+            0.0
+        };
         self.reading.core = Ok(Celsius::new(core + alive));
         let decision = self.look();
         self.obey(&decision.targets);
@@ -484,7 +491,10 @@ fn what_can_be_seen_at_critical_is_an_emergency_in_the_dark_and_told_once() {
     }
     let decision = card.tick(CRITICAL);
     let begun = Event::Throttled(Level::Emergency, Trigger::Local);
-    assert_eq!((decision.state, decision.event), (State::Blind, Some(begun)));
+    assert_eq!(
+        (decision.state, decision.event),
+        (State::Blind, Some(begun))
+    );
     assert_eq!(card.limit(), w(100), "at once, before it is trusted again");
     for _ in 0..8 {
         assert_eq!(card.tick(CRITICAL).event, None, "once");

@@ -315,7 +315,10 @@ fn a_limit_that_is_under_the_floor_already_is_not_raised_to_it() {
     let mut governor = resting(0.0, 140, None);
     for share in [0.1, 0.3, 0.5] {
         governor.set(at(7), share, w(150), w(150));
-        assert!(governor.limit.is_none_or(|limit| limit <= w(150)), "{share}");
+        assert!(
+            governor.limit.is_none_or(|limit| limit <= w(150)),
+            "{share}"
+        );
     }
 }
 

@@ -43,12 +43,20 @@ fn the_budget_may_be_spent_but_for_what_giving_back_takes() {
 fn what_is_left_is_what_may_still_be_spent() {
     assert_eq!(spent(0).left(), 30 * TICK);
     assert_eq!(spent(29).left(), TICK);
-    assert_eq!(spent(50).left(), Duration::ZERO, "and never less than nothing");
+    assert_eq!(
+        spent(50).left(),
+        Duration::ZERO,
+        "and never less than nothing"
+    );
     let mut refused = spent(31);
     assert!(!refused.permits(TICK));
     refused.minutes[0] = TICK * 29;
     assert!(!refused.permits(3 * TICK));
-    assert_eq!(refused.left(), Duration::ZERO, "nothing, as long as it is refused");
+    assert_eq!(
+        refused.left(),
+        Duration::ZERO,
+        "nothing, as long as it is refused"
+    );
 }
 
 /// The same of ten minutes.

@@ -164,7 +164,11 @@ fn what_the_card_lacks_or_the_configuration_switches_off_is_absent() {
     one_clock.memory_clocks.truncate(1);
     let one_clock = Knobs::new(&settings(), &one_clock);
     let memory = one_clock.reports()[Knob::MemoryClock].state;
-    assert_eq!(memory, KnobState::Absent, "a lock of the only clock is none");
+    assert_eq!(
+        memory,
+        KnobState::Absent,
+        "a lock of the only clock is none"
+    );
 }
 
 #[test]
@@ -295,7 +299,10 @@ fn tried_again(bench: &mut Bench) -> u32 {
 fn a_refused_knob_is_tried_again_after_minutes_and_until_then_told_as_refused() {
     let mut bench = refused();
     let after = tried_again(&mut bench);
-    assert!((60..=600).contains(&after), "{after} s, not every few minutes");
+    assert!(
+        (60..=600).contains(&after),
+        "{after} s, not every few minutes"
+    );
     let state = bench.state(Knob::PowerLimit);
     assert_eq!(state, KnobState::Refused, "tried, but no better yet");
     bench.look_at(Knob::PowerLimit, 300_000, Outcome::Taken);
@@ -535,8 +542,15 @@ fn a_value_that_was_refused_is_followed_by_another_one() {
         ..Targets::default()
     };
     bench.knobs.vary(&mut targets, Some(W(300)));
-    assert!(targets.limit < Some(W(250)), "slower, so that it holds as much");
-    assert!(targets.gpu_clock.is_some_and(|it| it.max < Megahertz::new(1000)));
+    assert!(
+        targets.limit < Some(W(250)),
+        "slower, so that it holds as much"
+    );
+    assert!(
+        targets
+            .gpu_clock
+            .is_some_and(|it| it.max < Megahertz::new(1000))
+    );
     // At the end of the range there is nothing slower.
     let mut bench = Bench::new();
     bench.look_at(Knob::PowerLimit, 100_000, Outcome::Refused);

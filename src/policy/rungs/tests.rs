@@ -72,7 +72,10 @@ fn the_limit_goes_first_then_clock_batch_memory_and_the_minimum() {
     assert_eq!(late(7), (None, AppMode::Gradual, None));
     // Down to the emergency's lock: with less, a card could be held only there.
     for (rung, clock) in [(8, 1500), (9, 1200), (10, 1000)] {
-        assert_eq!(late(rung), (Some(range(210, clock)), AppMode::Gradual, None));
+        assert_eq!(
+            late(rung),
+            (Some(range(210, clock)), AppMode::Gradual, None)
+        );
     }
     let lock = Some(range(210, 1000));
     assert_eq!(late(11), (lock, AppMode::GradualBatch, None));
@@ -126,10 +129,7 @@ fn what_may_not_be_used_has_no_rung() {
         memory_clock: false,
         ..settings()
     };
-    for rungs in [
-        made(&settings),
-        under_floor(&settings),
-    ] {
+    for rungs in [made(&settings), under_floor(&settings)] {
         let apps: Vec<_> = rungs.all.iter().map(|rung| rung.app).collect();
         assert_eq!(apps, [AppMode::Gradual, AppMode::GradualBatch]);
         assert_eq!(
@@ -167,7 +167,11 @@ fn a_memory_lock_is_the_lowest_clock_of_at_least_half() {
             ..Facts::default()
         };
         let lock = lock.map(|clock| range(clock, clock));
-        assert_eq!(memory_range(&Means::all(&settings(), &facts), &facts), lock, "{clocks:?}");
+        assert_eq!(
+            memory_range(&Means::all(&settings(), &facts), &facts),
+            lock,
+            "{clocks:?}"
+        );
     }
 }
 

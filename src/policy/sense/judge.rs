@@ -485,3 +485,6 @@ impl Evidence {
         self.missing = missing;
     }
 }
+
+#[cfg(test)]
+mod tests;
