@@ -532,8 +532,9 @@ fn one_odd_low_reading_is_a_blink() {
 fn a_fall_of_just_what_metal_can_do_is_believed() {
     let mut bench = Bench::core(80.0);
     bench.look();
-    assert_eq!(bench.says(65.0).doubt, None);
-    assert_eq!(bench.says(49.9).doubt, Some(Doubt::Fallen));
+    assert!(matches!(bench.says(65.0).view, View::Clear(_)));
+    assert_eq!(bench.says(49.9).view, View::Blink);
+    assert_eq!(bench.pass(3.0).doubt, Some(Doubt::Fallen));
 }
 
 #[test]
