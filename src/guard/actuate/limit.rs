@@ -65,7 +65,7 @@ impl Hand {
             return;
         }
         let last = [ours.previous, ours.next];
-        let again = |now: Watts| now < ours.original && last.contains(&now);
+        let again = |now: Watts| last.contains(&now) && !self.is_back(ours.original, now);
         if reading.limit.is_ok_and(again) && reading.at > at {
             tracing::warn!(gpu = self.index, uuid = %self.uuid, original = %ours.original, "the card forgot the limit that was given back: giving it back again");
             self.put_off(Knob::PowerLimit);
