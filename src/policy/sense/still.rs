@@ -12,6 +12,10 @@ const DRAW_SECONDS: f64 = 5.0;
 const MOVES: f64 = 0.2;
 const MOVES_FOR: Duration = Duration::from_secs(5);
 
+/// So long a lower draw must last before a rise is measured from there: power meters show single
+/// low samples of a busy card.
+pub(super) const LATELY: Duration = Duration::from_secs(10);
+
 /// The scale of a card that tells no default limit is its highest draw so far, and at least this:
 /// chosen, because an idle card's draw moves by some watts.
 const LEAST_SCALE: f64 = 50.0;
@@ -69,10 +73,12 @@ impl Draw {
 pub(super) struct Still {
     long: Duration,
     last: Option<Celsius>,
-    /// When it last moved, and the draw then.
+    /// When it last moved, and the highest draw until then, within [`LATELY`].
     since: Option<(Moment, f64)>,
     /// Since when the draw has been well over that one.
     over_since: Option<Moment>,
+    /// The highest draw since then, over [`LATELY`]: what a fall has come to, if it lasts.
+    window: Option<(Moment, f64)>,
     frozen: bool,
 }
 
@@ -84,6 +90,7 @@ impl Still {
             last: None,
             since: None,
             over_since: None,
+            window: None,
             frozen: false,
         }
     }
@@ -96,21 +103,25 @@ impl Still {
         };
     }
 
-    /// Whether the sensor that says `value` at a draw of `average` is frozen.
+    /// Whether the sensor that says `value` at a draw of `average` is frozen; `lately`: the highest
+    /// within [`LATELY`].
     pub(super) fn is_frozen(
         &mut self,
         now: Moment,
         value: Celsius,
         average: f64,
+        lately: f64,
         scale: f64,
     ) -> bool {
         let same = self.last.replace(value) == Some(value);
         let Some((since, level)) = self.since.filter(|_| same) else {
-            self.since = Some((now, average));
+            self.since = Some((now, lately));
             self.over_since = None;
+            self.window = None;
             self.frozen = false;
             return false;
         };
+        let level = self.sunk(now, average, since, level);
         if average > level + MOVES * scale {
             let over = *self.over_since.get_or_insert(now);
             let lasts = now.since(over) >= MOVES_FOR && now.since(since) >= self.long;
@@ -120,5 +131,21 @@ impl Still {
             self.over_since = None;
         }
         self.frozen
+    }
+
+    /// A fall alone is how a card is regulated at a constant temperature; but what rises again after
+    /// one must show.
+    fn sunk(&mut self, now: Moment, average: f64, since: Moment, level: f64) -> f64 {
+        let (begun, highest) = self.window.map_or((now, average), |(begun, highest)| {
+            (begun, highest.max(average))
+        });
+        self.window = Some((begun, highest));
+        if now.since(begun) < LATELY {
+            return level;
+        }
+        self.window = None;
+        let level = level.min(highest);
+        self.since = Some((since, level));
+        level
     }
 }

@@ -390,6 +390,48 @@ fn a_reading_that_stands_still_while_the_draw_rises_is_frozen_at_every_pace() {
 }
 
 #[test]
+fn a_sensor_that_froze_under_load_is_found_out_when_the_next_load_comes() {
+    for poll in POLLS {
+        let mut bench = Bench::core(70.0).polled(poll);
+        bench.draws(380.0);
+        bench.pass(60.0);
+        bench.draws(150.0);
+        bench.pass(60.0);
+        bench.draws(380.0);
+        let took = bench.until_blind();
+        assert!(took <= 40.0, "{poll}: {took}");
+    }
+}
+
+#[test]
+fn a_sensor_that_freezes_at_idle_just_before_a_load_is_found_out() {
+    for poll in [0.1, 1.0] {
+        for rest in [0.5, 1.0, 5.0] {
+            let mut bench = Bench::core(46.0).polled(poll);
+            bench.draws(60.0);
+            bench.pass(60.0);
+            bench.says(45.0);
+            bench.pass(rest);
+            bench.draws(400.0);
+            let took = bench.until_blind();
+            assert!(took <= 40.0, "{poll} {rest}: {took}");
+        }
+    }
+}
+
+#[test]
+fn a_busy_card_whose_power_meter_shows_single_low_samples_is_believed() {
+    // As recorded of one that its fan held at 79 °C for minutes.
+    let mut bench = Bench::core(79.0);
+    for second in 0..600_u32 {
+        bench.draws(if second % 20 > 17 { 137.0 } else { 291.0 });
+        // Its reading moves now and then, at a low sample, too.
+        bench.reading.core = Ok(c(if second % 200 < 98 { 79.0 } else { 78.0 }));
+        assert_eq!(bench.look().doubt, None, "{second}");
+    }
+}
+
+#[test]
 fn wakes_do_not_keep_a_frozen_sensor_from_being_found_out() {
     let mut bench = Bench::core(46.0);
     bench.draws(60.0);
