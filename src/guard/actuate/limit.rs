@@ -1,5 +1,7 @@
 //! The power limit: written, and read back, because cards round, clamp and ignore.
 
+use std::time::Duration;
+
 use crate::device::{Gpu, Knob};
 use crate::policy::{Claim, LimitClaim, Outcome, Write};
 use crate::units::Watts;
@@ -9,6 +11,13 @@ use super::{Direction, Hand, Stored};
 
 /// A card may keep an original limit by so much less and still have it back: it rounds so.
 const ROUNDS_BY: Watts = Watts::from_watts(5);
+
+/// A limit that changes nothing is tried so often, and then now and then: what it was rounded to
+/// seldom, and what was ignored as often as a knob without effect is tried where nothing else is
+/// left.
+const TRIES: u32 = 3;
+const ROUNDED_AGAIN: Duration = Duration::from_secs(60);
+const IGNORED_AGAIN: Duration = Duration::from_secs(3);
 
 impl Hand {
     pub(super) fn apply_limit(
@@ -22,11 +31,9 @@ impl Hand {
         let Some(wanted) = target.or(original.map(|it| self.settable(it))) else {
             return;
         };
-        let settled = self.stored
-            == Some(Stored {
-                asked: wanted,
-                stored: current,
-            });
+        let settled = self
+            .stored
+            .is_some_and(|it| (it.asked, it.stored) == (wanted, current) && self.rests(it));
         if wanted == current || (settled && wanted < current) {
             self.confirmed |= self.claim.limit.is_some() && wanted == current;
             self.ignores_writes &= wanted != current;
@@ -65,6 +72,17 @@ impl Hand {
         if (wanted < known || raises) && !self.waits(Knob::PowerLimit, raises) {
             self.write_limit(gpu, known, wanted, tally);
         }
+    }
+
+    /// What came of a limit isn't asked for again, but where nothing did: a card that doesn't listen
+    /// may do so later.
+    fn rests(&self, it: Stored) -> bool {
+        let again = if it.stored.saturating_sub(it.asked) <= ROUNDS_BY {
+            ROUNDED_AGAIN
+        } else {
+            IGNORED_AGAIN
+        };
+        it.in_vain == 0 || (it.in_vain >= TRIES && self.now.since(it.at) < again)
     }
 
     /// The original, or what is nearest to it of what the card takes.
@@ -109,7 +127,7 @@ impl Hand {
         let result = match (written, stored) {
             (Ok(()), Some(stored)) => {
                 self.confirmed = stored != from;
-                self.store(to, stored, tally);
+                self.store(from, to, stored, tally);
                 if stored == to {
                     ActionResult::Ok
                 } else {
@@ -149,8 +167,14 @@ impl Hand {
     }
 
     /// What the card made of `asked` is what is known as ours from here on.
-    fn store(&mut self, asked: Watts, stored: Watts, tally: &mut Tally) {
-        self.stored = Some(Stored { asked, stored });
+    fn store(&mut self, from: Watts, asked: Watts, stored: Watts, tally: &mut Tally) {
+        let before = self.stored.filter(|it| (it.asked, it.stored) == (asked, stored));
+        self.stored = Some(Stored {
+            asked,
+            stored,
+            in_vain: before.map_or(0, |it| it.in_vain) + u32::from(stored == from),
+            at: self.now,
+        });
         if stored == asked {
             return;
         }
