@@ -8,6 +8,7 @@
 //! events   Xid errors, for a thread of their own
 //! probe    which calls this card doesn't support: asked once, then left alone
 //! codes    what each return code means to the guard
+//! names    and to people
 //! ```
 //!
 //! Every GPU and event source holds the library open; when the last of them is dropped, NVML is
@@ -19,9 +20,11 @@ mod driver;
 mod events;
 mod facts;
 mod gpu;
+mod names;
 mod probe;
 mod slow;
 
 pub(super) use codes::{missing, refusal, unusable};
 pub use driver::NvmlDriver;
 pub(super) use gpu::believed;
+pub use names::NvmlCode;
