@@ -67,7 +67,8 @@ pub enum Cadence {
 pub trait Sensor {
     fn identity(&self) -> &Arc<Identity>;
 
-    /// Constants of this card and driver, as of the last (re)initialisation or refresh.
+    /// Constants of this card and driver, as far as they are known. A full look asks for what
+    /// isn't; facts that are other ones then are in another `Arc`.
     fn facts(&self) -> &Arc<Facts>;
 
     /// One look at the card. Never fails as a whole: what couldn't be read says so in its place.
@@ -118,7 +119,8 @@ pub trait Driver: Send + Sync {
         self.inventory().map(|gpus| gpus.len())
     }
 
-    /// Opens one GPU and reads its facts.
+    /// Opens one GPU and reads its facts. What can't be read is left out for now; only a card or
+    /// driver that is gone, or has no name for it, can't be opened.
     fn open(&self, uuid: &Uuid) -> Result<Box<dyn Gpu>, DriverError>;
 
     /// A source of Xid events of all GPUs, for a thread of its own. `None`: not supported.

@@ -2,11 +2,13 @@
 //!
 //! ```text
 //! driver   loads and shares the library, lists and opens GPUs
-//! facts    what an open card says once: identity, constraints, thresholds
+//! facts    what an open card says of itself: identity, thresholds, clocks
+//! power    and the range of its limit, which may change
+//! ledger   both asked until they are told
 //! gpu      what it says every tick, and what it can be told
 //! slow     the readings that cost milliseconds
 //! events   Xid errors, for a thread of their own
-//! probe    which calls this card doesn't support: asked once, then left alone
+//! probe    which calls this card never offered: left alone after repeated refusals
 //! codes    what each return code means to the guard
 //! names    and to people
 //! ```
@@ -20,7 +22,9 @@ mod driver;
 mod events;
 mod facts;
 mod gpu;
+mod ledger;
 mod names;
+mod power;
 mod probe;
 mod slow;
 

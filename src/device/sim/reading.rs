@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::device::clock_events::ClockEvents;
 use crate::device::faults::{Call, NOT_SUPPORTED, Said, bits, degrees, noise};
 use crate::device::nvml::{believed, missing};
+use crate::device::plausible::is_temperature;
 use crate::device::{Missing, Reading, Slow};
 use crate::units::{Celsius, Megahertz, Moment, Ratio, Watts};
 
@@ -20,6 +21,7 @@ pub(super) struct Handle {
     /// Calls that said they aren't supported: not made again.
     pub(super) lacks: BTreeSet<Call>,
     pub(super) memory_seen: bool,
+    pub(super) tells_memory_limit: bool,
     pub(super) fans: u32,
 }
 
@@ -41,7 +43,7 @@ impl Card {
         Reading {
             at: now,
             core,
-            memory: self.memory(own, core, handle),
+            memory: self.memory(own, handle),
             margin: self.margin_told(own, handle),
             draw: self.draw_told(handle),
             limit: self.asked(handle, Call::PowerLimit, limit, watts),
@@ -106,20 +108,14 @@ impl Card {
         Ok(self.last_temperature)
     }
 
-    fn memory(
-        &mut self,
-        own: f64,
-        core: Result<Celsius, Missing>,
-        handle: &mut Handle,
-    ) -> Result<Celsius, Missing> {
+    fn memory(&mut self, own: f64, handle: &mut Handle) -> Result<Celsius, Missing> {
         let felt = self.senses.memory.tell(&self.faults.memory, own);
         let has_sensor = self.profile.hbm.is_some();
         let truth = has_sensor.then(|| Celsius::new(felt.round()));
         let truth = truth.ok_or(Missing::NotSupported);
         let memory = self.asked(handle, Call::MemoryTemperature, truth, celsius)?;
-        let memory = believed(memory, core, handle.memory_seen)?;
-        handle.memory_seen = true;
-        Ok(memory)
+        handle.memory_seen |= is_temperature(memory);
+        believed(memory, handle.memory_seen || handle.tells_memory_limit)
     }
 
     fn margin_told(&mut self, own: f64, handle: &mut Handle) -> Result<Celsius, Missing> {
