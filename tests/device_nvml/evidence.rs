@@ -87,12 +87,12 @@ fn where_one_of_two_calls_gives_nothing_good_the_other_stands_in() {
         let mut gpu = open_one(&driver);
         assert!(read(&mut gpu).core.is_ok());
         for answer in [["3", "0"], ["999", "0"], ["0", "4294967295"], ["0", "0"]] {
-            let [code, value] = answer;
-            machine.ctl(&["answer", "temperature", code, value, "--times", "1"]);
+            let [code, raw] = answer;
+            machine.ctl(&["answer", "temperature", code, raw, "--times", "1"]);
             machine.ctl(&["answer", "event-reasons", "999", "--times", "1"]);
             let reading = read(&mut gpu);
-            let core = reading.core.unwrap().degrees();
-            assert!((20.0..60.0).contains(&core), "{answer:?}: {core}");
+            let degrees = reading.core.unwrap().degrees();
+            assert!((20.0..60.0).contains(&degrees), "{answer:?}: {degrees}");
             assert!(reading.events.is_ok(), "{answer:?}");
         }
         // The first again, since it is the one that works: the second isn't asked.

@@ -150,6 +150,11 @@ impl Failure {
         let code = own.unwrap_or_else(|| fault.code());
         Self { call, code, fault }
     }
+
+    /// The driver is gone, not only a card of it.
+    pub(super) fn is_of_driver(&self) -> bool {
+        matches!(self.fault, Fault::Lost(loss) if loss != Loss::Gpu)
+    }
 }
 
 impl From<Failure> for DriverError {

@@ -141,16 +141,12 @@ impl Driver for NvmlDriver {
         for index in 0..count(&nvml)? {
             let identity = match listed(&nvml, index) {
                 Ok(identity) => identity,
-                Err(failure) => match DriverError::from(failure) {
-                    // Without the driver, no other GPU will answer either.
-                    error @ (DriverError::DriverNotLoaded | DriverError::VersionMismatch) => {
-                        return Err(error);
-                    }
-                    _ => {
-                        left_out.insert(index, LeftOut::Failed(failure));
-                        continue;
-                    }
-                },
+                // Without the driver, no other GPU will answer either.
+                Err(failure) if failure.is_of_driver() => return Err(failure.into()),
+                Err(failure) => {
+                    left_out.insert(index, LeftOut::Failed(failure));
+                    continue;
+                }
             };
             match identities.iter().find(|it| it.uuid == identity.uuid) {
                 None => identities.push(Arc::new(identity)),
