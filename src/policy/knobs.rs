@@ -36,6 +36,10 @@ const OVERDRAWS_FOR: Duration = Duration::from_secs(10);
 
 const READS: u32 = 2;
 
+/// More than this is no rounding, but the end of a card's range. Cards are known to round by up to
+/// 5 W.
+const ROUNDS_BY_MOST: Watts = Watts::from_watts(25);
+
 /// What is known of one knob.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum KnobState {
@@ -146,8 +150,10 @@ pub(super) struct Evidence<'a> {
 pub(super) struct Knobs {
     trials: ByKnob<Trial>,
     offered: Means,
-    /// The lowest limit that the card was seen to store when asked for less.
+    /// What the card stores when asked for its minimum, if that is more.
     lowest: Option<Watts>,
+    /// The most that it was seen to round a limit by.
+    rounds: Watts,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -191,6 +197,7 @@ impl Knobs {
     pub(super) fn reopened(&mut self) {
         self.trials = ByKnob::default();
         self.lowest = None;
+        self.rounds = Watts::default();
     }
 
     pub(super) fn means(&self) -> Means {
@@ -244,19 +251,26 @@ impl Knobs {
     }
 
     fn note(&mut self, now: Moment, knob: Knob, write: &Write) {
+        let asked = Watts::from_milliwatts(write.value);
+        let over = write.stored.map(|stored| stored.saturating_sub(asked));
         let trial = &mut self.trials[knob];
         match write.outcome {
             Outcome::Unknown => {}
             Outcome::Taken => {
                 trial.taken();
-                let asked = Watts::from_milliwatts(write.value);
-                let over = |stored: &Watts| stored.saturating_sub(asked) > GRAIN;
-                if let Some(stored) = write.stored.filter(over).filter(|_| write.slows) {
-                    self.lowest = Some(stored);
+                if let Some(over) = over.filter(|over| *over <= ROUNDS_BY_MOST) {
+                    self.rounds = self.rounds.max(over);
+                }
+                // More than what was asked is the end of the limit only where less can't be asked.
+                let least = self.offered.power.is_some_and(|power| asked <= power.min);
+                if least && write.slows && over > Some(GRAIN) {
+                    self.lowest = write.stored;
                 }
             }
             // A refused raise takes nothing from the plan.
             _ if !write.slows => {}
+            // Rounded to what it was.
+            Outcome::Ignored if over.is_some_and(|over| over <= self.rounds) => {}
             Outcome::Ignored => trial.failed(now, write.value, KnobState::Ineffective),
             Outcome::Refused => trial.failed(now, write.value, KnobState::Refused),
             Outcome::Denied => {

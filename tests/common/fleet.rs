@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use thermal_guard::device::{
-    ClockEvents, ClockRange, Facts, Identity, Missing, PowerConstraints, Reading, Slow, Thresholds,
-    Uuid,
+    ByKnob, ClockEvents, ClockRange, Facts, Identity, Missing, PowerConstraints, Reading, Slow,
+    Thresholds, Uuid,
 };
 use thermal_guard::guard::events::{Event, GpuName, LogCounts, Seen, Throttle, What};
 use thermal_guard::guard::shared::DriverStatus;
@@ -198,24 +198,12 @@ pub(crate) fn bare(identity: Identity) -> Tick {
         up: true,
         reading: Reading::missing(ago(0.4), Missing::NotSupported),
         probes: Vec::new(),
-        decision: Decision {
-            state: State::Normal,
-            level: Level::None,
-            targets: Targets::default(),
-            heat: None,
-            asks: Asks::default(),
-            trigger: None,
-            event: None,
-            infeasible: false,
-            contested: false,
-            doubt: None,
-            withheld: false,
-            foreign_limit: false,
-            overheld: false,
-        },
+        decision: Decision::unseen(),
         trips: None,
         claim: Claim::default(),
         permission: Permission::Unproven,
+        writes: ByKnob::default(),
+        held_since: None,
         paused_until: None,
         changed: unix_ago(7200),
         tally: Tally::default(),
