@@ -167,6 +167,7 @@ struct Trial {
     varied: bool,
     /// It failed before, and is tried again: the next failure is enough.
     failed_as: Option<KnobState>,
+    hungry: bool,
     failed_at: Option<Moment>,
     against: Option<Against>,
     /// The lock was set again, and its clock not seen under it since.
@@ -216,8 +217,11 @@ impl Knobs {
     pub(super) fn reports(&self) -> ByKnob<KnobReport> {
         ByKnob::of(|knob| {
             let trial = &self.trials[knob];
+            // Where it is tried again at once, it hasn't worked yet; what failed long ago on a card
+            // that is cool is unproven.
+            let tried = trial.failed_as.filter(|_| trial.hungry);
             let state = if self.is_offered(knob) {
-                trial.failed_as.unwrap_or(trial.state)
+                tried.unwrap_or(trial.state)
             } else {
                 KnobState::Absent
             };
@@ -408,11 +412,13 @@ impl Trial {
     }
 
     fn retry(&mut self, now: Moment, hungry: bool) {
+        self.hungry &= hungry;
         let after = if hungry { TRY_HUNGRY_EVERY } else { TRY_EVERY };
         let due = self.failed_at.is_some_and(|at| now.since(at) >= after);
         if !self.state.is_usable() && due {
             *self = Self {
                 failed_as: Some(self.state),
+                hungry,
                 denied: self.denied,
                 ..Self::default()
             };
