@@ -3,6 +3,7 @@
 
 mod actions;
 mod events;
+mod evidence;
 mod families;
 mod gpu;
 mod guard;
