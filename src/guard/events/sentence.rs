@@ -159,7 +159,7 @@ fn said(name: &str, detail: Option<&str>) -> String {
     let what = match name {
         trouble::INFEASIBLE => "not even the coldest rung holds it",
         trouble::CONTESTED => "somebody else keeps raising the limit",
-        trouble::OVERHELD => "leases have held it too long and are not obeyed",
+        trouble::OVERHELD => "leases, of alerts or manual ones, have held it too long and are not obeyed",
         trouble::DOUBT => "a sensor isn't believed",
         trouble::ACTION => "writing to it fails",
         trouble::JOURNAL => "the journal can't be written",

@@ -24,7 +24,7 @@ pub(super) fn sentence(tick: &Tick) -> String {
         (decision.contested, "somebody else keeps raising the limit"),
         (
             decision.overheld,
-            "alerts have held it too long and are not obeyed",
+            "leases, of alerts or manual ones, have held it too long: counted, not obeyed",
         ),
         (
             decision.doubt == Some(Doubt::Contradicted),
