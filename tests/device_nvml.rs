@@ -5,6 +5,8 @@
 #![expect(clippy::unwrap_used, reason = "test code fails by panicking")]
 
 mod common;
+#[path = "device_nvml/faults.rs"]
+mod faults;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -5,7 +5,9 @@
 //! for, and two runs of one scenario are the same.
 //!
 //! What can be wrong with a card is [`Fault`], of the card as a whole, and [`CardFaults`], of its
-//! calls, setters and sensors; what with the machine, [`Rack::answers`] and [`Rack::set_order`].
+//! calls, setters and sensors; what with the machine, [`Rack::answers`] and [`Rack::set_order`]. Of
+//! the calls that can be told what to answer, those that nobody makes in process answer nothing:
+//! video clock, memory, ECC, index, persistence mode, driver version.
 //!
 //! ```text
 //! card      what is true of a card: physics, settings, what is wrong with it

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::envfile::{self, EnvFileError};
-use super::journal::{self, Entry, Journal, JournalError};
+use super::journal::{self, Entry, Journal, JournalError, Reason};
 use super::lock::{GpuLock, LockError};
 use super::replace::replace;
 use super::{Clock, Live, Shared};
@@ -52,6 +52,9 @@ fn entry(claim: Claim) -> Entry {
         claim,
         boot_id: journal::boot_id(),
         energy_millijoules: None,
+        confirmed: true,
+        reason: Reason::default(),
+        since: None,
     }
 }
 

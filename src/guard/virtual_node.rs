@@ -111,9 +111,23 @@ impl Node {
         self.step_by(TICK)
     }
 
-    /// A tick of every GPU, after `period`: sooner than [`TICK`], it was woken.
+    /// A tick of every GPU, after `period`: sooner than half a poll, it was woken.
     pub fn step_by(&mut self, period: Duration) -> Vec<Tick> {
+        self.let_pass(period);
+        self.tick()
+    }
+
+    /// Lets `period` pass on the cards, which no guard sees yet.
+    pub fn pass(&mut self, period: Duration) {
         let now = self.let_pass(period);
+        for card in 0..self.workers.len() {
+            self.rack.card(card).catch_up(now);
+        }
+    }
+
+    /// A tick of every GPU, now.
+    pub fn tick(&mut self) -> Vec<Tick> {
+        let now = self.now();
         let workers = self.workers.iter_mut();
         workers
             .map(|worker| worker.tick(now, now, &self.shared))
@@ -122,11 +136,8 @@ impl Node {
 
     /// Lets [`TICK`] pass without a guard.
     pub fn step_unguarded(&mut self) -> Moment {
-        let now = self.let_pass(TICK);
-        for card in 0..self.workers.len() {
-            self.rack.card(card).catch_up(now);
-        }
-        now
+        self.pass(TICK);
+        self.now()
     }
 
     /// `kill -9`, and a new guard that finds the journal.
@@ -141,6 +152,12 @@ impl Node {
     pub fn journal(&self, card: usize) -> Option<Entry> {
         let entry = self.journals[card].latest();
         entry.filter(|entry| !entry.claim.is_empty())
+    }
+
+    /// The guard lets go of the card, giving back what is safe to give back.
+    pub fn leave(&mut self, card: usize) {
+        let now = self.now();
+        self.workers[card].leave(now, &self.shared);
     }
 
     /// The guard lets go of the card; time passes without ticks.

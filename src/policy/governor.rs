@@ -75,8 +75,6 @@ const BINDS: f64 = 0.95;
 
 /// The floor, still too hot: the ladder takes over after this.
 const FLOOR_DWELL: Duration = Duration::from_secs(10);
-/// At alert, after what a die takes to answer.
-const HOT_DWELL: Duration = Duration::from_secs(5);
 
 /// Between two steps of giving back.
 const RECOVERY_STEP: Duration = Duration::from_secs(5);
@@ -123,7 +121,7 @@ impl Governor {
         let default_limit = power.default;
         Self {
             observer: Observer::new(default_limit),
-            ladder: Ladder::new(rungs),
+            ladder: Ladder::under_governor(rungs),
             default_limit,
             floor,
             minimum: power.min,
@@ -371,7 +369,9 @@ impl Governor {
     /// To the rungs under the floor, when the limit at its floor, or no limit that bites, is not
     /// enough.
     fn escalate(&mut self, now: Moment, heat: &Heat, drive: Drive) {
-        let current = self.on_card(drive).min(self.limit.unwrap_or(drive.original));
+        let current = self
+            .on_card(drive)
+            .min(self.limit.unwrap_or(drive.original));
         let foreseen = self
             .observer
             .predict(self.share(self.floor.min(current)), ROOM_AHEAD);
@@ -383,7 +383,7 @@ impl Governor {
         let since = *self.floored_since.get_or_insert(now);
         // A limit that was that low before us has had its time.
         let dwelt = now.since(since) >= FLOOR_DWELL || self.limit.is_none();
-        if dwelt || (heat.is_hot() && now.since(since) >= HOT_DWELL) {
+        if dwelt {
             self.ladder.regulate(now, heat, drive);
         }
     }

@@ -14,8 +14,8 @@ use super::governor::Drive;
 use super::rungs::{Rungs, Targets};
 use super::zone::Heat;
 
-/// Between two rungs down: the die answers a step within about five seconds, and at alert it isn't
-/// given more.
+/// Between two rungs down: the die answers a step within about five seconds. At alert it isn't given
+/// more, but under a governor, whose rungs are finer.
 const DOWN_DWELL: Duration = Duration::from_secs(10);
 const HOT_DWELL: Duration = Duration::from_secs(5);
 
@@ -49,6 +49,9 @@ pub struct Ladder {
     well_under_since: Option<Moment>,
     up_hold: Duration,
     raised: Option<Moment>,
+    hot_dwell: Duration,
+    /// When it was last regulated, for the time between two ticks.
+    seen: Moment,
 }
 
 impl Ladder {
@@ -62,6 +65,16 @@ impl Ladder {
             well_under_since: None,
             up_hold: UP_HOLD,
             raised: None,
+            hot_dwell: HOT_DWELL,
+            seen: Moment::START,
+        }
+    }
+
+    /// The rungs under a governor's floor.
+    pub fn under_governor(rungs: Rungs) -> Self {
+        Self {
+            hot_dwell: DOWN_DWELL,
+            ..Self::new(rungs)
         }
     }
 
@@ -97,14 +110,15 @@ impl Ladder {
     /// One tick of regulation inside gradual.
     pub fn regulate(&mut self, now: Moment, heat: &Heat, drive: Drive) {
         self.track(now, heat);
-        if self.wants_down(now, heat) {
+        let step = now.since(std::mem::replace(&mut self.seen, now));
+        if self.wants_down(now, heat, step) {
             if self
                 .raised
                 .is_some_and(|at| now.since(at) < self.up_hold * 2)
             {
                 self.up_hold = (self.up_hold * 2).min(UP_HOLD_MAX);
             }
-            let next = self.next_biting(drive);
+            let next = self.next_biting(drive, heat.is_hot());
             self.step_to(now, next, heat);
         } else if self.wants_up(now) {
             self.raised = Some(now);
@@ -185,7 +199,8 @@ impl Ladder {
         since(&mut self.well_under_since, heat.to_alert >= UP_MARGIN);
     }
 
-    fn wants_down(&self, now: Moment, heat: &Heat) -> bool {
+    /// `step`: the time between two ticks. The tick that is nearest to the end of a dwell ends it.
+    fn wants_down(&self, now: Moment, heat: &Heat, step: Duration) -> bool {
         if !heat.at_set_point() || self.is_exhausted() {
             return false;
         }
@@ -193,8 +208,12 @@ impl Ladder {
             return true;
         };
         let cooling = heat.to_alert > before && !heat.is_hot();
-        let dwell = if heat.is_hot() { HOT_DWELL } else { DOWN_DWELL };
-        now.since(self.moved) >= dwell && !cooling
+        let dwell = if heat.is_hot() {
+            self.hot_dwell
+        } else {
+            DOWN_DWELL
+        };
+        now.since(self.moved) + step / 2 >= dwell && !cooling
     }
 
     fn wants_up(&self, now: Moment) -> bool {
@@ -207,8 +226,8 @@ impl Ladder {
     }
 
     /// The next rung down that changes anything: a limit over the draw or a lock over the clock
-    /// does not.
-    fn next_biting(&self, drive: Drive) -> usize {
+    /// does not. `hot`: what only the applications do isn't waited for.
+    fn next_biting(&self, drive: Drive, hot: bool) -> usize {
         let here = self.targets();
         let on_card = drive.limit.unwrap_or(drive.original);
         let limits = |limit: Watts| {
@@ -216,7 +235,8 @@ impl Ladder {
         };
         let slows = |lock: ClockRange| drive.clock.is_none_or(|clock| lock.max < clock);
         let bites = |rung: &Targets| {
-            (rung.app, rung.memory_clock) != (here.app, here.memory_clock)
+            (!hot && rung.app != here.app)
+                || rung.memory_clock != here.memory_clock
                 || rung.gpu_clock != here.gpu_clock && rung.gpu_clock.is_some_and(slows)
                 || rung.limit != here.limit && rung.limit.is_some_and(limits)
         };

@@ -161,6 +161,13 @@ impl<const N: usize> Answers<N> {
         entry.answer.said()
     }
 
+    /// `call` has an answer left to give.
+    pub fn is_told(&self, call: Call) -> bool {
+        let number = call.number();
+        self.iter()
+            .any(|entry| entry.call == number && entry.answer.left > 0)
+    }
+
     /// How often `call` got an answer that it was told to give.
     pub fn used(&self, call: Call) -> u32 {
         let own = self.iter().filter(|entry| entry.call == call.number());

@@ -1,6 +1,5 @@
 //! What a card says, which may be what is true.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::device::clock_events::ClockEvents;
@@ -17,8 +16,6 @@ const NOISE: f64 = 0.4;
 /// What one open handle knows of its card, as the driver's layer keeps it.
 #[derive(Debug, Default)]
 pub(super) struct Handle {
-    /// Calls that said they aren't supported: not made again.
-    pub(super) lacks: BTreeSet<Call>,
     pub(super) memory_seen: bool,
     pub(super) fans: u32,
 }
@@ -31,7 +28,7 @@ impl Card {
         }
         self.feel(Duration::ZERO);
         let own = noise(&mut self.noise) * NOISE;
-        let core = self.core(own, handle);
+        let core = self.core(own);
         if core == Err(Missing::Lost) {
             return Reading::missing(now, Missing::Lost);
         }
@@ -42,13 +39,13 @@ impl Card {
             at: now,
             core,
             memory: self.memory(own, core, handle),
-            margin: self.margin_told(own, handle),
-            draw: self.draw_told(handle),
-            limit: self.asked(handle, Call::PowerLimit, limit, watts),
-            enforced_limit: self.asked(handle, Call::EnforcedPowerLimit, limit, watts),
-            gpu_clock: self.asked(handle, Call::SmClock, Ok(clock), megahertz),
-            events: self.reasons(handle, events),
-            utilization: self.asked(handle, Call::Utilization, utilization, |number| {
+            margin: self.margin_told(own),
+            draw: self.draw_told(),
+            limit: self.asked(Call::PowerLimit, limit, watts),
+            enforced_limit: self.asked(Call::EnforcedPowerLimit, limit, watts),
+            gpu_clock: self.asked(Call::SmClock, Ok(clock), megahertz),
+            events: self.reasons(events),
+            utilization: self.asked(Call::Utilization, utilization, |number| {
                 Ratio::from_percent(bits(number))
             }),
             slow: self.slow(handle),
@@ -58,40 +55,25 @@ impl Card {
     /// What `call` says: what it was told to, or the truth.
     fn asked<T>(
         &mut self,
-        handle: &mut Handle,
         call: Call,
         truth: Result<T, Missing>,
         value: impl FnOnce(i64) -> T,
     ) -> Result<T, Missing> {
-        if handle.lacks.contains(&call) {
-            return Err(Missing::NotSupported);
-        }
         match self.faults.answers.ask(call) {
             Said::Truth => truth,
             Said::Value(number) => Ok(value(number)),
-            Said::Code(code) => {
-                let missing = missing(code);
-                if missing == Missing::NotSupported {
-                    handle.lacks.insert(call);
-                }
-                Err(missing)
-            }
+            Said::Code(code) => Err(missing(code)),
         }
     }
 
     /// The core sensor: refused by both of its calls, it is asked again on the next tick.
-    fn core(&mut self, own: f64, handle: &mut Handle) -> Result<Celsius, Missing> {
+    fn core(&mut self, own: f64) -> Result<Celsius, Missing> {
         let truth = self.sensed(own);
-        let legacy = self.asked(handle, Call::Temperature, truth, celsius);
+        let legacy = self.asked(Call::Temperature, truth, celsius);
         if legacy != Err(Missing::NotSupported) {
             return legacy;
         }
-        let newer = self.asked(handle, Call::TemperatureV, truth, celsius);
-        if newer == Err(Missing::NotSupported) {
-            handle.lacks.remove(&Call::Temperature);
-            handle.lacks.remove(&Call::TemperatureV);
-        }
-        newer
+        self.asked(Call::TemperatureV, truth, celsius)
     }
 
     fn sensed(&mut self, own: f64) -> Result<Celsius, Missing> {
@@ -116,36 +98,34 @@ impl Card {
         let has_sensor = self.profile.hbm.is_some();
         let truth = has_sensor.then(|| Celsius::new(felt.round()));
         let truth = truth.ok_or(Missing::NotSupported);
-        let memory = self.asked(handle, Call::MemoryTemperature, truth, celsius)?;
+        let memory = self.asked(Call::MemoryTemperature, truth, celsius)?;
         let memory = believed(memory, core, handle.memory_seen)?;
         handle.memory_seen = true;
         Ok(memory)
     }
 
-    fn margin_told(&mut self, own: f64, handle: &mut Handle) -> Result<Celsius, Missing> {
+    fn margin_told(&mut self, own: f64) -> Result<Celsius, Missing> {
         let felt = self.senses.margin.tell(&self.faults.margin, -own);
         let has_margin = self.faults.told.has_margin(self.profile);
         let truth = has_margin.then(|| Celsius::new(felt.round()));
         let truth = truth.ok_or(Missing::NotSupported);
-        self.asked(handle, Call::Margin, truth, celsius)
+        self.asked(Call::Margin, truth, celsius)
     }
 
-    fn draw_told(&mut self, handle: &mut Handle) -> Result<Watts, Missing> {
+    fn draw_told(&mut self) -> Result<Watts, Missing> {
         let felt = self.senses.draw.tell(&self.faults.draw, 0.0);
         let truth = Ok(Watts::from_f64(felt));
-        self.asked(handle, Call::PowerUsage, truth, watts)
+        self.asked(Call::PowerUsage, truth, watts)
     }
 
     fn events(&self) -> ClockEvents {
         ClockEvents::from_bits(self.faults.events.told(self.flow.events.bits()))
     }
 
-    fn reasons(&mut self, handle: &mut Handle, truth: ClockEvents) -> Result<ClockEvents, Missing> {
+    fn reasons(&mut self, truth: ClockEvents) -> Result<ClockEvents, Missing> {
         let mask = |number: i64| ClockEvents::from_bits(number.cast_unsigned());
-        match self.asked(handle, Call::EventReasons, Ok(truth), mask) {
-            Err(Missing::NotSupported) => {
-                self.asked(handle, Call::ThrottleReasons, Ok(truth), mask)
-            }
+        match self.asked(Call::EventReasons, Ok(truth), mask) {
+            Err(Missing::NotSupported) => self.asked(Call::ThrottleReasons, Ok(truth), mask),
             newer => newer,
         }
     }
@@ -164,24 +144,18 @@ impl Card {
         let memory = memory_clock.ok_or(Missing::NotSupported);
         let fans = 0..handle.fans;
         Slow {
-            graphics_clock: self
-                .asked(handle, Call::GraphicsClock, Ok(clock), megahertz)
-                .ok(),
-            memory_clock: self
-                .asked(handle, Call::MemoryClock, memory, megahertz)
-                .ok(),
+            graphics_clock: self.asked(Call::GraphicsClock, Ok(clock), megahertz).ok(),
+            memory_clock: self.asked(Call::MemoryClock, memory, megahertz).ok(),
             video_clock: None,
-            performance_state: self
-                .asked(handle, Call::PerformanceState, Ok(state), bits)
-                .ok(),
+            performance_state: self.asked(Call::PerformanceState, Ok(state), bits).ok(),
             memory_utilization: Some(Ratio::new(self.flow.utilization.value() * 0.5)),
             memory_total_bytes: Some(self.profile.memory_bytes),
             memory_used_bytes: Some(self.profile.memory_bytes / 2),
             energy_millijoules: self
-                .asked(handle, Call::Energy, Ok(energy), i64::cast_unsigned)
+                .asked(Call::Energy, Ok(energy), i64::cast_unsigned)
                 .ok(),
             fan_speeds: fans
-                .map(|_| self.asked(handle, Call::FanSpeed, Ok(fan), percent).ok())
+                .map(|_| self.asked(Call::FanSpeed, Ok(fan), percent).ok())
                 .collect(),
             ecc_corrected: [self.profile.ecc.then_some(0); 2],
             ecc_uncorrected: [self.profile.ecc.then_some(0); 2],

@@ -57,7 +57,9 @@ impl Hand {
         tally: &mut Tally,
     ) {
         let original = self.claim.limit.map(|ours| ours.original);
-        let given_back = original.filter(|_| self.may_loosen).map(|it| self.settable(it));
+        let given_back = original
+            .filter(|_| self.may_loosen)
+            .map(|it| self.settable(it));
         let Some((wanted, known)) = target.or(given_back).zip(self.last_limit) else {
             return;
         };

@@ -31,7 +31,14 @@ fn a_lower_foreign_limit_stands_and_is_given_back() {
         previous: W(400),
         next: W(300),
     };
-    let verdict = Contest::default().observe(at(0), W(250), &mut limit);
+    let mut contest = Contest::default();
+    let verdict = contest.observe(at(0), W(250), &mut limit);
+    assert_eq!(
+        (verdict, limit.original),
+        (Verdict::MaybeLower, W(400)),
+        "once"
+    );
+    let verdict = contest.observe(at(1), W(250), &mut limit);
     assert_eq!((verdict, limit.original), (Verdict::Lower, W(250)));
 }
 
@@ -102,4 +109,63 @@ fn our_own_limit_and_a_lower_one_of_ours_stand() {
     assert_eq!(contest.observe(at(0), W(300), &mut limit), Verdict::Ours);
     assert_eq!(contest.observe(at(0), W(250), &mut limit), Verdict::Ours);
     assert_eq!(limit.original, W(400));
+}
+
+#[test]
+fn a_lower_limit_that_is_read_once_is_nobodys() {
+    let ours = LimitClaim {
+        original: W(400),
+        previous: W(400),
+        next: W(300),
+    };
+    let (mut limit, mut contest) = (ours, Contest::default());
+    for second in 0..20 {
+        // An odd answer every other time, each time another one, between right ones.
+        let odd = W(100 + u32::try_from(second).expect("small"));
+        assert_eq!(
+            contest.observe(at(2 * second), odd, &mut limit),
+            Verdict::MaybeLower
+        );
+        assert_eq!(
+            contest.observe(at(2 * second + 1), W(300), &mut limit),
+            Verdict::Ours
+        );
+    }
+    assert_eq!(limit, ours);
+    // Two odd ones in a row that differ are no limit, either.
+    for odd in [W(1), W(2), W(3)] {
+        assert_eq!(
+            contest.observe(at(50), odd, &mut limit),
+            Verdict::MaybeLower
+        );
+    }
+    assert_eq!(limit, ours);
+}
+
+#[test]
+fn what_a_write_left_between_the_two_or_just_under_them_is_spanned() {
+    let limit = LimitClaim {
+        original: W(400),
+        previous: W(300),
+        next: W(283),
+    };
+    for (on_card, spanned) in [
+        (300, true),
+        (290, true),
+        (283, true),
+        (280, true),
+        (277, false),
+    ] {
+        assert_eq!(limit.spans(W(on_card)), spanned, "{on_card} W");
+    }
+    assert!(!limit.spans(W(301)), "above both");
+    let raise = LimitClaim {
+        previous: W(283),
+        next: W(300),
+        ..limit
+    };
+    assert!(
+        raise.spans(W(290)) && !raise.spans(W(301)),
+        "in either direction"
+    );
 }

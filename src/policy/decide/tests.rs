@@ -5,8 +5,7 @@ use super::signs::trigger_of;
 use super::*;
 use crate::device::{ClockRange, Missing, Thresholds};
 use crate::policy::probe::Probe;
-use crate::policy::witness::Doubt;
-use crate::policy::{AppMode, Asked, Event, LimitClaim};
+use crate::policy::{AppMode, Asked, Event, LimitClaim, Write};
 use crate::units::{Celsius, Megahertz};
 
 fn w(watts: u32) -> Watts {
@@ -44,7 +43,10 @@ fn facts() -> Facts {
 /// A card of 85 / 78 / 72 that does what it is told, a second a tick.
 struct Card {
     policy: Policy,
+    facts: Facts,
     reading: Reading,
+    /// What it would draw if nothing held it.
+    demand: Watts,
     claim: Claim,
     asked: Asked,
     second: u64,
@@ -52,9 +54,13 @@ struct Card {
     fallback: bool,
     apps_well: bool,
     probes: Vec<Probe>,
+    /// What came of the last writes: nothing is told unless a test does.
+    writes: ByKnob<Option<Write>>,
 }
 
-const COOL: f64 = 50.0;
+/// Under safe, and no further from critical than a card falls within a second: what falls faster
+/// isn't believed.
+const COOL: f64 = 70.0;
 /// Between safe and the set point.
 const WARM: f64 = 75.0;
 const HOT: f64 = 78.0;
@@ -69,8 +75,10 @@ impl Card {
             ..Reading::missing(Moment::START, Missing::NotSupported)
         };
         Self {
-            policy: Policy::new(Settings::default(), &facts(), &reading),
+            policy: Policy::new(Settings::default(), &facts()),
+            facts: facts(),
             reading,
+            demand: w(390),
             claim: Claim::default(),
             asked: Asked::default(),
             second: 0,
@@ -78,14 +86,25 @@ impl Card {
             fallback: false,
             apps_well: true,
             probes: Vec::new(),
+            writes: ByKnob::default(),
         }
     }
 
     /// Decides only: nothing is written.
     fn look(&mut self) -> Decision {
         self.second += 1;
+        self.reading.draw = Ok(self
+            .reading
+            .limit
+            .map_or(self.demand, |it| self.demand.min(it)));
         let seen = Observation {
             reading: &self.reading,
+            facts: &self.facts,
+            open: true,
+            locked_out: false,
+            observes: false,
+            has_app: false,
+            writes: &self.writes,
             probes: &self.probes,
             woken: false,
             claim: &self.claim,
@@ -161,6 +180,9 @@ fn a_cool_card_is_left_alone() {
         let decision = card.tick(WARM);
         let nothing = Decision {
             heat: decision.heat,
+            sensors: decision.sensors,
+            knobs: decision.knobs,
+            hold_left: decision.hold_left,
             ..Decision::unseen()
         };
         assert_eq!(decision, nothing);
@@ -368,7 +390,8 @@ fn leases_hold_a_cool_card_for_at_most_max_hold_in_an_hour() {
         overheld |= decision.overheld;
     }
     assert!(overheld);
-    assert!((1790..=1800).contains(&held), "{held}");
+    // Half a minute is left for giving back, which holds the GPU as well.
+    assert!((1760..=1770).contains(&held), "{held}");
     assert_eq!(card.policy.last.level, Level::None);
 }
 
@@ -376,7 +399,7 @@ fn leases_hold_a_cool_card_for_at_most_max_hold_in_an_hour() {
 fn what_the_card_itself_asks_for_is_not_charged_to_leases() {
     let mut card = Card::new();
     card.asked = alert(Level::Gradual);
-    card.reading.draw = Ok(w(100));
+    card.demand = w(100);
     for _ in 0..3600 {
         assert!(!card.tick(77.5).overheld);
     }
@@ -488,12 +511,29 @@ fn an_emergency_goes_on_in_the_dark_and_a_lease_can_ask_for_one() {
 }
 
 #[test]
-fn a_card_that_never_told_a_temperature_is_left_alone() {
+fn a_card_that_never_offered_a_temperature_is_left_alone_and_unguarded() {
     let mut card = Card::new();
     card.asked = alert(Level::Emergency);
+    card.reading.core = Err(Missing::NotSupported);
     for _ in 0..20 {
-        assert_eq!(card.tick_blind().targets, Targets::default());
+        let decision = card.look();
+        assert_eq!(decision.targets, Targets::default());
+        assert_eq!(decision.state, State::Unguarded);
+        assert_eq!(decision.unguarded, Some(Unguarded::NoTemperature));
     }
+}
+
+#[test]
+fn a_sensor_that_fails_from_the_first_read_on_makes_blind_and_a_lease_is_obeyed() {
+    let mut card = Card::new();
+    for _ in 0..3 {
+        card.tick_blind();
+    }
+    assert_eq!(card.tick_blind().state, State::Blind);
+    assert_eq!(card.limit(), w(192), "the cap");
+    card.asked = alert(Level::Emergency);
+    let decision = card.tick_blind();
+    assert_eq!((decision.level, card.limit()), (Level::Emergency, w(100)));
 }
 
 #[test]
@@ -522,6 +562,12 @@ fn a_lock_or_a_limit_that_the_draw_leans_on_binds() {
         };
         let seen = Observation {
             reading: &card.reading,
+            facts: &facts(),
+            open: true,
+            locked_out: false,
+            observes: false,
+            has_app: false,
+            writes: &card.writes,
             probes: &[],
             woken: false,
             claim: &claim,
@@ -546,7 +592,7 @@ fn what_nothing_can_hold_is_infeasible_after_a_minute() {
     assert!(!card.tick(WARM).infeasible);
     assert!(!card.tick(CRITICAL).infeasible, "a minute anew");
     let mut gradual = Card::new();
-    gradual.reading.draw = Ok(w(100));
+    gradual.demand = w(100);
     gradual.tick(HOT);
     gradual.policy.regulator.bottom(at(0));
     for _ in 0..60 {
@@ -616,6 +662,8 @@ fn a_lower_foreign_limit_stands_and_is_the_original_from_then_on() {
     card.asked = alert(Level::Gradual);
     card.tick(COOL);
     card.reading.limit = Ok(w(250));
+    assert!(!card.tick(COOL).foreign_limit, "read once, it may be none");
+    assert_eq!(card.limit(), w(250), "but it is left alone");
     let decision = card.tick(COOL);
     assert!(decision.foreign_limit);
     assert_eq!(card.limit(), w(250));
@@ -666,7 +714,7 @@ fn what_a_dead_guard_left_is_gone_on_from_and_given_back() {
     card.claim.writing(w(400), w(250));
     card.claim.gpu_clock = true;
     card.reading.limit = Ok(w(250));
-    card.policy.adopt(at(0), &card.claim);
+    card.policy.adopt(at(0), &card.claim, &[]);
     let left = card.policy.last;
     assert_eq!((left.state, left.level), (State::Gradual, Level::Gradual));
     assert_eq!(left.targets.limit, Some(w(250)));
@@ -708,7 +756,8 @@ fn a_card_opened_anew_and_other_settings_have_other_trips_and_limits() {
         min: w(120),
         ..power
     });
-    card.policy.recalibrate(&other, &card.reading);
+    card.policy.recalibrate(&other);
+    card.facts = other;
     assert_eq!(card.tick(CRITICAL).state, State::Normal);
     assert_eq!(card.policy.trips().core.critical, Celsius::new(95.0));
     card.tick(95.0);
@@ -718,7 +767,8 @@ fn a_card_opened_anew_and_other_settings_have_other_trips_and_limits() {
         max_hold: Duration::from_secs(9),
         ..Settings::default()
     };
-    card.policy.reconfigure(settings, &facts(), &card.reading);
+    card.facts = facts();
+    card.policy.reconfigure(settings, &facts());
     assert_eq!(card.policy.trips().core.critical, Celsius::new(85.0));
     card.tick(84.0);
     for _ in 0..5 {
@@ -760,14 +810,14 @@ fn what_binds_holds_the_local_level_on_and_a_leases_ceiling_does_not() {
     }
     assert!(bound.limit() < w(350), "regulated");
     for _ in 0..35 {
-        bound.reading.draw = Ok(bound.limit());
+        bound.demand = bound.limit();
         assert_eq!(bound.tick(WARM).asks.local, Level::Gradual);
     }
     let mut leased = Card::new();
     leased.asked = alert(Level::Gradual);
     leased.tick(70.0);
     leased.policy.local.hold(Level::Gradual);
-    leased.reading.draw = Ok(w(340));
+    leased.demand = w(340);
     for _ in 0..35 {
         leased.tick(WARM);
     }
@@ -805,7 +855,8 @@ fn a_foreign_limit_is_told_on_its_own_tick_only() {
     card.asked = alert(Level::Gradual);
     card.tick(COOL);
     card.reading.limit = Ok(w(250));
-    assert!(card.look().foreign_limit);
+    assert!(!card.look().foreign_limit);
+    assert!(card.look().foreign_limit, "read twice");
     card.reading.core = Err(Missing::Failed(999));
     card.reading.limit = Err(Missing::Failed(999));
     assert!(!card.look().foreign_limit);

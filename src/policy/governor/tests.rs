@@ -1,5 +1,6 @@
 use super::*;
 use crate::device::{ClockRange, Facts};
+use crate::policy::knobs::Means;
 use crate::policy::{LimitClaim, Settings};
 use crate::units::Celsius;
 
@@ -36,7 +37,13 @@ fn drive(draw: u32) -> Drive {
         draw: Some(w(draw)),
         clock: None,
         original: w(400),
+        limit: None,
     }
+}
+
+fn under_floor(facts: &Facts) -> Rungs {
+    let settings = Settings::default();
+    Rungs::under_floor(&settings, facts, &Means::all(&settings, facts))
 }
 
 fn fresh() -> Governor {
@@ -46,7 +53,7 @@ fn fresh() -> Governor {
         gpu_clock_max: Some(Megahertz::new(2000)),
         ..Facts::default()
     };
-    let rungs = Rungs::under_floor(&Settings::default(), &facts);
+    let rungs = under_floor(&facts);
     Governor::new(CONSTRAINTS, FLOOR, rungs)
 }
 
@@ -295,12 +302,24 @@ fn a_limit_is_within_floor_and_original_and_set_once() {
         (0.875, None),
         (3.0, None),
     ] {
-        governor.set(at(7), share, w(350));
+        governor.set(at(7), share, w(400), w(350));
         assert_eq!(governor.limit, limit, "{share}");
     }
-    governor.set(at(8), 0.7, w(350));
-    governor.set(at(9), 0.7, w(350));
+    governor.set(at(8), 0.7, w(400), w(350));
+    governor.set(at(9), 0.7, w(280), w(350));
     assert_eq!(governor.moved, at(8), "the same limit is no move");
+}
+
+#[test]
+fn a_limit_that_is_under_the_floor_already_is_not_raised_to_it() {
+    let mut governor = resting(0.0, 140, None);
+    for share in [0.1, 0.3, 0.5] {
+        governor.set(at(7), share, w(150), w(150));
+        assert!(
+            governor.limit.is_none_or(|limit| limit <= w(150)),
+            "{share}"
+        );
+    }
 }
 
 #[test]
@@ -322,14 +341,30 @@ fn regulating_up_counts_as_up_and_down_as_down() {
 }
 
 #[test]
-fn a_card_too_hot_at_its_floor_takes_a_rung_after_ten_seconds() {
-    let mut governor = resting(3.0, 192, Some(FLOOR));
-    let hot = over_alert(3.0);
-    governor.escalate(at(100), &hot, drive(192));
-    governor.escalate(at(109), &hot, drive(192));
-    assert!(governor.ladder.is_released());
-    governor.escalate(at(110), &hot, drive(192));
-    assert!(!governor.ladder.is_released());
+fn a_card_too_warm_at_its_floor_takes_a_rung_after_ten_seconds_and_at_alert_after_five() {
+    for (level, seconds) in [(-0.1, 10), (3.0, 5)] {
+        let mut governor = resting(level, 192, Some(FLOOR));
+        let heat = over_alert(level);
+        governor.escalate(at(100), &heat, drive(192));
+        governor.escalate(at(99 + seconds), &heat, drive(192));
+        assert!(governor.ladder.is_released());
+        governor.escalate(at(100 + seconds), &heat, drive(192));
+        assert!(!governor.ladder.is_released(), "{level}");
+    }
+}
+
+#[test]
+fn a_limit_that_was_at_the_floor_before_us_has_had_its_time() {
+    for original in [100, 150, 192] {
+        let mut governor = resting(3.0, original, None);
+        let low = Drive {
+            original: w(original),
+            limit: Some(w(original)),
+            ..drive(original)
+        };
+        governor.escalate(at(100), &over_alert(3.0), low);
+        assert!(!governor.ladder.is_released(), "{original} W");
+    }
 }
 
 #[test]
@@ -337,7 +372,7 @@ fn a_rung_is_not_taken_over_the_floor_nor_at_the_set_point() {
     for (level, limit) in [(3.0, Some(w(200))), (-0.25, Some(FLOOR)), (3.0, None)] {
         let mut governor = resting(level, 192, limit);
         governor.floored_since = Some(at(0));
-        governor.escalate(at(100), &over_alert(3.0), drive(192));
+        governor.escalate(at(100), &over_alert(level), drive(192));
         assert!(governor.ladder.is_released(), "{level} {limit:?}");
         assert_eq!(governor.floored_since, None, "the wait begins anew");
     }
@@ -588,7 +623,7 @@ fn other_limits_of_the_card_are_taken_over_and_what_is_held_stays() {
         gpu_clock_max: Some(Megahertz::new(1000)),
         ..Facts::default()
     };
-    let rungs = Rungs::under_floor(&Settings::default(), &facts);
+    let rungs = under_floor(&facts);
     governor.replace(&Governor::new(other, w(160), rungs));
     assert_eq!(governor.limit, Some(w(200)));
     assert_eq!(governor.least(), w(160));

@@ -32,21 +32,49 @@ fn spent(seconds: u64) -> HoldLedger {
 }
 
 #[test]
-fn the_budget_may_be_spent_to_the_last_second() {
-    assert!(spent(59).permits(TICK));
-    assert!(!spent(60).permits(TICK));
-    assert!(!spent(58).permits(3 * TICK), "not beyond within the step");
+fn the_budget_may_be_spent_but_for_what_giving_back_takes() {
+    // Of a minute, half is for the steps of a recovery, which hold the GPU as well.
+    assert!(spent(29).permits(TICK));
+    assert!(!spent(30).permits(TICK));
+    assert!(!spent(28).permits(3 * TICK), "not beyond within the step");
+}
+
+#[test]
+fn what_is_left_is_what_may_still_be_spent() {
+    assert_eq!(spent(0).left(), 30 * TICK);
+    assert_eq!(spent(29).left(), TICK);
+    assert_eq!(
+        spent(50).left(),
+        Duration::ZERO,
+        "and never less than nothing"
+    );
+    let mut refused = spent(31);
+    assert!(!refused.permits(TICK));
+    refused.minutes[0] = TICK * 29;
+    assert!(!refused.permits(3 * TICK));
+    assert_eq!(
+        refused.left(),
+        Duration::ZERO,
+        "nothing, as long as it is refused"
+    );
+}
+
+/// The same of ten minutes.
+fn spent_of_ten_minutes(seconds: u32) -> HoldLedger {
+    let mut ledger = HoldLedger::new(Duration::from_secs(600));
+    ledger.minutes[0] = TICK * seconds;
+    ledger
 }
 
 #[test]
 fn once_refused_half_of_the_budget_must_be_back() {
-    let mut ledger = spent(60);
+    let mut ledger = spent_of_ten_minutes(600);
     assert!(!ledger.permits(TICK));
-    ledger.minutes[0] = TICK * 31;
+    ledger.minutes[0] = TICK * 301;
     assert!(!ledger.permits(TICK));
-    ledger.minutes[0] = TICK * 30;
+    ledger.minutes[0] = TICK * 300;
     assert!(ledger.permits(TICK));
-    ledger.minutes[0] = TICK * 31;
+    ledger.minutes[0] = TICK * 301;
     assert!(ledger.permits(TICK), "refused no more");
 }
 

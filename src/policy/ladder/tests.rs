@@ -57,6 +57,7 @@ const BUSY: Drive = Drive {
     draw: None,
     clock: None,
     original: Watts::from_watts(400),
+    limit: None,
 };
 
 #[test]
@@ -260,11 +261,15 @@ fn a_lock_that_has_no_rung_is_adopted_by_the_limit_alone() {
 #[test]
 fn rungs_that_change_nothing_are_skipped() {
     let next = |rung: usize, draw: u32, clock: u32| {
-        on_rung(rung).next_biting(Drive {
-            draw: Some(w(draw)),
-            clock: Some(Megahertz::new(clock)),
-            original: w(400),
-        })
+        on_rung(rung).next_biting(
+            Drive {
+                draw: Some(w(draw)),
+                clock: Some(Megahertz::new(clock)),
+                original: w(400),
+                limit: None,
+            },
+            false,
+        )
     };
     // A limit bites under 97 % of the draw: 291 W of 300.
     assert_eq!(next(0, 400, 2000), 1);
@@ -277,7 +282,7 @@ fn rungs_that_change_nothing_are_skipped() {
     assert_eq!(next(4, 200, 1501), 5);
     assert_eq!(next(5, 200, 1500), 6);
     assert_eq!(next(6, 50, 1500), 7, "the last one always");
-    assert_eq!(ladder().next_biting(BUSY), 1, "unknown, so it may");
+    assert_eq!(ladder().next_biting(BUSY, false), 1, "unknown, so it may");
 }
 
 #[test]
@@ -287,8 +292,8 @@ fn a_limit_at_exactly_97_percent_of_the_draw_does_not_bite() {
         ..BUSY
     };
     // 97 % of 361 W is 350 W in whole watts.
-    assert_eq!(ladder().next_biting(drive(361_000)), 2);
-    assert_eq!(ladder().next_biting(drive(362_000)), 1);
+    assert_eq!(ladder().next_biting(drive(361_000), false), 2);
+    assert_eq!(ladder().next_biting(drive(362_000), false), 1);
 }
 
 #[test]

@@ -43,14 +43,20 @@ fn settings(regulator: RegulatorName) -> Settings {
 
 const BOTH: [RegulatorName; 2] = [RegulatorName::Governor, RegulatorName::Ladder];
 
+/// With all that is configured and offered.
+fn made(settings: &Settings, facts: &Facts) -> Regulator {
+    Regulator::new(settings, facts, &Means::all(settings, facts))
+}
+
 fn of(name: RegulatorName) -> Regulator {
-    Regulator::new(&settings(name), &facts())
+    made(&settings(name), &facts())
 }
 
 const DRIVE: Drive = Drive {
     draw: Some(Watts::from_watts(390)),
     clock: None,
     original: Watts::from_watts(400),
+    limit: None,
 };
 
 #[test]
@@ -62,13 +68,13 @@ fn a_card_without_a_power_limit_is_left_to_the_ladder() {
     assert!(matches!(of(RegulatorName::Ladder), Regulator::Ladder(_)));
     let none = Facts::default();
     let governor = settings(RegulatorName::Governor);
-    let regulator = Regulator::new(&governor, &none);
+    let regulator = made(&governor, &none);
     assert!(matches!(regulator, Regulator::Ladder(_)));
     let not_allowed = Settings {
         power_limit: false,
         ..governor
     };
-    let regulator = Regulator::new(&not_allowed, &facts());
+    let regulator = made(&not_allowed, &facts());
     assert!(matches!(regulator, Regulator::Ladder(_)));
 }
 
@@ -142,13 +148,15 @@ fn other_limits_keep_what_is_held_and_another_policy_begins_anew() {
     for name in BOTH {
         let mut regulator = of(name);
         regulator.descend_to(at(1), Some(w(200)));
-        regulator.replace(&settings(name), &other);
+        let settings = settings(name);
+        regulator.replace(&settings, &other, &Means::all(&settings, &other));
         assert!(!regulator.is_released(), "{name:?}");
         assert_eq!(regulator.rungs().emergency().limit, Some(w(150)));
     }
     let mut regulator = of(RegulatorName::Governor);
     regulator.bottom(at(1));
-    regulator.replace(&settings(RegulatorName::Ladder), &other);
+    let ladder = settings(RegulatorName::Ladder);
+    regulator.replace(&ladder, &other, &Means::all(&ladder, &other));
     assert!(matches!(regulator, Regulator::Ladder(_)));
     assert!(regulator.is_released());
 }

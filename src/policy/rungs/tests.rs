@@ -37,6 +37,15 @@ fn range(min: u32, max: u32) -> ClockRange {
     }
 }
 
+/// With all that is configured and offered.
+fn made(settings: &Settings) -> Rungs {
+    Rungs::new(settings, &facts(), &Means::all(settings, &facts()))
+}
+
+fn under_floor(settings: &Settings) -> Rungs {
+    Rungs::under_floor(settings, &facts(), &Means::all(settings, &facts()))
+}
+
 fn settings() -> Settings {
     Settings {
         memory_clock: true,
@@ -47,30 +56,36 @@ fn settings() -> Settings {
 
 #[test]
 fn the_limit_goes_first_then_clock_batch_memory_and_the_minimum() {
-    let rungs = Rungs::new(&settings(), &facts());
+    let rungs = made(&settings());
     let limits: Vec<_> = rungs.all.iter().map(|rung| rung.limit).collect();
     // Seven steps of 30 W from the default to the floor of 190 W.
     let mut expected = vec![None];
     expected.extend([370, 340, 310, 280, 250, 220, 190].map(|watts| Some(w(watts))));
-    expected.extend([Some(w(190)); 3]);
+    expected.extend([Some(w(190)); 5]);
     expected.push(Some(w(100)));
     assert_eq!(limits, expected);
     let late = |at: usize| {
         let rung = rungs.all[at];
         (rung.gpu_clock, rung.app, rung.memory_clock)
     };
-    let lock = Some(range(210, 1500));
     let memory = Some(range(1000, 1000));
     assert_eq!(late(7), (None, AppMode::Gradual, None));
-    assert_eq!(late(8), (lock, AppMode::Gradual, None));
-    assert_eq!(late(9), (lock, AppMode::GradualBatch, None));
-    assert_eq!(late(10), (lock, AppMode::GradualBatch, memory));
-    assert_eq!(late(11), (lock, AppMode::GradualBatch, memory));
+    // Down to the emergency's lock: with less, a card could be held only there.
+    for (rung, clock) in [(8, 1500), (9, 1200), (10, 1000)] {
+        assert_eq!(
+            late(rung),
+            (Some(range(210, clock)), AppMode::Gradual, None)
+        );
+    }
+    let lock = Some(range(210, 1000));
+    assert_eq!(late(11), (lock, AppMode::GradualBatch, None));
+    assert_eq!(late(12), (lock, AppMode::GradualBatch, memory));
+    assert_eq!(late(13), (lock, AppMode::GradualBatch, memory));
 }
 
 #[test]
-fn emergency_is_the_minimum_and_half_the_clock_and_blindness_the_floor() {
-    let rungs = Rungs::new(&settings(), &facts());
+fn emergency_is_the_minimum_and_half_the_clock_and_blindness_the_floor_and_a_lock() {
+    let rungs = made(&settings());
     let emergency = Targets {
         limit: Some(w(100)),
         gpu_clock: Some(range(210, 1000)),
@@ -80,6 +95,8 @@ fn emergency_is_the_minimum_and_half_the_clock_and_blindness_the_floor() {
     assert_eq!(rungs.emergency(), emergency);
     let blind = Targets {
         limit: Some(w(190)),
+        // Holds where the limit can't: it may be that low already, or not be taken.
+        gpu_clock: Some(range(210, 1500)),
         app: AppMode::Gradual,
         ..Targets::default()
     };
@@ -89,7 +106,7 @@ fn emergency_is_the_minimum_and_half_the_clock_and_blindness_the_floor() {
 
 #[test]
 fn under_the_floor_the_locks_are_finer() {
-    let rungs = Rungs::under_floor(&settings(), &facts());
+    let rungs = under_floor(&settings());
     let locks: Vec<_> = rungs
         .all
         .iter()
@@ -112,10 +129,7 @@ fn what_may_not_be_used_has_no_rung() {
         memory_clock: false,
         ..settings()
     };
-    for rungs in [
-        Rungs::new(&settings, &facts()),
-        Rungs::under_floor(&settings, &facts()),
-    ] {
+    for rungs in [made(&settings), under_floor(&settings)] {
         let apps: Vec<_> = rungs.all.iter().map(|rung| rung.app).collect();
         assert_eq!(apps, [AppMode::Gradual, AppMode::GradualBatch]);
         assert_eq!(
@@ -123,6 +137,21 @@ fn what_may_not_be_used_has_no_rung() {
             (None, None)
         );
     }
+}
+
+#[test]
+fn without_a_limit_the_locks_begin_sooner() {
+    let means = Means {
+        power: None,
+        ..Means::all(&settings(), &facts())
+    };
+    let rungs = Rungs::new(&settings(), &facts(), &means);
+    let locks = rungs.all.iter().filter_map(|rung| rung.gpu_clock);
+    let mut locks: Vec<_> = locks.map(|lock| lock.max.megahertz()).collect();
+    locks.dedup();
+    assert_eq!(locks, [1700, 1500, 1200, 1000]);
+    assert_eq!(rungs.blind().gpu_clock, Some(range(210, 1500)));
+    assert!(rungs.all.iter().all(|rung| rung.limit.is_none()));
 }
 
 #[test]
@@ -138,7 +167,11 @@ fn a_memory_lock_is_the_lowest_clock_of_at_least_half() {
             ..Facts::default()
         };
         let lock = lock.map(|clock| range(clock, clock));
-        assert_eq!(memory_range(&settings(), &facts), lock, "{clocks:?}");
+        assert_eq!(
+            memory_range(&Means::all(&settings(), &facts), &facts),
+            lock,
+            "{clocks:?}"
+        );
     }
 }
 

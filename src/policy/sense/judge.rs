@@ -257,15 +257,18 @@ impl Judge {
         let gone = !margin.absent && (margin.trust == Trust::Lost || !margin.worked);
         let gone = gone && margin.believed().is_none();
         let by_core = self.trips.origin != TripOrigin::Margin || gone;
-        let core_trips = if gone { self.stand_in() } else { self.trips.core };
+        let core_trips = if gone {
+            self.stand_in()
+        } else {
+            self.trips.core
+        };
         let memory_trips = self
             .trips
             .memory
             .or(gone.then(Trips::of_unknown_memory))
             .filter(|_| !memory.absent);
         let core_heat = |value: Celsius| Heat::of(&core_trips, value);
-        let memory_heat =
-            |value: Celsius| memory_trips.map(|trips| Heat::of(&trips, value));
+        let memory_heat = |value: Celsius| memory_trips.map(|trips| Heat::of(&trips, value));
         let margin_heat = |value: Celsius| self.trips.of_margin(value);
         let fold = |value: &dyn Fn(Part) -> Option<Celsius>| {
             let core = value(core).filter(|_| by_core).map(core_heat);
@@ -276,9 +279,16 @@ impl Judge {
                 .flatten()
                 .reduce(Heat::worse)
         };
+        // One that can't be read may be covered by another. One that lies makes all suspect: they
+        // are read by the same firmware.
+        let lies = |part: Part| !part.absent && part.value.is_some();
         let due = [
-            (Sensor::Core, core, by_core && !core.absent),
-            (Sensor::Memory, memory, memory_trips.is_some()),
+            (Sensor::Core, core, (by_core && !core.absent) || lies(core)),
+            (
+                Sensor::Memory,
+                memory,
+                memory_trips.is_some() || lies(memory),
+            ),
             (Sensor::Margin, margin, !margin.absent && !gone),
         ];
         let lacking = |trust| {
@@ -463,6 +473,10 @@ impl Channel {
                 false
             }
         };
+        if frozen {
+            // What comes after it has nothing to fall from.
+            self.fall = Fall::NEW;
+        }
         match (fallen, frozen) {
             (true, _) => Some(Doubt::Fallen),
             (false, true) => Some(Doubt::Frozen),

@@ -7,10 +7,14 @@ use crate::units::{Celsius, Moment, Watts};
 /// The draw is averaged over this, so that single odd samples don't count.
 const DRAW_SECONDS: f64 = 5.0;
 
-/// A draw this share of the card's scale over the one at which the reading stopped, and for this
+/// A draw that has moved by this share of the card's scale since the reading stopped, and for this
 /// long, moves a die by 3 °C within 5 s and a memory stack by 2 °C within half a minute.
 const MOVES: f64 = 0.2;
 const MOVES_FOR: Duration = Duration::from_secs(5);
+
+/// A move down, or up again, that is older than about this says nothing: a governor moves the draw
+/// by as much over minutes, just to keep the reading where it is.
+const FORGETS_SECONDS: f64 = 60.0;
 
 /// The scale of a card that tells no default limit is its highest draw so far, and at least this:
 /// chosen, because an idle card's draw moves by some watts.
@@ -66,8 +70,11 @@ pub(super) struct Still {
     last: Option<Celsius>,
     /// When it last moved, and the draw then.
     since: Option<(Moment, f64)>,
-    /// Since when the draw has been well over that one.
-    over_since: Option<Moment>,
+    /// The lowest and the highest draw of the last minute or so, since then.
+    range: (f64, f64),
+    seen: Moment,
+    /// Since when the draw has been well away from those.
+    away_since: Option<Moment>,
     frozen: bool,
 }
 
@@ -78,7 +85,9 @@ impl Still {
             long,
             last: None,
             since: None,
-            over_since: None,
+            range: (0.0, 0.0),
+            seen: Moment::START,
+            away_since: None,
             frozen: false,
         }
     }
@@ -101,18 +110,30 @@ impl Still {
     ) -> bool {
         let same = self.last.replace(value) == Some(value);
         let Some((since, level)) = self.since.filter(|_| same) else {
-            self.since = Some((now, average));
-            self.over_since = None;
-            self.frozen = false;
+            *self = Self {
+                last: self.last,
+                since: Some((now, average)),
+                range: (average, average),
+                seen: now,
+                ..Self::new(self.long)
+            };
             return false;
         };
-        if average > level + MOVES * scale {
-            let over = *self.over_since.get_or_insert(now);
-            let lasts = now.since(over) >= MOVES_FOR && now.since(since) >= self.long;
+        let step = now.since(std::mem::replace(&mut self.seen, now));
+        let share = (step.as_secs_f64() / FORGETS_SECONDS).min(1.0);
+        let fades = |end: f64| end + (average - end) * share;
+        let (low, high) = (fades(self.range.0), fades(self.range.1));
+        self.range = (low.min(average), high.max(average));
+        let moves = MOVES * scale;
+        let up = average > level.min(low) + moves;
+        let down = average < high - moves;
+        if up || down {
+            let away = *self.away_since.get_or_insert(now);
+            let lasts = now.since(away) >= MOVES_FOR && now.since(since) >= self.long;
             // Once found out, it is frozen until it moves.
             self.frozen |= lasts;
         } else {
-            self.over_since = None;
+            self.away_since = None;
         }
         self.frozen
     }

@@ -52,7 +52,8 @@ fn names_and_levels_are_the_contracts() {
             ("gradual", "gradual"),
             ("emergency", "emergency"),
             ("recovering", "none"),
-            ("blind", "gradual")
+            ("blind", "gradual"),
+            ("unguarded", "none")
         ]
     );
 }

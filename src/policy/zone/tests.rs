@@ -1,5 +1,5 @@
 use super::*;
-use crate::device::Thresholds;
+use crate::device::{Missing, Thresholds};
 use crate::units::Moment;
 
 fn facts(gpu_max: Option<f64>, mem_max: Option<f64>) -> Facts {
@@ -64,9 +64,8 @@ fn a_margin_decides_even_where_temperature_plus_margin_moves() {
         true,
         true,
     );
-    let heat = table
-        .heat(&reading(59.0, Some(60.0), Some(26.0)))
-        .expect("heat");
+    assert_eq!(table.origin, TripOrigin::Margin);
+    let heat = table.of_margin(Celsius::new(26.0));
     assert_eq!(heat.to_critical, Celsius::new(26.0));
     assert_eq!(heat.to_alert, Celsius::new(19.0));
 }
@@ -79,7 +78,8 @@ fn the_hotter_sensor_wins() {
         false,
         true,
     );
-    let heat = table.heat(&reading(60.0, Some(79.0), None)).expect("heat");
+    let memory = Heat::of(&table.memory.expect("trips"), Celsius::new(79.0));
+    let heat = Heat::of(&table.core, Celsius::new(60.0)).worse(memory);
     assert_eq!(heat.to_alert, Celsius::new(-1.0));
     assert!(heat.is_hot() && !heat.is_critical());
 }
@@ -91,7 +91,7 @@ fn configured_numbers_are_for_the_core_only() {
         ..TripOverrides::default()
     };
     let table = TripTable::resolve(&by, &facts(Some(85.0), Some(95.0)), true, true);
-    assert_eq!(trips(&table), [85.0, 70.0, 72.0].map(Celsius::new));
+    assert_eq!(trips(&table), [85.0, 70.0, 64.0].map(Celsius::new));
     assert_eq!(table.origin, TripOrigin::Configured);
     assert_eq!(
         table.memory.map(|memory| memory.critical.degrees()),
@@ -100,28 +100,13 @@ fn configured_numbers_are_for_the_core_only() {
 }
 
 #[test]
-fn a_missing_memory_reading_is_not_ignored() {
-    let table = TripTable::resolve(
-        &TripOverrides::default(),
-        &facts(Some(85.0), Some(95.0)),
-        false,
-        true,
-    );
-    let blind = Reading {
-        memory: Err(Missing::Failed(999)),
-        ..reading(50.0, None, None)
-    };
-    assert_eq!(table.heat(&blind), Err(Missing::Failed(999)));
-}
-
-#[test]
 fn safe_is_thirteen_degrees_under_critical_for_both_kinds_of_sensor() {
     let auto = TripOverrides::default();
     let core = TripTable::resolve(&auto, &facts(Some(85.0), None), false, false);
-    let heat = core.heat(&reading(60.0, None, None)).expect("heat");
+    let heat = Heat::of(&core.core, Celsius::new(60.0));
     assert_eq!(heat.to_safe, Celsius::new(12.0));
     let margin = TripTable::resolve(&auto, &facts(None, None), true, false);
-    let heat = margin.heat(&reading(60.0, None, Some(26.0))).expect("heat");
+    let heat = margin.of_margin(Celsius::new(26.0));
     assert_eq!(heat.to_safe, Celsius::new(13.0));
 }
 

@@ -4,20 +4,41 @@ use std::ffi::CStr;
 
 /// Why a call failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
 pub enum Code {
-    Uninitialized = 1,
-    InvalidArgument = 2,
-    NotSupported = 3,
-    NoPermission = 4,
-    NotFound = 6,
-    InsufficientSize = 7,
-    DriverNotLoaded = 9,
-    Timeout = 10,
-    GpuIsLost = 15,
-    LibRmVersionMismatch = 18,
-    ArgumentVersionMismatch = 25,
-    Unknown = 999,
+    Uninitialized,
+    InvalidArgument,
+    NotSupported,
+    NoPermission,
+    NotFound,
+    InsufficientSize,
+    DriverNotLoaded,
+    Timeout,
+    GpuIsLost,
+    LibRmVersionMismatch,
+    ArgumentVersionMismatch,
+    Unknown,
+    /// What somebody told the call to answer.
+    Told(u32),
+}
+
+impl Code {
+    pub const fn number(self) -> u32 {
+        match self {
+            Self::Uninitialized => 1,
+            Self::InvalidArgument => 2,
+            Self::NotSupported => 3,
+            Self::NoPermission => 4,
+            Self::NotFound => 6,
+            Self::InsufficientSize => 7,
+            Self::DriverNotLoaded => 9,
+            Self::Timeout => 10,
+            Self::GpuIsLost => 15,
+            Self::LibRmVersionMismatch => 18,
+            Self::ArgumentVersionMismatch => 25,
+            Self::Unknown => 999,
+            Self::Told(number) => number,
+        }
+    }
 }
 
 pub const SUCCESS: u32 = 0;
@@ -27,7 +48,7 @@ pub type Outcome<T = ()> = Result<T, Code>;
 
 /// The number that a call answers.
 pub fn number<T>(outcome: &Outcome<T>) -> u32 {
-    outcome.as_ref().err().map_or(SUCCESS, |code| *code as u32)
+    outcome.as_ref().err().map_or(SUCCESS, |code| code.number())
 }
 
 /// NVML's words for a code, for `nvmlErrorString`.

@@ -1,6 +1,6 @@
 //! What can be wrong with a card, by the names the control command has for it.
 
-/// One thing wrong with a whole card.
+/// One thing wrong with a whole card. A set of them is a bit mask in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Fault {
@@ -8,17 +8,17 @@ pub enum Fault {
     /// Fell off the bus: every call says `GPU_IS_LOST`.
     Lost = 1,
     /// Every call that touches the card blocks until the fault is cleared.
-    Hang = 2,
+    Hang = 1 << 1,
     /// Setters say `NO_PERMISSION`, as for a process that isn't root.
-    NoPermission = 3,
+    NoPermission = 1 << 2,
     /// Temperatures and margin stay where they were; the card doesn't.
-    FrozenTemperature = 4,
+    FrozenTemperature = 1 << 3,
     /// Setters say `SUCCESS`, and nothing happens.
-    IgnoredWrites = 5,
+    IgnoredWrites = 1 << 4,
     /// Every reading fails with `UNKNOWN`; setters work.
-    FailingReads = 6,
+    FailingReads = 1 << 5,
     /// Every call answers any code and any value, now and then the true ones; see `wild`.
-    AnyAnswer = 7,
+    AnyAnswer = 1 << 6,
 }
 
 impl Fault {
@@ -40,17 +40,20 @@ impl Fault {
             .map(|&(_, fault)| fault)
     }
 
-    pub fn name(self) -> &'static str {
-        Self::ALL[self as usize].0
+    pub const fn bit(self) -> u32 {
+        self as u32
     }
 
-    /// What the file's number means; one that means nothing is no fault.
-    pub fn from_bits(bits: u32) -> Self {
-        Self::ALL
+    /// The names in a mask: `none`, `hang,no-permission`.
+    pub fn names(mask: u32) -> String {
+        let there = Self::ALL
             .iter()
-            .map(|&(_, fault)| fault)
-            .find(|fault| *fault as u32 == bits)
-            .unwrap_or(Self::None)
+            .filter(|(_, fault)| mask & fault.bit() != 0);
+        let names: Vec<_> = there.map(|&(name, _)| name).collect();
+        if names.is_empty() {
+            return Self::ALL[0].0.to_owned();
+        }
+        names.join(",")
     }
 }
 

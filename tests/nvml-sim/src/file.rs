@@ -179,6 +179,8 @@ fn control_lock(file: &File, kind: libc::c_int) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use thermal_guard::device::faults::{CARD_ANSWERS, CardFaults};
+
     use super::*;
     use crate::layout::Card;
     use crate::operate;
@@ -211,7 +213,7 @@ mod tests {
         file.lock().expect("lock").version = VERSION + 1;
         let error = StateFile::open(&path).expect_err("another version");
         assert!(
-            error.to_string().contains("version 3, this program has 2"),
+            error.to_string().contains("version 4, this program has 3"),
             "{error}"
         );
         assert!(error.to_string().contains("nvml-simctl create"), "{error}");
@@ -244,9 +246,11 @@ mod tests {
     #[test]
     fn the_layout_has_no_holes() {
         // A hole is a byte whose value nobody decides; and a moved field is another version.
+        let wrong = 32 * CARD_ANSWERS + 40 * 7 + 16 * 17 + 16;
         let fields =
             32 + 48 + size_of_val(&bench().gpus[0].state) * 2 + 16 + 8 * 5 + 4 * 12 + 8 * 3;
-        assert_eq!(size_of::<Card>(), fields);
+        assert_eq!(size_of::<CardFaults>(), wrong);
+        assert_eq!(size_of::<Card>(), fields + wrong + 32 * 4 + 16 * 3);
         assert_eq!(std::mem::offset_of!(Bench, version), 8);
         assert_eq!(std::mem::offset_of!(Bench, generation), 16);
     }

@@ -1,7 +1,10 @@
 //! What lies in the state file: plain numbers at fixed places, so that processes of different
 //! programs can map it. Any bit pattern is a valid value; what it means is checked on reading.
 
-use thermal_guard::device::plant::{Inputs, Load, State};
+use std::borrow::Cow;
+
+use thermal_guard::device::faults::{Answers, CardFaults, MACHINE_ANSWERS, Pending, Sense};
+use thermal_guard::device::plant::{self, Flow, Inputs, Load, State};
 use thermal_guard::device::profile::{self, Profile};
 use thermal_guard::units::{Celsius, Megahertz, Watts};
 
@@ -9,7 +12,7 @@ use crate::fault::{Fault, Feature};
 
 pub const MAGIC: u64 = u64::from_le_bytes(*b"NVMLSIM\0");
 /// To be raised with every change below; a change of size alone is noticed without.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 pub const MAX_GPUS: usize = 16;
 /// Xid events kept for who waits for them.
 pub const MAX_XIDS: usize = 32;
@@ -59,6 +62,11 @@ pub struct Bench {
     /// Xid events so far; the last ones lie in `xids`, number `n` at `n % MAX_XIDS`.
     pub xid_count: u64,
     pub xids: [XidEntry; MAX_XIDS],
+    /// What calls about the machine answer.
+    pub answers: Answers<MACHINE_ANSWERS>,
+    /// Places of the cards that the driver counts, in the order of their index.
+    pub order: [u32; MAX_GPUS],
+    pub order_count: u64,
     pub gpus: [Card; MAX_GPUS],
 }
 
@@ -119,7 +127,7 @@ pub struct Card {
     pub sm_lock: Lock,
     pub memory_lock: Lock,
     pub persistence: u32,
-    /// A [`Fault`].
+    /// A mask of [`Fault`]s.
     pub fault: u32,
     /// A mask of [`Feature`]s.
     pub unsupported: u32,
@@ -135,6 +143,52 @@ pub struct Card {
     pub lock_writes: u64,
     /// Writes the card refused: out of range, no permission, no such lock.
     pub refused_writes: u64,
+    pub faults: CardFaults,
+    pub senses: Senses,
+    pub pending: Settings,
+}
+
+/// The sensors that can misbehave, each on its own.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct Senses {
+    pub core: Sense,
+    pub memory: Sense,
+    pub margin: Sense,
+    pub draw: Sense,
+}
+
+/// What the card is going to forget.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct Settings {
+    pub limit: Pending,
+    pub sm_lock: Pending,
+    pub memory_lock: Pending,
+}
+
+impl Settings {
+    pub const NONE: Self = Self {
+        limit: Pending::NONE,
+        sm_lock: Pending::NONE,
+        memory_lock: Pending::NONE,
+    };
+
+    /// When the card forgets next.
+    pub fn due(&self) -> Option<f64> {
+        let all = [self.limit, self.sm_lock, self.memory_lock];
+        let due = all.iter().filter_map(Pending::due);
+        due.min_by(f64::total_cmp)
+    }
+}
+
+/// What the sensors tell, in °C and W.
+#[derive(Clone, Copy, Debug)]
+pub struct Sensed {
+    pub core: Celsius,
+    pub memory: Option<Celsius>,
+    pub margin: Celsius,
+    pub draw: Watts,
 }
 
 /// Megahertz, ends included; `max` 0 is no lock.
@@ -157,7 +211,11 @@ impl Card {
     /// A card as the factory and a fresh driver leave it, idle in air of `inlet`.
     pub fn new(profile: &Profile, uuid: &str, inlet: f64) -> Self {
         let state = State::idle_at(profile, Celsius::new(inlet));
-        Self {
+        let number = uuid
+            .bytes()
+            .fold(0, |sum: u64, byte| sum.wrapping_mul(31) + u64::from(byte));
+        let sense = |place: u64| Sense::new(0.0, number % (1 << 40) * 4 + place);
+        let mut card = Self {
             profile: Text::new(profile.key),
             uuid: Text::new(uuid),
             state,
@@ -181,7 +239,17 @@ impl Card {
             limit_writes: 0,
             lock_writes: 0,
             refused_writes: 0,
-        }
+            faults: CardFaults::NONE,
+            senses: Senses {
+                core: sense(0),
+                memory: sense(1),
+                margin: sense(2),
+                draw: sense(3),
+            },
+            pending: Settings::NONE,
+        };
+        card.feel(0.0, 0.0);
+        card
     }
 
     /// The card's profile; the file's reader has checked that it is a known one.
@@ -189,8 +257,13 @@ impl Card {
         profile::named(self.profile.as_str()).unwrap_or(profile::ALL[0])
     }
 
-    pub fn fault(&self) -> Fault {
-        Fault::from_bits(self.fault)
+    /// The profile that the physics goes by.
+    pub fn physical(&self) -> Cow<'static, Profile> {
+        self.faults.told.physical(self.profile())
+    }
+
+    pub fn has(&self, fault: Fault) -> bool {
+        self.fault & fault.bit() != 0
     }
 
     pub fn supports(&self, feature: Feature) -> bool {
@@ -216,19 +289,53 @@ impl Card {
         }
     }
 
-    /// What the sensors see: the card, or where it stood when they froze.
-    pub fn sensed(&self) -> &State {
-        if self.fault() == Fault::FrozenTemperature {
-            &self.frozen
-        } else {
-            &self.state
+    /// What flows in it now.
+    pub fn flow(&self) -> Flow {
+        plant::flow(&self.physical(), &self.state, &self.inputs())
+    }
+
+    /// Lets the sensors feel what is true at `now`, simulated `seconds` after they last did.
+    pub fn feel(&mut self, now: f64, seconds: f64) {
+        let margin = self.state.margin(&self.physical()).degrees();
+        let draw = self.flow().draw.as_f64();
+        let (faults, state, felt) = (&self.faults, &self.state, &mut self.senses);
+        felt.core.pass(&faults.core, now, state.die, seconds);
+        felt.memory.pass(&faults.memory, now, state.hbm, seconds);
+        felt.margin.pass(&faults.margin, now, margin, seconds);
+        felt.draw.pass(&faults.draw, now, draw, seconds);
+    }
+
+    /// What the sensors tell: the card, what each has made of it, or where it stood when they froze.
+    pub fn sensed(&mut self, now: f64) -> Sensed {
+        self.feel(now, 0.0);
+        let (faults, felt) = (&self.faults, &mut self.senses);
+        let mut sensed = Sensed {
+            core: Celsius::new(felt.core.tell(&faults.core, 0.0)),
+            memory: Some(Celsius::new(felt.memory.tell(&faults.memory, 0.0))),
+            margin: Celsius::new(felt.margin.tell(&faults.margin, 0.0)),
+            draw: Watts::from_f64(felt.draw.tell(&faults.draw, 0.0)),
+        };
+        if self.has(Fault::FrozenTemperature) {
+            sensed.core = self.frozen.core();
+            sensed.memory = Some(Celsius::new(self.frozen.hbm));
+            sensed.margin = self.frozen.margin(&self.physical());
         }
+        sensed.memory = sensed.memory.filter(|_| self.profile().hbm.is_some());
+        sensed
     }
 }
 
 impl Bench {
     pub fn driver(&self) -> Driver {
         Driver::from_bits(self.driver)
+    }
+
+    /// Places of the cards that the driver counts, in the order of their index.
+    pub fn counted(&self) -> impl Iterator<Item = usize> {
+        let count = usize::try_from(self.order_count).unwrap_or(MAX_GPUS);
+        let places = self.order.iter().take(count);
+        let places = places.map(|place| *place as usize);
+        places.filter(|place| *place < self.cards().len())
     }
 
     /// The cards there are.

@@ -1,6 +1,7 @@
 //! What is done to the machine: by programs through NVML, by drivers that come and go, by whoever
 //! holds the control command.
 
+use thermal_guard::device::faults::{Answers, bits};
 use thermal_guard::device::plant::State;
 use thermal_guard::device::profile::Profile;
 
@@ -8,7 +9,7 @@ use crate::clock;
 use crate::code::{Code, Outcome};
 use crate::fault::Fault;
 use crate::layout::{
-    Bench, Card, Driver, Lock, MAGIC, MAX_GPUS, MAX_XIDS, Text, VERSION, XidEntry,
+    Bench, Card, Driver, Lock, MAGIC, MAX_GPUS, MAX_XIDS, Settings, Text, VERSION, XidEntry,
 };
 
 /// UUID of the card of that index in the machine of that number.
@@ -22,6 +23,10 @@ pub fn machine(profiles: &[&Profile], inlet: f64, driver_version: &str) -> Optio
         return None;
     }
     let spare = Card::new(thermal_guard::device::profile::ALL[0], "", inlet);
+    #[expect(
+        clippy::large_stack_arrays,
+        reason = "a machine is made once, on a main thread"
+    )]
     let mut gpus = [spare; MAX_GPUS];
     for (index, (card, profile)) in gpus.iter_mut().zip(profiles).enumerate() {
         *card = Card::new(profile, &uuid(0, index), inlet);
@@ -40,6 +45,9 @@ pub fn machine(profiles: &[&Profile], inlet: f64, driver_version: &str) -> Optio
         shared_air: 0.0,
         xid_count: 0,
         xids: [XidEntry { gpu: 0, code: 0 }; MAX_XIDS],
+        answers: Answers::NONE,
+        order: std::array::from_fn(|place| u32::try_from(place).unwrap_or(0)),
+        order_count: profiles.len() as u64,
         gpus,
     })
 }
@@ -48,7 +56,8 @@ pub fn machine(profiles: &[&Profile], inlet: f64, driver_version: &str) -> Optio
 pub fn unload_driver(bench: &mut Bench) {
     bench.driver = Driver::Missing as u32;
     for card in bench.cards_mut() {
-        card.limit = card.profile().default_limit.milliwatts();
+        card.limit = card.faults.told.default_limit(card.profile());
+        card.pending = Settings::NONE;
         card.sm_lock = Lock::NONE;
         card.memory_lock = Lock::NONE;
         card.persistence = 0;
@@ -69,12 +78,13 @@ pub fn mismatch_driver(bench: &mut Bench) {
     bench.driver = Driver::Mismatched as u32;
 }
 
-/// Puts something wrong with the card, or nothing.
-pub fn set_fault(card: &mut Card, fault: Fault) {
-    if fault == Fault::FrozenTemperature {
-        card.frozen = *card.sensed();
+/// Puts a mask of [`Fault`]s wrong with the card, and nothing else of the kind.
+pub fn set_faults(card: &mut Card, faults: u32) {
+    let freezes = faults & Fault::FrozenTemperature.bit() != 0;
+    if freezes && !card.has(Fault::FrozenTemperature) {
+        card.frozen = card.state;
     }
-    card.fault = fault as u32;
+    card.fault = faults;
 }
 
 /// The driver reports an Xid.
@@ -87,16 +97,17 @@ pub fn report_xid(bench: &mut Bench, gpu: u32, code: u32) {
 /// A setter was called on the card: applies `change` unless something stands against it.
 pub fn write(card: &mut Card, kind: Write, change: impl FnOnce(&mut Card) -> Outcome) -> Outcome {
     let before = *card;
-    let outcome = match card.fault() {
-        Fault::NoPermission => Err(Code::NoPermission),
-        _ => change(card),
+    let outcome = if card.has(Fault::NoPermission) {
+        Err(Code::NoPermission)
+    } else {
+        change(card)
     };
     if outcome.is_err() {
         *card = before;
         card.refused_writes += 1;
         return outcome;
     }
-    if card.fault() == Fault::IgnoredWrites {
+    if card.has(Fault::IgnoredWrites) {
         *card = before;
     }
     match kind {
@@ -117,13 +128,86 @@ pub enum Write {
 
 /// Sets the requested limit if it lies within the card's constraints.
 pub fn set_limit(card: &mut Card, milliwatts: u32) -> Outcome {
-    let profile = card.profile();
-    if (profile.min_limit.milliwatts()..=profile.max_limit.milliwatts()).contains(&milliwatts) {
+    let (min, max) = card.faults.told.range(card.profile());
+    if (min..=max).contains(&milliwatts) {
         card.limit = milliwatts;
         Ok(())
     } else {
         Err(Code::InvalidArgument)
     }
+}
+
+/// The same as its setter does it, at `now`: what it was `told` to store, or what it makes of the
+/// number.
+pub fn request_limit(card: &mut Card, now: f64, milliwatts: u32, told: Option<i64>) -> Outcome {
+    let setter = card.faults.power_limit;
+    let (min, max) = card.faults.told.range(card.profile());
+    let stored = match told {
+        Some(number) => Some(bits(number)),
+        None => setter.take(milliwatts, min..=max).map_err(Code::Told)?,
+    };
+    if let Some(stored) = stored {
+        card.pending.limit.store(&setter, now, card.limit);
+        card.limit = stored;
+    }
+    Ok(())
+}
+
+/// A clock with a lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Domain {
+    Sm,
+    Memory,
+}
+
+/// Locks a clock as its setter does it; see [`request_limit`].
+pub fn request_lock(
+    card: &mut Card,
+    domain: Domain,
+    now: f64,
+    (min, max): (u32, u32),
+    told: Option<i64>,
+) -> Outcome {
+    let lock = match domain {
+        Domain::Sm => lock_sm,
+        Domain::Memory => lock_memory,
+    };
+    let setter = match domain {
+        Domain::Sm => card.faults.gpu_clock,
+        Domain::Memory => card.faults.memory_clock,
+    };
+    let stored = match told {
+        Some(number) => Some((min.min(bits(number)), bits(number))),
+        None => setter.take_lock(min, max).map_err(Code::Told)?,
+    };
+    let Some((min, max)) = stored else {
+        // What the card can't take is refused all the same.
+        let mut like_it = *card;
+        return lock(&mut like_it, min, max);
+    };
+    lock(card, min, max)?;
+    let pending = match domain {
+        Domain::Sm => &mut card.pending.sm_lock,
+        Domain::Memory => &mut card.pending.memory_lock,
+    };
+    pending.store(&setter, now, 0);
+    Ok(())
+}
+
+/// Resets a clock as its setter does it.
+pub fn request_reset(card: &mut Card, domain: Domain) -> Outcome {
+    let has_lock = crate::cards::product(card.profile()).memory_lock;
+    if domain == Domain::Memory && !has_lock {
+        return Err(Code::NotSupported);
+    }
+    let (setter, lock) = match domain {
+        Domain::Sm => (&card.faults.gpu_clock, &mut card.sm_lock),
+        Domain::Memory => (&card.faults.memory_clock, &mut card.memory_lock),
+    };
+    if setter.take_reset().map_err(Code::Told)? {
+        *lock = Lock::NONE;
+    }
+    Ok(())
 }
 
 /// Locks the SM clock. As real drivers do, takes ends outside the card's range for its ends, as
@@ -181,4 +265,53 @@ pub fn cool_down(card: &mut Card) {
         thermal_speed: 1.0,
         ..card.state
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use thermal_guard::device::faults::Setter;
+    use thermal_guard::device::profile;
+
+    use super::*;
+
+    fn card() -> Card {
+        let profile = profile::named("rtx-6000-ada").expect("profile");
+        Card::new(profile, "GPU-0", 25.0)
+    }
+
+    #[test]
+    fn a_limit_is_stored_as_its_setter_misbehaves() {
+        let mut card = card();
+        let mut request = |setter, milliwatts, told| {
+            card.faults.power_limit = setter;
+            let outcome = request_limit(&mut card, 0.0, milliwatts, told);
+            (crate::code::number(&outcome), card.limit)
+        };
+        let well = Setter::NONE;
+        assert_eq!(request(well, 250_000, None), (0, 250_000));
+        assert_eq!(request(well, 1, None), (2, 250_000));
+        assert_eq!(
+            request(Setter::quantise(7_000, 0), 250_000, None),
+            (0, 245_000)
+        );
+        assert_eq!(
+            request(Setter::clamp(200_000, 220_000), 1, None),
+            (0, 200_000)
+        );
+        assert_eq!(request(Setter::refuse(999), 250_000, None), (999, 200_000));
+        assert_eq!(request(Setter::ignore(), 250_000, None), (0, 200_000));
+        assert_eq!(request(Setter::refuse(999), 250_000, Some(1)), (0, 1));
+    }
+
+    #[test]
+    fn an_ignored_lock_is_one_that_the_card_would_have_taken() {
+        let mut card = card();
+        card.faults.gpu_clock = Setter::ignore();
+        let request = |card: &mut Card, ends| request_lock(card, Domain::Sm, 0.0, ends, None);
+        assert_eq!(request(&mut card, (210, 900)), Ok(()));
+        assert_eq!(request(&mut card, (900, 210)), Err(Code::InvalidArgument));
+        assert_eq!(card.sm_lock, Lock::NONE);
+        card.faults.gpu_clock = Setter::refuse(4);
+        assert_eq!(request_reset(&mut card, Domain::Sm), Err(Code::Told(4)));
+    }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use thermal_guard::device::plant;
 
-use crate::layout::Bench;
+use crate::layout::{Bench, Card, Lock};
 
 /// Less than this much simulated time isn't worth a step: most calls come in bursts.
 const SHORTEST: f64 = 0.005;
@@ -14,6 +14,12 @@ const LONGEST: f64 = 24.0 * 3600.0;
 
 /// With air shared, how long the cards run between two looks at each other's draw.
 const EXCHANGE: f64 = 1.0;
+
+/// How often a sensor that lags or caches looks at the card.
+const LOOK: f64 = 0.25;
+
+/// The least time that passes before a card forgets: never none, or time would stand still.
+const SHORTEST_LIFE: f64 = 1e-3;
 
 /// Runs the physics up to `now` (since boot). A clock that went backwards means another boot: the
 /// cards stood still meanwhile.
@@ -54,39 +60,67 @@ pub fn pass(bench: &mut Bench, seconds: f64) {
         if shared {
             exchange(bench);
         }
+        let now = bench.elapsed + (seconds - left);
         for card in bench.cards_mut() {
-            let (profile, inputs) = (card.profile(), card.inputs());
-            plant::advance(
-                profile,
-                &mut card.state,
-                &inputs,
-                Duration::from_secs_f64(step),
-            );
+            run(card, now, step);
         }
         left -= step;
     }
     bench.elapsed += seconds;
 }
 
+/// Lets `seconds` pass on a card from `now` on, in as large steps as what is wrong with it allows.
+fn run(card: &mut Card, now: f64, seconds: f64) {
+    let (mut now, mut left) = (now, seconds);
+    while left > 0.0 {
+        let has_memory = card.faults.sensors().iter().any(|it| it.has_memory());
+        let look = if has_memory { LOOK } else { left };
+        let due = card.pending.due();
+        let life = due.map_or(left, |due| (due - now).max(SHORTEST_LIFE));
+        let step = left.min(look).min(life);
+        let (profile, inputs) = (card.physical(), card.inputs());
+        plant::advance(
+            &profile,
+            &mut card.state,
+            &inputs,
+            Duration::from_secs_f64(step),
+        );
+        now += step;
+        left -= step;
+        forget(card, now);
+        card.feel(now, step);
+    }
+}
+
+/// What was set may be gone by now.
+fn forget(card: &mut Card, now: f64) {
+    let (faults, pending) = (&card.faults, &mut card.pending);
+    if let Some(before) = pending.limit.expire(&faults.power_limit, now) {
+        card.limit = before;
+    }
+    if pending.sm_lock.expire(&faults.gpu_clock, now).is_some() {
+        card.sm_lock = Lock::NONE;
+    }
+    let memory_lock = pending.memory_lock.expire(&faults.memory_clock, now);
+    if memory_lock.is_some() {
+        card.memory_lock = Lock::NONE;
+    }
+}
+
 /// What each card's exhaust does to the others' inlets.
 fn exchange(bench: &mut Bench) {
     let factor = bench.shared_air;
-    let draws = bench.cards().iter().map(|card| {
-        plant::flow(card.profile(), &card.state, &card.inputs())
-            .draw
-            .as_f64()
-    });
+    let draws = bench.cards().iter().map(|card| card.flow().draw.as_f64());
     let total: f64 = draws.sum();
     for card in bench.cards_mut() {
-        let own = plant::flow(card.profile(), &card.state, &card.inputs())
-            .draw
-            .as_f64();
+        let own = card.flow().draw.as_f64();
         card.inlet_rise = factor * (total - own);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use thermal_guard::device::faults::{Sensor, Setter};
     use thermal_guard::device::plant::Load;
     use thermal_guard::device::profile;
 
@@ -136,6 +170,44 @@ mod tests {
         catch_up(&mut bench, Duration::from_secs(5));
         assert!(bench.elapsed.abs() < f64::EPSILON);
         assert_eq!(bench.advanced_to, 5_000_000_000);
+    }
+
+    #[test]
+    fn a_setting_is_forgotten_at_its_moment_however_much_time_passes_at_once() {
+        let mut bench = bench();
+        let card = &mut bench.gpus[0];
+        card.faults.power_limit = Setter::forget(60.0);
+        card.faults.gpu_clock = Setter::forget(90.0);
+        operate::request_limit(card, 0.0, 200_000, None).expect("within the range");
+        let ends = (210, 900);
+        operate::request_lock(card, operate::Domain::Sm, 0.0, ends, None).expect("a lock");
+        pass(&mut bench, 59.9);
+        assert_eq!(bench.gpus[0].limit, 200_000);
+        pass(&mut bench, 1800.0);
+        let card = &bench.gpus[0];
+        assert_eq!((card.limit, card.sm_lock), (400_000, Lock::NONE));
+        // Back to full power since long ago.
+        assert!(card.state.die > 70.0, "{}", card.state.die);
+    }
+
+    #[test]
+    fn a_sensor_with_a_memory_is_the_same_in_one_step_and_in_many() {
+        let told = |steps: u32| {
+            let mut bench = bench();
+            bench.gpus[0].faults.core = Sensor::lag(15.0);
+            bench.gpus[0].faults.draw = Sensor::cache(7.0);
+            for _ in 0..steps {
+                pass(&mut bench, 20.0 / f64::from(steps));
+            }
+            let (now, truth) = (bench.elapsed, bench.gpus[0].state.die);
+            let sensed = bench.gpus[0].sensed(now);
+            (sensed.core.degrees(), sensed.draw.as_f64(), truth)
+        };
+        let (core, draw, truth) = told(1);
+        assert!(core < truth - 3.0, "{core} of {truth}");
+        let (same_core, same_draw, _) = told(40);
+        assert!((core - same_core).abs() < 0.2, "{core} {same_core}");
+        assert!((draw - same_draw).abs() < 1.0, "{draw} {same_draw}");
     }
 
     #[test]

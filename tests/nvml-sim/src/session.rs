@@ -6,7 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::sleep;
 use std::time::Duration;
 
-use thermal_guard::device::plant::{self, Flow};
+use thermal_guard::device::faults::{Call, Said};
+use thermal_guard::device::plant::Flow;
 use thermal_guard::device::profile::Profile;
 
 use crate::clock;
@@ -14,7 +15,7 @@ use crate::code::{self, Code, Outcome};
 use crate::fault::{Fault, Feature};
 use crate::file::{self, Locked, StateFile};
 use crate::latency;
-use crate::layout::{Bench, Card, Driver};
+use crate::layout::{Bench, Card, Driver, Sensed};
 use crate::physics;
 use crate::wild::number;
 
@@ -62,13 +63,17 @@ fn session() -> MutexGuard<'static, Option<Session>> {
 pub fn start() -> Outcome {
     let mut session = session();
     if let Some(open) = session.as_mut() {
-        usable(&*open.file.lock().map_err(|_| Code::Unknown)?)?;
+        let mut bench = open.file.lock().map_err(|_| Code::Unknown)?;
+        ask(&mut bench, Call::Init)?;
+        usable(&bench)?;
+        drop(bench);
         open.users += 1;
         return Ok(());
     }
     let file = StateFile::open(&file::path()).map_err(|error| cannot_open(&error))?;
     let generation = {
-        let bench = file.lock().map_err(|_| Code::Unknown)?;
+        let mut bench = file.lock().map_err(|_| Code::Unknown)?;
+        ask(&mut bench, Call::Init)?;
         usable(&bench)?;
         bench.generation
     };
@@ -134,6 +139,26 @@ pub fn with_bench<T>(call: impl FnOnce(&Bench) -> Outcome<T>) -> Outcome<T> {
     call(&*session.as_ref().ok_or(Code::Uninitialized)?.bench()?)
 }
 
+/// The same of a call that can be told what to answer: a code, or a number for `call` to see.
+pub fn with_bench_asked<T>(
+    which: Call,
+    call: impl FnOnce(&Bench, Option<i64>) -> Outcome<T>,
+) -> Outcome<T> {
+    let session = session();
+    let mut bench = session.as_ref().ok_or(Code::Uninitialized)?.bench()?;
+    let told = ask(&mut bench, which)?;
+    call(&bench, told)
+}
+
+/// What the machine was told to answer to a call.
+fn ask(bench: &mut Bench, call: Call) -> Outcome<Option<i64>> {
+    match bench.answers.ask(call) {
+        Said::Truth => Ok(None),
+        Said::Value(number) => Ok(Some(number)),
+        Said::Code(code) => Err(Code::Told(code)),
+    }
+}
+
 /// Every fourth write, for one of the reasons that there are.
 fn refuse_at_a_whim() -> Outcome {
     match number() % 16 {
@@ -156,6 +181,29 @@ pub enum Access {
     Write(Feature),
 }
 
+impl Access {
+    /// By a call that can be told what to answer.
+    pub const fn by(self, call: Call) -> Asked {
+        Asked {
+            access: self,
+            call: Some(call),
+        }
+    }
+}
+
+/// A call as it is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    pub access: Access,
+    pub call: Option<Call>,
+}
+
+impl From<Access> for Asked {
+    fn from(access: Access) -> Self {
+        Self { access, call: None }
+    }
+}
+
 /// A card under a call.
 #[derive(Debug)]
 pub struct Seen<'a> {
@@ -163,12 +211,32 @@ pub struct Seen<'a> {
     pub card: &'a mut Card,
     pub profile: &'static Profile,
     pub driver_version: &'a str,
+    /// Simulated seconds since the machine was made.
+    pub now: f64,
+    /// What the sensors tell.
+    pub sensed: Sensed,
+    /// What the call was told to answer.
+    pub told: Option<i64>,
+    /// The card's index, if the driver counts it.
+    pub counted: Option<usize>,
 }
 
 impl Seen<'_> {
     /// What flows in it now.
     pub fn flow(&self) -> Flow {
-        plant::flow(self.profile, &self.card.state, &self.card.inputs())
+        self.card.flow()
+    }
+
+    /// What the call was told to answer, as `value`, or the truth.
+    pub fn told_or<T>(
+        &self,
+        value: impl FnOnce(i64) -> T,
+        truth: impl FnOnce(&Self) -> Outcome<T>,
+    ) -> Outcome<T> {
+        match self.told {
+            Some(number) => Ok(value(number)),
+            None => truth(self),
+        }
     }
 }
 
@@ -176,17 +244,21 @@ impl Seen<'_> {
 /// pass and goes on.
 pub fn with_card<T>(
     handle: Handle,
-    access: Access,
+    asked: impl Into<Asked>,
     call: impl FnOnce(Seen<'_>) -> Outcome<T>,
 ) -> Outcome<T> {
+    let Asked {
+        access,
+        call: which,
+    } = asked.into();
     let index = handle.index().ok_or(Code::InvalidArgument)?;
-    let asked = clock::monotonic();
+    let begun = clock::monotonic();
     let mut delayed = false;
     loop {
         let session = session();
         let mut bench = session.as_ref().ok_or(Code::Uninitialized)?.bench()?;
         let card = bench.cards().get(index).ok_or(Code::InvalidArgument)?;
-        let pause = match (admit(card, access)?, delayed) {
+        let pause = match (admit(card, access, which)?, delayed) {
             (Admission::Hangs, _) => HANG_POLL,
             (Admission::Takes(latency), false) if !latency.is_zero() => {
                 delayed = true;
@@ -194,23 +266,39 @@ pub fn with_card<T>(
             }
             _ => {
                 physics::catch_up(&mut bench, clock::since_boot());
-                let driver_version = bench.driver_version;
+                let (driver_version, now) = (bench.driver_version, bench.elapsed);
+                let counted = bench.counted().position(|place| place == index);
                 let card = &mut bench.cards_mut()[index];
                 if access != Access::Cached {
                     card.calls = card.calls.wrapping_add(1);
                 }
-                let profile = card.profile();
-                let outcome = call(Seen {
-                    index,
-                    card,
-                    profile,
-                    driver_version: driver_version.as_str(),
-                });
+                let (profile, sensed) = (card.profile(), card.sensed(now));
+                let outcome =
+                    match which.map_or(Said::Truth, |which| card.faults.answers.ask(which)) {
+                        Said::Code(code) => {
+                            let is_write = matches!(access, Access::Write(_));
+                            card.refused_writes += u64::from(is_write);
+                            Err(Code::Told(code))
+                        }
+                        said => call(Seen {
+                            index,
+                            card,
+                            profile,
+                            driver_version: driver_version.as_str(),
+                            now,
+                            sensed,
+                            told: match said {
+                                Said::Value(number) => Some(number),
+                                Said::Truth | Said::Code(_) => None,
+                            },
+                            counted,
+                        }),
+                    };
                 if let Access::Write(feature) = access {
                     let code = code::number(&outcome);
                     bench
                         .trace()
-                        .note(asked, index, &bench.gpus[index], feature.name(), code);
+                        .note(begun, index, &bench.gpus[index], feature.name(), code);
                 }
                 return outcome;
             }
@@ -226,23 +314,24 @@ enum Admission {
     Takes(Duration),
 }
 
-fn admit(card: &Card, access: Access) -> Outcome<Admission> {
-    let fault = card.fault();
-    if fault == Fault::Lost {
+fn admit(card: &Card, access: Access, call: Option<Call>) -> Outcome<Admission> {
+    if card.has(Fault::Lost) {
         return Err(Code::GpuIsLost);
     }
     let feature = match access {
         Access::Cached => return Ok(Admission::Takes(Duration::ZERO)),
-        Access::Read(_) if fault == Fault::FailingReads => return Err(Code::Unknown),
+        Access::Read(_) if card.has(Fault::FailingReads) => return Err(Code::Unknown),
         Access::Read(feature) | Access::Write(feature) => feature,
     };
-    if fault == Fault::Hang {
+    if card.has(Fault::Hang) {
         return Ok(Admission::Hangs);
     }
-    if let (Fault::AnyAnswer, Access::Write(_)) = (fault, access) {
+    if card.has(Fault::AnyAnswer) && matches!(access, Access::Write(_)) {
         refuse_at_a_whim()?;
     }
-    if !card.supports(feature) {
+    // What a single call was told goes before what its kind lacks.
+    let is_told = call.is_some_and(|call| card.faults.answers.is_told(call));
+    if !is_told && !card.supports(feature) {
         return Err(Code::NotSupported);
     }
     let all = Duration::from_micros(card.latency_microseconds.into());

@@ -1,11 +1,13 @@
 //! Clocks: what they are, what they could be, why they aren't higher, and locks on them.
 
+use thermal_guard::device::faults::{Call, bits};
+
 use super::ffi::{Array, Out, answer, get};
 use crate::code::{Code, Outcome};
 use crate::fault::Feature;
 use crate::layout::{Card, Lock};
-use crate::operate::{self, Write};
-use crate::session::{Access, Handle, Seen, with_card};
+use crate::operate::{self, Domain, Write};
+use crate::session::{Access, Asked, Handle, Seen, with_card};
 
 const CLOCKS: Access = Access::Read(Feature::Clocks);
 
@@ -50,9 +52,26 @@ fn clock(seen: &Seen<'_>, kind: u32) -> Outcome<u32> {
     }
 }
 
+/// By `nvmlClockType_t`.
+fn call(kind: u32) -> Option<Call> {
+    Some(match kind {
+        0 => Call::GraphicsClock,
+        1 => Call::SmClock,
+        2 => Call::MemoryClock,
+        3 => Call::VideoClock,
+        _ => return None,
+    })
+}
+
 #[unsafe(no_mangle)]
 pub extern "C" fn nvmlDeviceGetClockInfo(device: Handle, kind: u32, out: Out<'_, u32>) -> u32 {
-    get(device, CLOCKS, out, |seen| clock(seen, kind))
+    let asked = Asked {
+        access: CLOCKS,
+        call: call(kind),
+    };
+    get(device, asked, out, |seen| {
+        seen.told_or(bits, |seen| clock(seen, kind))
+    })
 }
 
 #[unsafe(no_mangle)]
@@ -74,19 +93,24 @@ pub extern "C" fn nvmlDeviceGetClock(
 
 #[unsafe(no_mangle)]
 pub extern "C" fn nvmlDeviceGetMaxClockInfo(device: Handle, kind: u32, out: Out<'_, u32>) -> u32 {
-    get(device, CLOCKS, out, |seen| {
-        let highest = seen.profile.gpu_clock_max.megahertz();
-        match kind {
-            0 | 1 => Ok(highest),
-            2 => Ok(seen
-                .profile
-                .memory_clocks
-                .first()
-                .map_or(0, |clock| clock.megahertz())),
-            3 => Ok(video(highest)),
-            _ => Err(Code::InvalidArgument),
-        }
+    get(device, CLOCKS.by(Call::MaxClock), out, |seen| {
+        seen.told_or(bits, |seen| max_clock(seen, kind))
     })
+}
+
+/// By `nvmlClockType_t`.
+fn max_clock(seen: &Seen<'_>, kind: u32) -> Outcome<u32> {
+    if !seen.card.faults.told.has_max_clock() {
+        return Err(Code::NotSupported);
+    }
+    let highest = seen.profile.gpu_clock_max.megahertz();
+    let memory = seen.profile.memory_clocks.first();
+    match kind {
+        0 | 1 => Ok(highest),
+        2 => Ok(memory.map_or(0, |clock| clock.megahertz())),
+        3 => Ok(video(highest)),
+        _ => Err(Code::InvalidArgument),
+    }
 }
 
 #[unsafe(no_mangle)]
@@ -96,8 +120,21 @@ pub extern "C" fn nvmlDeviceGetSupportedMemoryClocks(
     clocks: Array<u32>,
 ) -> u32 {
     answer(|| {
-        let supported = with_card(device, CLOCKS, |seen| Ok(memory_clocks(&seen)))?;
+        let asked = CLOCKS.by(Call::SupportedMemoryClocks);
+        let supported = with_card(device, asked, |seen| listed(&seen, memory_clocks))?;
         clocks.fill(count, &supported)
+    })
+}
+
+/// A list of the one clock that it was told to be, of none, or the true one where there is one.
+fn listed(seen: &Seen<'_>, truth: impl FnOnce(&Seen<'_>) -> Vec<u32>) -> Outcome<Vec<u32>> {
+    let told = |number| match bits(number) {
+        0 => Vec::new(),
+        clock => vec![clock],
+    };
+    seen.told_or(told, |seen| {
+        let has_lists = seen.card.faults.told.has_clock_lists();
+        has_lists.then(|| truth(seen)).ok_or(Code::NotSupported)
     })
 }
 
@@ -117,27 +154,33 @@ pub extern "C" fn nvmlDeviceGetSupportedGraphicsClocks(
     clocks: Array<u32>,
 ) -> u32 {
     answer(|| {
-        let supported = with_card(device, CLOCKS, |seen| {
-            if !memory_clocks(&seen).contains(&memory) {
-                return Err(Code::NotFound);
-            }
-            let (lowest, highest) = (
-                seen.profile.gpu_clock_min.megahertz(),
-                seen.profile.gpu_clock_max.megahertz(),
-            );
-            Ok((lowest..=highest)
-                .rev()
-                .step_by(CLOCK_STEP)
-                .collect::<Vec<_>>())
+        let asked = CLOCKS.by(Call::SupportedGraphicsClocks);
+        let supported = with_card(device, asked, |seen| {
+            let supported = listed(&seen, graphics_clocks)?;
+            let is_known = seen.told.is_some() || memory_clocks(&seen).contains(&memory);
+            is_known.then_some(supported).ok_or(Code::NotFound)
         })?;
         clocks.fill(count, &supported)
     })
 }
 
+fn graphics_clocks(seen: &Seen<'_>) -> Vec<u32> {
+    let lowest = seen.profile.gpu_clock_min.megahertz();
+    let highest = seen.profile.gpu_clock_max.megahertz();
+    (lowest..=highest).rev().step_by(CLOCK_STEP).collect()
+}
+
 #[unsafe(no_mangle)]
 pub extern "C" fn nvmlDeviceGetCurrentClocksEventReasons(device: Handle, out: Out<'_, u64>) -> u32 {
-    get(device, Access::Read(Feature::Events), out, |seen| {
-        Ok(seen.flow().events.bits())
+    reasons(device, out, Call::EventReasons)
+}
+
+fn reasons(device: Handle, out: Out<'_, u64>, call: Call) -> u32 {
+    let asked = Access::Read(Feature::Events).by(call);
+    get(device, asked, out, |seen| {
+        seen.told_or(i64::cast_unsigned, |seen| {
+            Ok(seen.card.faults.events.told(seen.flow().events.bits()))
+        })
     })
 }
 
@@ -146,7 +189,7 @@ pub extern "C" fn nvmlDeviceGetCurrentClocksThrottleReasons(
     device: Handle,
     out: Out<'_, u64>,
 ) -> u32 {
-    nvmlDeviceGetCurrentClocksEventReasons(device, out)
+    reasons(device, out, Call::ThrottleReasons)
 }
 
 #[unsafe(no_mangle)]
@@ -154,7 +197,10 @@ pub extern "C" fn nvmlDeviceGetSupportedClocksEventReasons(
     device: Handle,
     out: Out<'_, u64>,
 ) -> u32 {
-    get(device, Access::Read(Feature::Events), out, |_| Ok(0x1ff))
+    let asked = Access::Read(Feature::Events).by(Call::SupportedEventReasons);
+    get(device, asked, out, |seen| {
+        seen.told_or(i64::cast_unsigned, |_| Ok(0x1ff))
+    })
 }
 
 #[unsafe(no_mangle)]
@@ -165,10 +211,17 @@ pub extern "C" fn nvmlDeviceGetSupportedClocksThrottleReasons(
     nvmlDeviceGetSupportedClocksEventReasons(device, out)
 }
 
-fn lock(device: Handle, change: impl FnOnce(&mut Card) -> Outcome) -> u32 {
+fn lock(
+    device: Handle,
+    call: Call,
+    change: impl FnOnce(&mut Card, f64, Option<i64>) -> Outcome,
+) -> u32 {
     answer(|| {
-        with_card(device, Access::Write(Feature::Locks), |seen| {
-            operate::write(seen.card, Write::Lock, change)
+        let asked = Access::Write(Feature::Locks).by(call);
+        with_card(device, asked, |seen| {
+            operate::write(seen.card, Write::Lock, |card| {
+                change(card, seen.now, seen.told)
+            })
         })
     })
 }
@@ -184,32 +237,29 @@ fn named_clock(megahertz: u32, card: &Card) -> u32 {
 
 #[unsafe(no_mangle)]
 pub extern "C" fn nvmlDeviceSetGpuLockedClocks(device: Handle, min: u32, max: u32) -> u32 {
-    lock(device, |card| {
-        let (min, max) = (named_clock(min, card), named_clock(max, card));
-        operate::lock_sm(card, min, max)
+    lock(device, Call::LockGpuClock, |card, now, told| {
+        let ends = (named_clock(min, card), named_clock(max, card));
+        operate::request_lock(card, Domain::Sm, now, ends, told)
     })
 }
 
 #[unsafe(no_mangle)]
 pub extern "C" fn nvmlDeviceResetGpuLockedClocks(device: Handle) -> u32 {
-    lock(device, |card| {
-        card.sm_lock = Lock::NONE;
-        Ok(())
+    lock(device, Call::ResetGpuClock, |card, _, _| {
+        operate::request_reset(card, Domain::Sm)
     })
 }
 
 #[unsafe(no_mangle)]
 pub extern "C" fn nvmlDeviceSetMemoryLockedClocks(device: Handle, min: u32, max: u32) -> u32 {
-    lock(device, |card| operate::lock_memory(card, min, max))
+    lock(device, Call::LockMemoryClock, |card, now, told| {
+        operate::request_lock(card, Domain::Memory, now, (min, max), told)
+    })
 }
 
 #[unsafe(no_mangle)]
 pub extern "C" fn nvmlDeviceResetMemoryLockedClocks(device: Handle) -> u32 {
-    lock(device, |card| {
-        if !crate::cards::product(card.profile()).memory_lock {
-            return Err(Code::NotSupported);
-        }
-        card.memory_lock = Lock::NONE;
-        Ok(())
+    lock(device, Call::ResetMemoryClock, |card, _, _| {
+        operate::request_reset(card, Domain::Memory)
     })
 }

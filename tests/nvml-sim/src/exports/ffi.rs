@@ -7,7 +7,7 @@ use std::slice;
 
 use crate::code::{Code, Outcome, SUCCESS};
 use crate::fault::Fault;
-use crate::session::{self, Access, Handle, Seen};
+use crate::session::{self, Asked, Handle, Seen};
 use crate::wild::{Whim, whim};
 
 /// An out parameter. NULL is `None`, and writing there is never reading what was there.
@@ -23,23 +23,23 @@ pub fn put<T>(out: Out<'_, T>, value: T) -> Outcome {
 pub fn answer(call: impl FnOnce() -> Outcome) -> u32 {
     match catch_unwind(AssertUnwindSafe(call)) {
         Ok(Ok(())) => SUCCESS,
-        Ok(Err(code)) => code as u32,
-        Err(_) => Code::Unknown as u32,
+        Ok(Err(code)) => code.number(),
+        Err(_) => Code::Unknown.number(),
     }
 }
 
 /// A getter of one value of a card.
 pub fn get<T>(
     handle: Handle,
-    access: Access,
+    asked: impl Into<Asked>,
     out: Out<'_, T>,
     value: impl FnOnce(&Seen<'_>) -> Outcome<T>,
 ) -> u32 {
     let mut wild = None;
     let code = answer(|| {
         let out = out.ok_or(Code::InvalidArgument)?;
-        let value = session::with_card(handle, access, |seen| {
-            wild = (seen.card.fault() == Fault::AnyAnswer).then(whim);
+        let value = session::with_card(handle, asked, |seen| {
+            wild = seen.card.has(Fault::AnyAnswer).then(whim);
             value(&seen)
         })?;
         match wild {

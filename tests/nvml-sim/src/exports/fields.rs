@@ -1,16 +1,16 @@
 //! Field values: many things by number. What a number means can depend on the driver.
 
 use nvml_wrapper_sys::bindings::{nvmlFieldValue_t, nvmlValue_t};
-use thermal_guard::units::Celsius;
+use thermal_guard::device::faults::{Bound, Call, bits};
 
 use super::ffi::{Array, answer};
 use super::power::millis;
 use super::system::driver_branch;
-use super::temperature::{unsigned, whole};
+use super::temperature::unsigned;
 use crate::clock;
 use crate::code::{Code, Outcome, SUCCESS};
 use crate::fault::{Fault, Feature};
-use crate::session::{Access, Handle, Seen, with_card};
+use crate::session::{Access, Asked, Handle, Seen, with_card};
 use crate::wild::{Whim, number, whim};
 
 /// A value of one of the types NVML has (`nvmlValueType_t`).
@@ -36,7 +36,13 @@ pub extern "C" fn nvmlDeviceGetFieldValues(
         let values = values.elements(count)?;
         for field in values {
             let id = field.fieldId;
-            let outcome = with_card(device, Access::Read(feature(id)), |seen| value(&seen, id));
+            let asked = Asked {
+                access: Access::Read(feature(id)),
+                call: call(id),
+            };
+            let outcome = with_card(device, asked, |seen| {
+                seen.told_or(|number| told(id, number), |seen| value(seen, id))
+            });
             field.timestamp = i64::try_from(clock::since_1970().as_micros()).unwrap_or(i64::MAX);
             field.latencyUsec = 1;
             match outcome {
@@ -51,7 +57,7 @@ pub extern "C" fn nvmlDeviceGetFieldValues(
                 ) => {
                     return Err(code);
                 }
-                Err(code) => field.nvmlReturn = code as u32,
+                Err(code) => field.nvmlReturn = code.number(),
             }
         }
         Ok(())
@@ -59,8 +65,10 @@ pub extern "C" fn nvmlDeviceGetFieldValues(
 }
 
 fn is_wild(device: Handle) -> bool {
-    let fault = with_card(device, Access::Cached, |seen| Ok(seen.card.fault()));
-    fault == Ok(Fault::AnyAnswer)
+    let wild = with_card(device, Access::Cached, |seen| {
+        Ok(seen.card.has(Fault::AnyAnswer))
+    });
+    wild == Ok(true)
 }
 
 /// Any type, also such as there aren't, any value, and now and then any code.
@@ -104,34 +112,55 @@ fn feature(id: u32) -> Feature {
     }
 }
 
+/// The call that says the same, and can be told what to answer.
+fn call(id: u32) -> Option<Call> {
+    Some(match id {
+        82 => Call::MemoryTemperature,
+        83 => Call::Energy,
+        185 | 186 => Call::PowerUsage,
+        187 | 188 => Call::PowerLimitConstraints,
+        189 => Call::PowerDefaultLimit,
+        190 => Call::EnforcedPowerLimit,
+        192 => Call::PowerLimit,
+        193 => Call::TlimitOffset(Bound::Shutdown),
+        194 => Call::TlimitOffset(Bound::Slowdown),
+        195 => Call::TlimitOffset(Bound::MemMax),
+        196 => Call::TlimitOffset(Bound::GpuMax),
+        _ => return None,
+    })
+}
+
+/// A number that a field was told to have, in the type it comes in.
+fn told(id: u32, number: i64) -> Value {
+    match id {
+        83 => Value::UnsignedLongLong(number.cast_unsigned()),
+        188 => Value::Unsigned(bits(number >> 32)),
+        193..=196 => Value::SignedInt(bits(number).cast_signed()),
+        _ => Value::Unsigned(bits(number)),
+    }
+}
+
 fn value(seen: &Seen<'_>, id: u32) -> Outcome<Value> {
     let profile = seen.profile;
-    let draw = || Value::Unsigned(seen.flow().draw.milliwatts());
+    let draw = || Value::Unsigned(seen.sensed.draw.milliwatts());
+    let told = &seen.card.faults.told;
     Ok(match id {
-        82 => Value::Unsigned(unsigned(
-            seen.card
-                .sensed()
-                .memory(profile)
-                .ok_or(Code::NotSupported)?,
-        )),
+        82 => Value::Unsigned(unsigned(seen.sensed.memory.ok_or(Code::NotSupported)?)),
         83 => Value::UnsignedLongLong(millis(seen.card.state.energy_joules)),
         185 if averages_power(seen) => draw(),
         186 => draw(),
-        187 => Value::Unsigned(profile.min_limit.milliwatts()),
-        188 => Value::Unsigned(profile.max_limit.milliwatts()),
-        189 => Value::Unsigned(profile.default_limit.milliwatts()),
+        187 => Value::Unsigned(told.range(profile).0),
+        188 => Value::Unsigned(told.range(profile).1),
+        189 => Value::Unsigned(told.default_limit(profile)),
         190 => Value::Unsigned(seen.card.enforced_limit().milliwatts()),
         192 => Value::Unsigned(seen.card.limit),
-        193 => offset(seen, profile.max_operating - profile.shutdown)?,
-        194 => offset(seen, profile.max_operating - profile.slowdown)?,
-        195 => {
-            profile.hbm.ok_or(Code::NotSupported)?;
-            offset(seen, Celsius::new(0.0))?
-        }
-        196 => offset(seen, Celsius::new(0.0))?,
+        193 => offset(seen, Bound::Shutdown)?,
+        194 => offset(seen, Bound::Slowdown)?,
+        195 => offset(seen, Bound::MemMax)?,
+        196 => offset(seen, Bound::GpuMax)?,
         // Sub-degree temperature came with the 610 branch's header.
         308 if driver_branch(seen.driver_version) >= (610, 0) => {
-            Value::Double(seen.card.sensed().die)
+            Value::Double(seen.sensed.core.degrees())
         }
         id => counter(seen, id)?,
     })
@@ -143,12 +172,10 @@ fn averages_power(seen: &Seen<'_>) -> bool {
 }
 
 /// A T.Limit threshold: the margin at which the card acts. Signed, which nvml-wrapper 0.13 chokes on.
-fn offset(seen: &Seen<'_>, margin: Celsius) -> Outcome<Value> {
-    if seen.profile.has_margin {
-        Ok(Value::SignedInt(whole(margin)))
-    } else {
-        Err(Code::NotSupported)
-    }
+fn offset(seen: &Seen<'_>, bound: Bound) -> Outcome<Value> {
+    let margin = seen.card.faults.told.offset(seen.profile, bound);
+    let margin = margin.ok_or(Code::NotSupported)?;
+    Ok(Value::SignedInt(bits(margin).cast_signed()))
 }
 
 /// Nanoseconds of clock events, in [`thermal_guard::device::clock_events::CountedEvent`]'s order.

@@ -2,10 +2,12 @@
 
 use nvml_wrapper_sys::bindings::{nvmlPciInfo_t, nvmlPciInfoExt_t};
 
+use thermal_guard::device::faults::{Call, bits};
+
 use super::ffi::{Out, TextOut, answer, characters, check_version, get};
 use crate::cards::{Product, product};
 use crate::code::{Code, Outcome};
-use crate::session::{Access, Handle, Seen, with_card};
+use crate::session::{Access, Asked, Handle, Seen, with_card};
 
 const CACHED: Access = Access::Cached;
 
@@ -26,11 +28,12 @@ pub fn serial(index: usize) -> String {
 
 fn text(
     device: Handle,
+    asked: impl Into<Asked>,
     out: TextOut,
     length: u32,
     value: impl FnOnce(&Seen<'_>) -> Outcome<String>,
 ) -> u32 {
-    answer(|| out.write(length, &with_card(device, CACHED, |seen| value(&seen))?))
+    answer(|| out.write(length, &with_card(device, asked, |seen| value(&seen))?))
 }
 
 fn of_product<T>(
@@ -43,19 +46,21 @@ fn of_product<T>(
 
 #[unsafe(no_mangle)]
 pub extern "C" fn nvmlDeviceGetName(device: Handle, out: TextOut, length: u32) -> u32 {
-    text(device, out, length, |seen| Ok(seen.profile.name.to_owned()))
+    text(device, CACHED.by(Call::Name), out, length, |seen| {
+        Ok(seen.profile.name.to_owned())
+    })
 }
 
 #[unsafe(no_mangle)]
 pub extern "C" fn nvmlDeviceGetUUID(device: Handle, out: TextOut, length: u32) -> u32 {
-    text(device, out, length, |seen| {
+    text(device, CACHED.by(Call::Uuid), out, length, |seen| {
         Ok(seen.card.uuid.as_str().to_owned())
     })
 }
 
 #[unsafe(no_mangle)]
 pub extern "C" fn nvmlDeviceGetSerial(device: Handle, out: TextOut, length: u32) -> u32 {
-    text(device, out, length, |seen| {
+    text(device, CACHED, out, length, |seen| {
         product(seen.profile)
             .serial
             .then(|| serial(seen.index))
@@ -65,7 +70,7 @@ pub extern "C" fn nvmlDeviceGetSerial(device: Handle, out: TextOut, length: u32)
 
 #[unsafe(no_mangle)]
 pub extern "C" fn nvmlDeviceGetVbiosVersion(device: Handle, out: TextOut, length: u32) -> u32 {
-    text(device, out, length, |seen| {
+    text(device, CACHED, out, length, |seen| {
         Ok(format!(
             "99.{:02X}.00.00.01",
             product(seen.profile).pci_device_id >> 24
@@ -75,14 +80,20 @@ pub extern "C" fn nvmlDeviceGetVbiosVersion(device: Handle, out: TextOut, length
 
 #[unsafe(no_mangle)]
 pub extern "C" fn nvmlDeviceGetIndex(device: Handle, out: Out<'_, u32>) -> u32 {
-    get(device, CACHED, out, |seen| {
-        u32::try_from(seen.index).map_err(|_| Code::Unknown)
+    get(device, CACHED.by(Call::Index), out, |seen| {
+        seen.told_or(bits, |seen| {
+            let index = seen.counted.and_then(|index| u32::try_from(index).ok());
+            // A card that the driver no longer counts.
+            index.ok_or(Code::NotFound)
+        })
     })
 }
 
 #[unsafe(no_mangle)]
 pub extern "C" fn nvmlDeviceGetMinorNumber(device: Handle, out: Out<'_, u32>) -> u32 {
-    nvmlDeviceGetIndex(device, out)
+    get(device, CACHED, out, |seen| {
+        u32::try_from(seen.index).map_err(|_| Code::Unknown)
+    })
 }
 
 #[unsafe(no_mangle)]
@@ -127,7 +138,9 @@ fn pci_info(seen: &Seen<'_>) -> nvmlPciInfo_t {
 
 #[unsafe(no_mangle)]
 pub extern "C" fn nvmlDeviceGetPciInfo_v3(device: Handle, out: Out<'_, nvmlPciInfo_t>) -> u32 {
-    get(device, CACHED, out, |seen| Ok(pci_info(seen)))
+    get(device, CACHED.by(Call::PciInfo), out, |seen| {
+        Ok(pci_info(seen))
+    })
 }
 
 #[unsafe(no_mangle)]
@@ -138,7 +151,8 @@ pub extern "C" fn nvmlDeviceGetPciInfoExt(
     answer(|| {
         let out = out.ok_or(Code::InvalidArgument)?;
         check_version::<nvmlPciInfoExt_t>(out.version, 1)?;
-        let info = with_card(device, CACHED, |seen| Ok(pci_info(&seen)))?;
+        let asked = CACHED.by(Call::PciInfo);
+        let info = with_card(device, asked, |seen| Ok(pci_info(&seen)))?;
         (out.domain, out.bus, out.device) = (info.domain, info.bus, info.device);
         (out.pciDeviceId, out.pciSubSystemId) = (info.pciDeviceId, info.pciSubSystemId);
         // Display controller, 3D.

@@ -1,6 +1,7 @@
 //! Memory, ECC, and who uses the card (nobody).
 
 use nvml_wrapper_sys::bindings::{nvmlBAR1Memory_t, nvmlMemory_t, nvmlMemory_v2_t};
+use thermal_guard::device::faults::Call;
 
 use super::ffi::{Out, answer, check_version, get};
 use crate::code::Code;
@@ -26,7 +27,7 @@ fn amounts(seen: &Seen<'_>) -> (u64, u64) {
 
 #[unsafe(no_mangle)]
 pub extern "C" fn nvmlDeviceGetMemoryInfo(device: Handle, out: Out<'_, nvmlMemory_t>) -> u32 {
-    get(device, ALWAYS, out, |seen| {
+    get(device, ALWAYS.by(Call::MemoryInfo), out, |seen| {
         let (total, used) = amounts(seen);
         Ok(nvmlMemory_t {
             total,
@@ -44,7 +45,9 @@ pub extern "C" fn nvmlDeviceGetMemoryInfo_v2(
     answer(|| {
         let inout = inout.ok_or(Code::InvalidArgument)?;
         check_version::<nvmlMemory_v2_t>(inout.version, 2)?;
-        let (total, used) = with_card(device, ALWAYS, |seen| Ok(amounts(&seen)))?;
+        let (total, used) = with_card(device, ALWAYS.by(Call::MemoryInfo), |seen| {
+            Ok(amounts(&seen))
+        })?;
         (inout.total, inout.reserved, inout.used) = (total, RESERVED, used);
         inout.free = total - RESERVED - used;
         Ok(())
@@ -95,7 +98,7 @@ pub extern "C" fn nvmlDeviceGetTotalEccErrors(
 ) -> u32 {
     // Corrected or uncorrected, volatile or aggregate: none of any.
     if kind > 1 || counter > 1 {
-        return Code::InvalidArgument as u32;
+        return Code::InvalidArgument.number();
     }
     get(device, ALWAYS, out, |seen| {
         if seen.profile.ecc {

@@ -16,7 +16,7 @@ pub mod system;
 pub mod temperature;
 
 mod stubs {
-    const NOT_SUPPORTED: u32 = crate::code::Code::NotSupported as u32;
+    const NOT_SUPPORTED: u32 = crate::code::Code::NotSupported.number();
 
     include!(concat!(env!("OUT_DIR"), "/stubs.rs"));
 }

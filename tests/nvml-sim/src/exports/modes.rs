@@ -1,6 +1,7 @@
 //! Utilisation, performance state, and the modes a card can be in.
 
 use nvml_wrapper_sys::bindings::nvmlUtilization_t;
+use thermal_guard::device::faults::{Call, bits};
 
 use super::ffi::{Out, answer, get};
 use crate::cards::product;
@@ -24,27 +25,38 @@ pub extern "C" fn nvmlDeviceGetUtilizationRates(
     device: Handle,
     out: Out<'_, nvmlUtilization_t>,
 ) -> u32 {
-    get(device, UTILIZATION, out, |seen| {
-        let flow = seen.flow();
-        let percent = |share: f64| {
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "0 to 100"
-            )]
-            let percent = (share.clamp(0.0, 1.0) * 100.0).round() as u32;
-            percent
-        };
-        let memory_bound = if busy(seen) {
-            1.0 - 0.5 * seen.card.load.compute_bound
-        } else {
-            0.0
-        };
-        Ok(nvmlUtilization_t {
-            gpu: percent(flow.utilization.value()),
-            memory: percent(memory_bound),
-        })
+    get(device, UTILIZATION.by(Call::Utilization), out, |seen| {
+        seen.told_or(told_rates, |seen| Ok(true_rates(seen)))
     })
+}
+
+fn told_rates(number: i64) -> nvmlUtilization_t {
+    nvmlUtilization_t {
+        gpu: bits(number),
+        memory: bits(number >> 32),
+    }
+}
+
+fn true_rates(seen: &Seen<'_>) -> nvmlUtilization_t {
+    let flow = seen.flow();
+    let percent = |share: f64| {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "0 to 100"
+        )]
+        let percent = (share.clamp(0.0, 1.0) * 100.0).round() as u32;
+        percent
+    };
+    let memory_bound = if busy(seen) {
+        1.0 - 0.5 * seen.card.load.compute_bound
+    } else {
+        0.0
+    };
+    nvmlUtilization_t {
+        gpu: percent(flow.utilization.value()),
+        memory: percent(memory_bound),
+    }
 }
 
 /// Engines nobody uses.
@@ -102,12 +114,10 @@ zero_modes! {
 #[unsafe(no_mangle)]
 pub extern "C" fn nvmlDeviceGetPerformanceState(device: Handle, out: Out<'_, u32>) -> u32 {
     // HBM cards stay in P0; the others fall to P8 at rest.
-    get(device, Access::Read(Feature::Clocks), out, |seen| {
-        Ok(if busy(seen) || seen.profile.hbm.is_some() {
-            0
-        } else {
-            8
-        })
+    let asked = Access::Read(Feature::Clocks).by(Call::PerformanceState);
+    get(device, asked, out, |seen| {
+        let is_low = !busy(seen) && seen.profile.hbm.is_none();
+        seen.told_or(bits, |_| Ok(if is_low { 8 } else { 0 }))
     })
 }
 
@@ -118,18 +128,21 @@ pub extern "C" fn nvmlDeviceGetPowerState(device: Handle, out: Out<'_, u32>) -> 
 
 #[unsafe(no_mangle)]
 pub extern "C" fn nvmlDeviceGetPersistenceMode(device: Handle, out: Out<'_, u32>) -> u32 {
-    get(device, ALWAYS, out, |seen| Ok(seen.card.persistence))
+    get(device, ALWAYS.by(Call::PersistenceMode), out, |seen| {
+        seen.told_or(bits, |seen| Ok(seen.card.persistence))
+    })
 }
 
 #[unsafe(no_mangle)]
 pub extern "C" fn nvmlDeviceSetPersistenceMode(device: Handle, mode: u32) -> u32 {
     if mode > 1 {
-        return Code::InvalidArgument as u32;
+        return Code::InvalidArgument.number();
     }
     answer(|| {
-        with_card(device, Access::Write(Feature::Always), |seen| {
+        let asked = Access::Write(Feature::Always).by(Call::SetPersistenceMode);
+        with_card(device, asked, |seen| {
             operate::write(seen.card, Write::Other, |card| {
-                card.persistence = mode;
+                card.persistence = seen.told.map_or(mode, bits);
                 Ok(())
             })
         })

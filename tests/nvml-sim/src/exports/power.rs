@@ -1,6 +1,7 @@
 //! Power: draw, limits, energy.
 
 use nvml_wrapper_sys::bindings::nvmlPowerValue_v2_t;
+use thermal_guard::device::faults::{Call, bits};
 
 use super::ffi::{Out, answer, check_version, get};
 use crate::code::Code;
@@ -15,15 +16,19 @@ const SCOPE_GPU: u8 = 0;
 
 #[unsafe(no_mangle)]
 pub extern "C" fn nvmlDeviceGetPowerUsage(device: Handle, out: Out<'_, u32>) -> u32 {
-    get(device, Access::Read(Feature::Power), out, |seen| {
-        Ok(seen.flow().draw.milliwatts())
+    let asked = Access::Read(Feature::Power).by(Call::PowerUsage);
+    get(device, asked, out, |seen| {
+        seen.told_or(bits, |seen| Ok(seen.sensed.draw.milliwatts()))
     })
 }
 
 #[unsafe(no_mangle)]
 pub extern "C" fn nvmlDeviceGetTotalEnergyConsumption(device: Handle, out: Out<'_, u64>) -> u32 {
-    get(device, Access::Read(Feature::Energy), out, |seen| {
-        Ok(millis(seen.card.state.energy_joules))
+    let asked = Access::Read(Feature::Energy).by(Call::Energy);
+    get(device, asked, out, |seen| {
+        seen.told_or(i64::cast_unsigned, |seen| {
+            Ok(millis(seen.card.state.energy_joules))
+        })
     })
 }
 
@@ -45,13 +50,15 @@ pub extern "C" fn nvmlDeviceGetPowerManagementMode(device: Handle, out: Out<'_, 
 
 #[unsafe(no_mangle)]
 pub extern "C" fn nvmlDeviceGetPowerManagementLimit(device: Handle, out: Out<'_, u32>) -> u32 {
-    get(device, LIMIT, out, |seen| Ok(seen.card.limit))
+    get(device, LIMIT.by(Call::PowerLimit), out, |seen| {
+        seen.told_or(bits, |seen| Ok(seen.card.limit))
+    })
 }
 
 #[unsafe(no_mangle)]
 pub extern "C" fn nvmlDeviceGetEnforcedPowerLimit(device: Handle, out: Out<'_, u32>) -> u32 {
-    get(device, LIMIT, out, |seen| {
-        Ok(seen.card.enforced_limit().milliwatts())
+    get(device, LIMIT.by(Call::EnforcedPowerLimit), out, |seen| {
+        seen.told_or(bits, |seen| Ok(seen.card.enforced_limit().milliwatts()))
     })
 }
 
@@ -60,8 +67,10 @@ pub extern "C" fn nvmlDeviceGetPowerManagementDefaultLimit(
     device: Handle,
     out: Out<'_, u32>,
 ) -> u32 {
-    get(device, LIMIT, out, |seen| {
-        Ok(seen.profile.default_limit.milliwatts())
+    get(device, LIMIT.by(Call::PowerDefaultLimit), out, |seen| {
+        seen.told_or(bits, |seen| {
+            Ok(seen.card.faults.told.default_limit(seen.profile))
+        })
     })
 }
 
@@ -71,12 +80,18 @@ pub extern "C" fn nvmlDeviceGetPowerManagementLimitConstraints(
     min: Out<'_, u32>,
     max: Out<'_, u32>,
 ) -> u32 {
-    match get(device, LIMIT, min, |seen| {
-        Ok(seen.profile.min_limit.milliwatts())
-    }) {
-        0 => get(device, LIMIT, max, |seen| {
-            Ok(seen.profile.max_limit.milliwatts())
-        }),
+    // One call, for two numbers: it is asked once.
+    let mut highest = 0;
+    let asked = LIMIT.by(Call::PowerLimitConstraints);
+    let code = get(device, asked, min, |seen| {
+        let ends = |range: i64| (bits(range), bits(range >> 32));
+        let (lowest, top) =
+            seen.told_or(ends, |seen| Ok(seen.card.faults.told.range(seen.profile)))?;
+        highest = top;
+        Ok(lowest)
+    });
+    match code {
+        0 => get(device, LIMIT, max, |_| Ok(highest)),
         code => code,
     }
 }
@@ -84,9 +99,10 @@ pub extern "C" fn nvmlDeviceGetPowerManagementLimitConstraints(
 #[unsafe(no_mangle)]
 pub extern "C" fn nvmlDeviceSetPowerManagementLimit(device: Handle, milliwatts: u32) -> u32 {
     answer(|| {
-        with_card(device, Access::Write(Feature::PowerLimit), |seen| {
+        let asked = Access::Write(Feature::PowerLimit).by(Call::SetPowerLimit);
+        with_card(device, asked, |seen| {
             operate::write(seen.card, Write::Limit, |card| {
-                operate::set_limit(card, milliwatts)
+                operate::request_limit(card, seen.now, milliwatts, seen.told)
             })
         })
     })
@@ -105,9 +121,7 @@ pub extern "C" fn nvmlDeviceSetPowerManagementLimit_v2(
         }
         match nvmlDeviceSetPowerManagementLimit(device, value.powerValueMw) {
             0 => Ok(()),
-            code if code == Code::NoPermission as u32 => Err(Code::NoPermission),
-            code if code == Code::InvalidArgument as u32 => Err(Code::InvalidArgument),
-            _ => Err(Code::Unknown),
+            code => Err(Code::Told(code)),
         }
     })
 }

@@ -2,6 +2,8 @@
 
 use std::ffi::c_char;
 
+use thermal_guard::device::faults::{Call, bits};
+
 use super::ffi::{Out, TextIn, TextOut, answer, put};
 use super::identity::pci_bus_id;
 use crate::code::{Code, Outcome, words};
@@ -39,7 +41,9 @@ pub extern "C" fn nvmlSystemGetDriverVersion(out: TextOut, length: u32) -> u32 {
     answer(|| {
         out.write(
             length,
-            &session::with_bench(|bench| Ok(bench.driver_version.as_str().to_owned()))?,
+            &session::with_bench_asked(Call::DriverVersion, |bench, _| {
+                Ok(bench.driver_version.as_str().to_owned())
+            })?,
         )
     })
 }
@@ -93,7 +97,16 @@ pub fn driver_branch(driver: &str) -> (u32, u32) {
 
 #[unsafe(no_mangle)]
 pub extern "C" fn nvmlDeviceGetCount_v2(out: Out<'_, u32>) -> u32 {
-    answer(|| put(out, session::with_bench(|bench| Ok(bench.gpu_count))?))
+    answer(|| {
+        let count = session::with_bench_asked(Call::Count, |bench, told| {
+            Ok(told.map_or_else(|| counted(bench), bits))
+        })?;
+        put(out, count)
+    })
+}
+
+fn counted(bench: &Bench) -> u32 {
+    u32::try_from(bench.counted().count()).unwrap_or(u32::MAX)
 }
 
 #[unsafe(no_mangle)]
@@ -104,14 +117,16 @@ pub extern "C" fn nvmlDeviceGetCount(out: Out<'_, u32>) -> u32 {
 #[unsafe(no_mangle)]
 pub extern "C" fn nvmlDeviceGetHandleByIndex_v2(index: u32, out: Out<'_, Handle>) -> u32 {
     answer(|| {
-        let count = session::with_bench(|bench| Ok(bench.gpu_count))?;
-        if index >= count {
-            return Err(Code::InvalidArgument);
-        }
-        put(
-            out,
-            session::with_bench(|bench| handle(bench, |at| at == index as usize))?,
-        )
+        let call = Call::HandleByIndex(index);
+        let handle = session::with_bench_asked(call, |bench, told| {
+            let found = match told {
+                Some(place) => Some(bits(place) as usize),
+                None => bench.counted().nth(index as usize),
+            };
+            let place = found.ok_or(Code::InvalidArgument)?;
+            handle_of(bench, place)
+        })?;
+        put(out, handle)
     })
 }
 
@@ -124,10 +139,11 @@ pub extern "C" fn nvmlDeviceGetHandleByIndex(index: u32, out: Out<'_, Handle>) -
 pub extern "C" fn nvmlDeviceGetHandleByUUID(uuid: TextIn, out: Out<'_, Handle>) -> u32 {
     answer(|| {
         let uuid = uuid.read()?;
-        put(
-            out,
-            session::with_bench(|bench| handle(bench, |at| bench.gpus[at].uuid.as_str() == uuid))?,
-        )
+        let handle = session::with_bench_asked(Call::HandleByUuid, |bench, told| match told {
+            Some(place) => handle_of(bench, bits(place) as usize),
+            None => handle(bench, |at| bench.gpus[at].uuid.as_str() == uuid),
+        })?;
+        put(out, handle)
     })
 }
 
@@ -160,12 +176,17 @@ pub extern "C" fn nvmlDeviceGetHandleByPciBusId(id: TextIn, out: Out<'_, Handle>
     nvmlDeviceGetHandleByPciBusId_v2(id, out)
 }
 
-/// The handle of the first card that `wanted` picks. A lost card has none to give.
+/// The handle of the first card that `wanted` picks, of those that are counted.
 fn handle(bench: &Bench, wanted: impl Fn(usize) -> bool) -> Outcome<Handle> {
-    let found = bench.cards().iter().enumerate().find(|(at, _)| wanted(*at));
-    match found {
-        Some((_, card)) if card.fault() == Fault::Lost => Err(Code::GpuIsLost),
-        Some((index, _)) => Ok(Handle::new(index)),
+    let found = bench.counted().find(|at| wanted(*at));
+    handle_of(bench, found.ok_or(Code::NotFound)?)
+}
+
+/// A lost card has none to give.
+fn handle_of(bench: &Bench, place: usize) -> Outcome<Handle> {
+    match bench.cards().get(place) {
+        Some(card) if card.has(Fault::Lost) => Err(Code::GpuIsLost),
+        Some(_) => Ok(Handle::new(place)),
         None => Err(Code::NotFound),
     }
 }

@@ -1,13 +1,13 @@
 //! Temperatures, margin, thresholds, fans.
 
 use nvml_wrapper_sys::bindings::{nvmlMarginTemperature_t, nvmlTemperature_t};
-use thermal_guard::device::profile::Profile;
+use thermal_guard::device::faults::{Bound, Call, bits};
 use thermal_guard::units::Celsius;
 
 use super::ffi::{Out, answer, check_version, get};
 use crate::code::{Code, Outcome};
 use crate::fault::Feature;
-use crate::session::{Access, Handle, Seen, with_card};
+use crate::session::{Access, Asked, Handle, Seen, with_card};
 
 /// `NVML_TEMPERATURE_GPU`, the only sensor there is.
 const GPU_SENSOR: u32 = 0;
@@ -22,6 +22,11 @@ pub fn whole(temperature: Celsius) -> i32 {
     degrees
 }
 
+/// A number that a call was told to answer, where the type has a sign.
+fn signed(number: i64) -> i32 {
+    bits(number).cast_signed()
+}
+
 /// Whole degrees where the type has no sign: what is below zero is zero.
 pub fn unsigned(temperature: Celsius) -> u32 {
     u32::try_from(whole(temperature)).unwrap_or(0)
@@ -30,10 +35,11 @@ pub fn unsigned(temperature: Celsius) -> u32 {
 #[unsafe(no_mangle)]
 pub extern "C" fn nvmlDeviceGetTemperature(device: Handle, sensor: u32, out: Out<'_, u32>) -> u32 {
     if sensor != GPU_SENSOR {
-        return Code::InvalidArgument as u32;
+        return Code::InvalidArgument.number();
     }
-    get(device, Access::Read(Feature::Temperature), out, |seen| {
-        Ok(unsigned(seen.card.sensed().core()))
+    let asked = Access::Read(Feature::Temperature).by(Call::Temperature);
+    get(device, asked, out, |seen| {
+        seen.told_or(bits, |seen| Ok(unsigned(seen.sensed.core)))
     })
 }
 
@@ -48,8 +54,10 @@ pub extern "C" fn nvmlDeviceGetTemperatureV(
         if inout.sensorType != GPU_SENSOR {
             return Err(Code::InvalidArgument);
         }
-        let access = Access::Read(Feature::Temperature);
-        inout.temperature = with_card(device, access, |seen| Ok(whole(seen.card.sensed().core())))?;
+        let asked = Access::Read(Feature::Temperature).by(Call::TemperatureV);
+        inout.temperature = with_card(device, asked, |seen| {
+            seen.told_or(signed, |seen| Ok(whole(seen.sensed.core)))
+        })?;
         Ok(())
     })
 }
@@ -62,11 +70,14 @@ pub extern "C" fn nvmlDeviceGetMarginTemperature(
     answer(|| {
         let inout = inout.ok_or(Code::InvalidArgument)?;
         check_version::<nvmlMarginTemperature_t>(inout.version, 1)?;
-        inout.marginTemperature = with_card(device, Access::Read(Feature::Margin), |seen| {
-            if !seen.profile.has_margin {
-                return Err(Code::NotSupported);
-            }
-            Ok(whole(seen.card.sensed().margin(seen.profile)))
+        let asked = Access::Read(Feature::Margin).by(Call::Margin);
+        inout.marginTemperature = with_card(device, asked, |seen| {
+            seen.told_or(signed, |seen| {
+                if !seen.card.faults.told.has_margin(seen.profile) {
+                    return Err(Code::NotSupported);
+                }
+                Ok(whole(seen.sensed.margin))
+            })
         })?;
         Ok(())
     })
@@ -78,43 +89,46 @@ pub extern "C" fn nvmlDeviceGetTemperatureThreshold(
     kind: u32,
     out: Out<'_, u32>,
 ) -> u32 {
-    get(device, Access::Read(Feature::Thresholds), out, |seen| {
-        Ok(unsigned(threshold(seen.profile, kind)?))
+    let asked = Asked {
+        access: Access::Read(Feature::Thresholds),
+        call: bound(kind).map(Call::TemperatureThreshold),
+    };
+    get(device, asked, out, |seen| {
+        seen.told_or(bits, |seen| threshold(seen, kind))
     })
 }
 
-/// Absolute thresholds by `nvmlTemperatureThresholds_t`.
-fn threshold(profile: &Profile, kind: u32) -> Outcome<Celsius> {
-    let absolute = |temperature| {
-        if profile.has_thresholds {
-            Some(temperature)
-        } else {
-            None
-        }
-    };
-    let target = profile.acoustic_target;
+/// By `nvmlTemperatureThresholds_t`.
+fn bound(kind: u32) -> Option<Bound> {
+    Some(match kind {
+        0 => Bound::Shutdown,
+        1 => Bound::Slowdown,
+        2 => Bound::MemMax,
+        3 => Bound::GpuMax,
+        5 => Bound::Acoustic,
+        _ => return None,
+    })
+}
+
+/// Absolute thresholds, raw.
+fn threshold(seen: &Seen<'_>, kind: u32) -> Outcome<u32> {
+    let told = |bound| seen.card.faults.told.threshold(seen.profile, bound);
+    // The range a fan target can be set in.
+    let target = told(Bound::Acoustic);
     let found = match kind {
-        0 => absolute(profile.shutdown),
-        1 => absolute(profile.slowdown),
-        2 => profile
-            .hbm
-            .filter(|hbm| hbm.has_threshold)
-            .map(|hbm| hbm.max),
-        3 => absolute(profile.max_operating),
-        // The range a fan target can be set in, and the target.
-        4 => target.map(|_| Celsius::new(65.0)),
-        5 => target,
-        6 => target.map(|_| profile.max_operating),
+        4 => target.map(|_| 65),
+        6 => target.and(told(Bound::GpuMax).or(Some(i64::from(whole(seen.profile.max_operating))))),
         7 => None,
-        _ => return Err(Code::InvalidArgument),
+        kind => told(bound(kind).ok_or(Code::InvalidArgument)?),
     };
-    found.ok_or(Code::NotSupported)
+    found.map(bits).ok_or(Code::NotSupported)
 }
 
 #[unsafe(no_mangle)]
 pub extern "C" fn nvmlDeviceGetNumFans(device: Handle, out: Out<'_, u32>) -> u32 {
-    get(device, Access::Read(Feature::Fan), out, |seen| {
-        Ok(seen.profile.fans)
+    let asked = Access::Read(Feature::Fan).by(Call::NumFans);
+    get(device, asked, out, |seen| {
+        seen.told_or(bits, |seen| Ok(seen.profile.fans))
     })
 }
 
@@ -128,12 +142,13 @@ fn fan_percent(seen: &Seen<'_>) -> u32 {
 
 #[unsafe(no_mangle)]
 pub extern "C" fn nvmlDeviceGetFanSpeed_v2(device: Handle, fan: u32, out: Out<'_, u32>) -> u32 {
-    get(device, Access::Read(Feature::Fan), out, |seen| {
-        match seen.profile.fans {
+    let asked = Access::Read(Feature::Fan).by(Call::FanSpeed);
+    get(device, asked, out, |seen| {
+        seen.told_or(bits, |seen| match seen.profile.fans {
             0 => Err(Code::NotSupported),
             fans if fan >= fans => Err(Code::InvalidArgument),
             _ => Ok(fan_percent(seen)),
-        }
+        })
     })
 }
 

@@ -149,7 +149,8 @@ pub(crate) fn unlock(bench: &mut Bench, which: Which, domain: Domain) -> anyhow:
 /// What to put wrong.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Trouble {
-    Whole(Fault),
+    /// A mask of [`Fault`]s, instead of what is wrong already.
+    Whole(u32),
     /// A mask of [`Feature`]s, in addition to what is wrong already.
     Unsupported(u32),
 }
@@ -168,18 +169,21 @@ pub(crate) fn trouble(text: &str) -> Result<Trouble, String> {
             .map(Trouble::Unsupported);
     }
     let known = || Fault::ALL.map(|(name, _)| name).join(", ");
-    Fault::named(text)
-        .map(Trouble::Whole)
-        .ok_or_else(|| format!("there are {}, unsupported:FIELD", known()))
+    let faults = text.split(',').try_fold(0, |mask, name| {
+        let fault = Fault::named(name)
+            .ok_or_else(|| format!("there are {}, unsupported:FIELD", known()))?;
+        Ok(mask | fault.bit())
+    });
+    faults.map(Trouble::Whole)
 }
 
 pub(crate) fn fault(bench: &mut Bench, which: Which, trouble: Trouble) -> anyhow::Result<()> {
     each(bench, which, |card| {
         match trouble {
             Trouble::Unsupported(mask) => card.unsupported |= mask,
-            Trouble::Whole(fault) => operate::set_fault(card, fault),
+            Trouble::Whole(fault) => operate::set_faults(card, fault),
         }
-        if matches!(trouble, Trouble::Whole(Fault::None)) {
+        if matches!(trouble, Trouble::Whole(0)) {
             card.unsupported = 0;
         }
         Ok(())

@@ -1,7 +1,10 @@
 //! nvml-simctl: makes the simulated machine, and does to it what programs under test can't or
 //! shouldn't: load, weather, faults, other people's settings, drivers that come and go.
 
+mod answers;
 mod commands;
+mod misbehave;
+mod nonsense;
 mod show;
 
 use std::path::PathBuf;
@@ -81,12 +84,61 @@ enum Command {
         domain: commands::Domain,
     },
     /// Puts something wrong with cards: lost, hang, no-permission, frozen-temperature,
-    /// ignored-writes, failing-reads, unsupported:FIELD[,FIELD…], or none, which clears all.
+    /// ignored-writes, failing-reads, any-answer (several with commas),
+    /// unsupported:FIELD[,FIELD…], or none, which clears all.
     Fault {
         #[command(flatten)]
         which: Which,
         #[arg(value_parser = commands::trouble)]
         fault: commands::Trouble,
+    },
+    /// Makes a call answer any code or any value, or the truth again.
+    Answer(answers::Answering),
+    /// Makes a setter misbehave, in mW or MHz: quantise=5000,offset=1 clamp=200000:300000
+    /// refuse=CODE[:FROM:TO] ignore forget=SECONDS, several with commas, or none. Replaces what
+    /// was wrong with it.
+    Setter {
+        #[command(flatten)]
+        which: Which,
+        name: misbehave::SetterName,
+        #[arg(value_parser = misbehave::setter)]
+        how: thermal_guard::device::faults::Setter,
+    },
+    /// Makes a sensor misbehave, in °C or W: cache=SECONDS lag=SECONDS offset=-20 noise=1.5 freeze,
+    /// several with commas, or none. Replaces what was wrong with it.
+    Sensor {
+        #[command(flatten)]
+        which: Which,
+        name: misbehave::SensorName,
+        #[arg(value_parser = misbehave::sensor)]
+        how: thermal_guard::device::faults::Sensor,
+    },
+    /// Makes cards tell other facts: `min_w=100` `slowdown=95` `margin=off` `hot_spot=12`
+    /// `limit_w=330`; NAME=own is the profile's again, none all of them.
+    Facts {
+        #[command(flatten)]
+        which: Which,
+        #[arg(required = true, value_parser = nonsense::fact)]
+        facts: Vec<nonsense::Fact>,
+    },
+    /// Makes a card another one: uuid=TEXT. Nothing keeps two from having the same.
+    Identity {
+        #[command(flatten)]
+        which: Which,
+        #[arg(value_parser = nonsense::uuid)]
+        uuid: nvidia_ml::layout::Text<48>,
+    },
+    /// Counts these cards in this order, and no others: places as of create; or all, or none.
+    Order {
+        #[arg(required = true)]
+        places: Vec<String>,
+    },
+    /// Makes clock event reasons stick: force=BITS mask=BITS, or none.
+    Events {
+        #[command(flatten)]
+        which: Which,
+        #[arg(required = true, value_parser = nonsense::stuck)]
+        stuck: Vec<nonsense::Stuck>,
     },
     /// Every call that touches the card takes this many µs longer; `reported`: each kind of call
     /// takes what a real driver was seen to take.
@@ -207,6 +259,16 @@ fn run(bench: &mut Bench, command: Command) -> anyhow::Result<()> {
         } => commands::lock(bench, which, domain, min, max)?,
         Command::Unlock { which, domain } => commands::unlock(bench, which, domain)?,
         Command::Fault { which, fault } => commands::fault(bench, which, fault)?,
+        Command::Answer(told) => answers::tell(bench, &told)?,
+        Command::Setter { which, name, how } => misbehave::set_setter(bench, which, name, how)?,
+        Command::Sensor { which, name, how } => misbehave::set_sensor(bench, which, name, how)?,
+        Command::Facts { which, facts } => nonsense::tell(bench, which, &facts)?,
+        Command::Identity { which, uuid } => commands::each(bench, which, |card| {
+            card.uuid = uuid;
+            Ok(())
+        })?,
+        Command::Order { places } => nonsense::order(bench, &places)?,
+        Command::Events { which, stuck } => nonsense::stick(bench, which, &stuck)?,
         Command::Latency { which, latency } => commands::slow_down(bench, which, latency)?,
         Command::Xid { gpu, code } => commands::xid(bench, gpu, code)?,
         Command::DriverReload => {

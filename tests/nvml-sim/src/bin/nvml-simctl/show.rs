@@ -2,11 +2,13 @@
 
 use std::fmt::Write as _;
 
-use nvidia_ml::fault::Feature;
+use nvidia_ml::fault::{Fault, Feature};
 use nvidia_ml::layout::{Bench, Card, Lock};
 use serde_json::{Value, json};
 use thermal_guard::device::clock_events::{CountedEvent, REASONS};
-use thermal_guard::device::plant::{self, Flow};
+use thermal_guard::device::plant::Flow;
+
+use crate::{answers, misbehave, nonsense};
 
 pub(crate) fn json(bench: &Bench) -> Value {
     json!({
@@ -16,16 +18,14 @@ pub(crate) fn json(bench: &Bench) -> Value {
         "time_scale": bench.time_scale,
         "elapsed_seconds": bench.elapsed,
         "xids": bench.xid_count,
+        "answers": answers::json(&bench.answers),
+        "order": bench.counted().collect::<Vec<_>>(),
         "gpus": bench.cards().iter().enumerate().map(|(index, card)| gpu(index, card)).collect::<Vec<_>>(),
     })
 }
 
-fn flow(card: &Card) -> Flow {
-    plant::flow(card.profile(), &card.state, &card.inputs())
-}
-
 fn gpu(index: usize, card: &Card) -> Value {
-    let (profile, state, flow) = (card.profile(), &card.state, flow(card));
+    let (profile, state, flow) = (card.profile(), &card.state, card.flow());
     let mut value = json!({
         "index": index,
         "uuid": card.uuid.as_str(),
@@ -34,7 +34,7 @@ fn gpu(index: usize, card: &Card) -> Value {
         "die": state.die,
         "sink": state.sink,
         "hbm": profile.hbm.map(|_| state.hbm),
-        "margin": state.margin(profile).degrees(),
+        "margin": state.margin(&card.physical()).degrees(),
         "draw_watts": flow.draw.as_f64(),
         "speed": flow.speed,
         "throughput": flow.throughput,
@@ -51,7 +51,7 @@ fn gpu(index: usize, card: &Card) -> Value {
     let settings = json!({
         "limit_watts": f64::from(card.limit) / 1000.0,
         "enforced_limit_watts": card.enforced_limit().as_f64(),
-        "default_limit_watts": profile.default_limit.as_f64(),
+        "default_limit_watts": f64::from(card.faults.told.default_limit(profile)) / 1000.0,
         "sm_lock_mhz": lock(card.sm_lock),
         "memory_lock_mhz": lock(card.memory_lock),
         "persistence": card.persistence != 0,
@@ -63,11 +63,16 @@ fn gpu(index: usize, card: &Card) -> Value {
         "inlet": card.inlet + card.inlet_rise,
         "airflow": card.airflow_resistance,
         "hbm_resistance": card.hbm_resistance,
-        "fault": card.fault().name(),
+        "fault": Fault::names(card.fault),
         "unsupported": Feature::names(card.unsupported),
         "latency_microseconds": card.latency_microseconds,
         "reported_latencies": card.reported_latencies != 0,
         "calls": card.calls,
+        "answers": answers::json(&card.faults.answers),
+        "setters": misbehave::setters(card),
+        "sensors": misbehave::sensors(card),
+        "facts": nonsense::json(card),
+        "stuck_events": [card.faults.events.on, card.faults.events.off],
     });
     if let (Value::Object(all), Value::Object(more)) = (&mut value, settings) {
         all.extend(more);
@@ -97,7 +102,7 @@ pub(crate) fn text(bench: &Bench) -> String {
         bench.time_scale
     );
     for (index, card) in bench.cards().iter().enumerate() {
-        let (state, flow) = (&card.state, flow(card));
+        let (state, flow) = (&card.state, card.flow());
         let hbm = card
             .profile()
             .hbm
@@ -114,7 +119,7 @@ pub(crate) fn text(bench: &Bench) -> String {
             flow.gpu_clock,
             flow.speed,
             event_names(flow).join("+"),
-            card.fault().name(),
+            Fault::names(card.fault),
         );
     }
     text
