@@ -33,7 +33,8 @@ pub fn of_sensor(report: &SensorReport) -> Option<String> {
         Some(Doubt::Contradicted) => {
             "is contradicted by the card, which slows itself down for heat"
         }
-        Some(Doubt::Missing | Doubt::Probe) | None => "isn't believed",
+        Some(Doubt::Missing) => "couldn't be read, and hasn't proven itself since",
+        Some(Doubt::Probe) | None => "isn't believed",
     };
     match report.state {
         SensorState::Working | SensorState::Absent => None,
