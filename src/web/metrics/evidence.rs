@@ -12,7 +12,7 @@ use super::families::one_hot;
 use super::per_gpu::{Pairs, PerGpu};
 
 /// There is no such knob yet, and who looks for it is told so.
-const FAN: &str = "fan";
+pub(in crate::web) const FAN: &str = "fan";
 
 pub(super) fn encode(gpus: &mut PerGpu<'_, '_, '_>) -> fmt::Result {
     gpus.gauge_pairs(
