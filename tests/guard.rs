@@ -348,6 +348,9 @@ fn holding_with(bench: &mut Bench, shared: &Shared) -> Worker {
         claim,
         boot_id: journal::boot_id(),
         energy_millijoules: None,
+        confirmed: true,
+        reason: journal::Reason::default(),
+        since: None,
     };
     let setup = Setup {
         hand: Hand::new(identity.uuid.clone(), Journal::none()),
@@ -548,6 +551,9 @@ fn what_a_dead_guard_left_on_a_gpu_no_longer_configured_is_given_back() {
         claim,
         boot_id: journal::boot_id(),
         energy_millijoules: None,
+        confirmed: true,
+        reason: journal::Reason::default(),
+        since: None,
     };
     Journal::open(state.path(), &uuid).record(left).unwrap();
     let live = Live {

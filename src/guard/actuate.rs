@@ -51,6 +51,10 @@ pub struct Hand {
     last_limit: Option<Watts>,
     /// What the card stored for the last limit asked of it: it may round or clamp.
     stored: Option<Stored>,
+    /// How much less than asked it was seen to store.
+    rounds_by: Watts,
+    /// The last limit that was given back, and when: a card may forget that, too.
+    returned: Option<(LimitClaim, Moment)>,
     /// The last limit written was read back.
     confirmed: bool,
     /// The disk knows that.
@@ -104,6 +108,8 @@ impl Hand {
             range: None,
             last_limit: None,
             stored: None,
+            rounds_by: Watts::default(),
+            returned: None,
             confirmed: false,
             confirmed_on_disk: true,
             ignores_writes: false,
@@ -276,6 +282,7 @@ impl Hand {
         }
         self.apply_clock(gpu, Domain::Gpu, targets.gpu_clock, tally);
         self.apply_clock(gpu, Domain::Memory, targets.memory_clock, tally);
+        self.look_after_returned(reading, tally);
         if self.confirmed && !self.confirmed_on_disk {
             self.confirmed_on_disk = true;
             self.journal.record_later(self.entry(self.claim));

@@ -299,6 +299,11 @@ impl Policy {
         }
         let local = self.local.state().level();
         let (asked, overheld) = self.admit(seen, local);
+        if self.held.state() == State::Normal && !seen.claim.is_empty() {
+            // `normal` means that nothing of ours is on the card.
+            self.held.recover_again(now);
+            self.given_back = true;
+        }
         let before = self.held.state();
         let situation = Situation {
             asked,

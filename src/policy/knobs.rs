@@ -36,6 +36,10 @@ const OVERDRAWS_FOR: Duration = Duration::from_secs(10);
 
 const READS: u32 = 2;
 
+/// More than this is no rounding, but the end of a card's range. Cards are known to round by up to
+/// 5 W.
+const ROUNDS_BY_MOST: Watts = Watts::from_watts(25);
+
 /// What is known of one knob.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum KnobState {
@@ -146,8 +150,10 @@ pub(super) struct Evidence<'a> {
 pub(super) struct Knobs {
     trials: ByKnob<Trial>,
     offered: Means,
-    /// The lowest limit that the card was seen to store when asked for less.
+    /// What the card stores when asked for its minimum, if that is more.
     lowest: Option<Watts>,
+    /// The most that it was seen to round a limit by.
+    rounds: Watts,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -161,6 +167,7 @@ struct Trial {
     varied: bool,
     /// It failed before, and is tried again: the next failure is enough.
     failed_as: Option<KnobState>,
+    hungry: bool,
     failed_at: Option<Moment>,
     against: Option<Against>,
     /// The lock was set again, and its clock not seen under it since.
@@ -191,6 +198,7 @@ impl Knobs {
     pub(super) fn reopened(&mut self) {
         self.trials = ByKnob::default();
         self.lowest = None;
+        self.rounds = Watts::default();
     }
 
     pub(super) fn means(&self) -> Means {
@@ -209,8 +217,11 @@ impl Knobs {
     pub(super) fn reports(&self) -> ByKnob<KnobReport> {
         ByKnob::of(|knob| {
             let trial = &self.trials[knob];
+            // Where it is tried again at once, it hasn't worked yet; what failed long ago on a card
+            // that is cool is unproven.
+            let tried = trial.failed_as.filter(|_| trial.hungry);
             let state = if self.is_offered(knob) {
-                trial.failed_as.unwrap_or(trial.state)
+                tried.unwrap_or(trial.state)
             } else {
                 KnobState::Absent
             };
@@ -244,19 +255,26 @@ impl Knobs {
     }
 
     fn note(&mut self, now: Moment, knob: Knob, write: &Write) {
+        let asked = Watts::from_milliwatts(write.value);
+        let over = write.stored.map(|stored| stored.saturating_sub(asked));
         let trial = &mut self.trials[knob];
         match write.outcome {
             Outcome::Unknown => {}
             Outcome::Taken => {
                 trial.taken();
-                let asked = Watts::from_milliwatts(write.value);
-                let over = |stored: &Watts| stored.saturating_sub(asked) > GRAIN;
-                if let Some(stored) = write.stored.filter(over).filter(|_| write.slows) {
-                    self.lowest = Some(stored);
+                if let Some(over) = over.filter(|over| *over <= ROUNDS_BY_MOST) {
+                    self.rounds = self.rounds.max(over);
+                }
+                // More than what was asked is the end of the limit only where less can't be asked.
+                let least = self.offered.power.is_some_and(|power| asked <= power.min);
+                if least && write.slows && over > Some(GRAIN) {
+                    self.lowest = write.stored;
                 }
             }
             // A refused raise takes nothing from the plan.
             _ if !write.slows => {}
+            // Rounded to what it was.
+            Outcome::Ignored if over.is_some_and(|over| over <= self.rounds) => {}
             Outcome::Ignored => trial.failed(now, write.value, KnobState::Ineffective),
             Outcome::Refused => trial.failed(now, write.value, KnobState::Refused),
             Outcome::Denied => {
@@ -394,11 +412,13 @@ impl Trial {
     }
 
     fn retry(&mut self, now: Moment, hungry: bool) {
+        self.hungry &= hungry;
         let after = if hungry { TRY_HUNGRY_EVERY } else { TRY_EVERY };
         let due = self.failed_at.is_some_and(|at| now.since(at) >= after);
         if !self.state.is_usable() && due {
             *self = Self {
                 failed_as: Some(self.state),
+                hungry,
                 denied: self.denied,
                 ..Self::default()
             };

@@ -155,8 +155,10 @@ pub struct Machine {
 
 /// Heat within this after a recovery began is the old heat: the next recovery waits twice as long.
 const RELAPSE: Duration = Duration::from_secs(300);
-/// At most 32 recovery delays, 16 minutes by default.
+/// At most 32 recovery delays, and never this much longer than one: what is cool and stays so has
+/// everything back within five minutes of the delay, the steps of a recovery included.
 const RELAPSES_MAX: u32 = 5;
+const RELAPSED_LONGER: Duration = Duration::from_secs(210);
 
 impl Machine {
     pub fn new(recovery_delay: Duration) -> Self {
@@ -211,6 +213,12 @@ impl Machine {
         });
     }
 
+    /// Something of ours shows on a GPU that had everything back: it is given back again.
+    pub fn recover_again(&mut self, now: Moment) {
+        self.recovering = Some(now);
+        self.enter(State::Recovering);
+    }
+
     /// All is given back.
     pub fn recovered(&mut self) {
         self.enter(State::Normal);
@@ -256,7 +264,8 @@ impl Machine {
             return false;
         }
         let delay = match self.state {
-            State::Gradual => self.recovery_delay * 2_u32.pow(self.relapses),
+            State::Gradual => (self.recovery_delay * 2_u32.pow(self.relapses))
+                .min(self.recovery_delay + RELAPSED_LONGER),
             _ => self.recovery_delay,
         };
         now.since(*self.calm_since.get_or_insert(now)) >= delay

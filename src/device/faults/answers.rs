@@ -97,7 +97,7 @@ impl Entry {
     };
 }
 
-/// Answers of a card or a machine.
+/// Answers of a card or a machine: free places first, then those told, oldest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub struct Answers<const N: usize> {
@@ -132,11 +132,16 @@ impl<const N: usize> Answers<N> {
     }
 
     pub fn clear(&mut self, call: Call) {
-        for entry in &mut self.entries {
-            if entry.call == call.number() {
-                *entry = Entry::FREE;
+        let number = call.number();
+        let mut kept = N;
+        for place in (0..N).rev() {
+            let entry = self.entries[place];
+            if entry.call != 0 && entry.call != number {
+                kept -= 1;
+                self.entries[kept] = entry;
             }
         }
+        self.entries[..kept].fill(Entry::FREE);
     }
 
     pub fn clear_all(&mut self) {
@@ -145,6 +150,10 @@ impl<const N: usize> Answers<N> {
 
     /// `call` was made: what it says. Uses an answer up.
     pub fn ask(&mut self, call: Call) -> Said {
+        // Those told lie at the end. Mostly there are none, and this is asked at every call.
+        if self.entries.last().is_none_or(|entry| entry.call == 0) {
+            return Said::Truth;
+        }
         let number = call.number();
         let own = |entry: &&mut Entry| entry.call == number && entry.answer.left > 0;
         let Some(entry) = self.entries.iter_mut().find(own) else {

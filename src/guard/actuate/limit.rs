@@ -1,14 +1,19 @@
 //! The power limit: written, and read back, because cards round, clamp and ignore.
 
-use crate::device::{Gpu, Knob};
+use std::time::Duration;
+
+use crate::device::{Gpu, Knob, Reading};
 use crate::policy::{Claim, LimitClaim, Outcome, Write};
 use crate::units::Watts;
 
 use super::super::tally::{Action, ActionResult, Tally};
 use super::{Direction, Hand, Stored};
 
-/// A card may keep an original limit by so much less and still have it back: it rounds so.
+/// What a card stores less than it is asked for is its rounding up to here, and beyond it a clamp.
 const ROUNDS_BY: Watts = Watts::from_watts(5);
+
+/// A limit of ours that shows again so soon after it was given back was not set by somebody else.
+const FORGETS_WITHIN: Duration = Duration::from_secs(600);
 
 impl Hand {
     pub(super) fn apply_limit(
@@ -40,11 +45,36 @@ impl Hand {
         {
             self.confirmed = false;
             self.stored = None;
+            self.returned = self.claim.limit.map(|ours| (ours, self.now));
             let claim = Claim {
                 limit: None,
                 ..self.claim
             };
             self.record(claim, tally);
+        }
+    }
+
+    /// A card that forgets what it was given back shows our own limit again: it is ours to give back
+    /// once more.
+    pub(super) fn look_after_returned(&mut self, reading: &Reading, tally: &mut Tally) {
+        let Some((ours, at)) = self.returned else {
+            return;
+        };
+        if self.claim.limit.is_some() || self.now.since(at) > FORGETS_WITHIN {
+            self.returned = None;
+            return;
+        }
+        let last = [ours.previous, ours.next];
+        let again = |now: Watts| last.contains(&now) && !self.is_back(ours.original, now);
+        if reading.limit.is_ok_and(again) && reading.at > at {
+            tracing::warn!(gpu = self.index, uuid = %self.uuid, original = %ours.original, "the card forgot the limit that was given back: giving it back again");
+            self.put_off(Knob::PowerLimit);
+            let claim = Claim {
+                limit: Some(ours),
+                ..self.claim
+            };
+            self.record(claim, tally);
+            self.confirmed = true;
         }
     }
 
@@ -74,13 +104,10 @@ impl Hand {
         self.range.map_or(original, |range| range.clamp(original))
     }
 
-    /// The card has its original limit back, as nearly as it stores that.
+    /// The card has its original limit back, as nearly as it stores limits.
     fn is_back(&self, original: Watts, current: Watts) -> bool {
-        let rounds = |stored: Stored| {
-            let short = original.saturating_sub(stored.stored);
-            stored.asked == original && stored.stored == current && short <= ROUNDS_BY
-        };
-        current == original || (current < original && self.stored.is_some_and(rounds))
+        current == original
+            || (current < original && original.saturating_sub(current) <= self.rounds_by)
     }
 
     fn write_limit(&mut self, gpu: &mut dyn Gpu, from: Watts, to: Watts, tally: &mut Tally) {
@@ -111,7 +138,7 @@ impl Hand {
         let result = match (written, stored) {
             (Ok(()), Some(stored)) => {
                 self.confirmed = stored != from;
-                self.store(to, stored, tally);
+                self.store(from, to, stored, tally);
                 if stored == to {
                     ActionResult::Ok
                 } else {
@@ -151,8 +178,12 @@ impl Hand {
     }
 
     /// What the card made of `asked` is what is known as ours from here on.
-    fn store(&mut self, asked: Watts, stored: Watts, tally: &mut Tally) {
+    fn store(&mut self, from: Watts, asked: Watts, stored: Watts, tally: &mut Tally) {
         self.stored = Some(Stored { asked, stored });
+        let short = asked.saturating_sub(stored);
+        if stored != from && short <= ROUNDS_BY {
+            self.rounds_by = self.rounds_by.max(short);
+        }
         if stored == asked {
             return;
         }

@@ -19,7 +19,7 @@ impl Watch {
         for (sensor, report) in tick.decision.sensors.iter() {
             self.sensor(tick, sensor, report, events);
         }
-        for (knob, report) in tick.decision.knobs.iter() {
+        for (knob, &report) in tick.decision.knobs.iter() {
             self.knob(tick, knob, report, events);
         }
     }
@@ -64,17 +64,17 @@ impl Watch {
         }
     }
 
-    fn knob(&mut self, tick: &Tick, knob: Knob, report: &KnobReport, events: &mut Vec<What>) {
+    fn knob(&mut self, tick: &Tick, knob: Knob, report: KnobReport, events: &mut Vec<What>) {
         let (name, state) = (knob.name(), report.state.name());
-        let detail = evidence::is_out(report).then(|| format!("{name}: {state}").into());
+        let detail = evidence::is_out(&report).then(|| format!("{name}: {state}").into());
         let key = (trouble::KNOB, name);
         let turn = self.trouble(tick.reading.at, key, detail, events);
         let (gpu, uuid) = (tick.identity.index, &tick.identity.uuid);
         match turn {
             Phase::Same => {}
             Phase::Began => {
-                let why = evidence::of_knob(report).unwrap_or_default();
-                let remedy = evidence::remedy_of_knob(knob, report);
+                let why = evidence::of_knob(&report).unwrap_or_default();
+                let remedy = evidence::remedy_of_knob(knob, &report);
                 tracing::warn!(gpu, %uuid, knob = name, state, remedy, "{name} {why}: the plan goes on without it");
             }
             Phase::Ended => {

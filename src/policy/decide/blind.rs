@@ -10,6 +10,7 @@ use super::super::zone::Heat;
 use super::super::{Asks, Decision, Event, Observation, Trigger};
 use super::Policy;
 use super::bound::colder;
+use super::signs::trigger_of;
 
 /// A capped card that is still at alert by what can be seen gets all that there is after this: what
 /// a die takes to answer.
@@ -70,18 +71,29 @@ impl Policy {
             };
             self.trigger = Some(trigger);
         }
+        let asks = Asks {
+            local,
+            alert: seen.asked.alert,
+            manual: seen.asked.manual,
+        };
+        let deeper = !entered && level > self.last.level;
+        let event = if entered {
+            Some(Event::Blinded)
+        } else if deeper {
+            let trigger = trigger_of(level, asks, seen.fallback);
+            self.trigger = Some(trigger);
+            Some(Event::Throttled(level, trigger))
+        } else {
+            None
+        };
         Decision {
             state: State::Blind,
             level,
             targets: colder(self.last.targets, cap),
             heat: None,
-            asks: Asks {
-                local,
-                alert: seen.asked.alert,
-                manual: seen.asked.manual,
-            },
+            asks,
             trigger: self.trigger,
-            event: entered.then_some(Event::Blinded),
+            event,
             overheld,
             ..Decision::unseen()
         }

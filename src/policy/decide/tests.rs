@@ -119,7 +119,13 @@ impl Card {
     }
 
     fn tick(&mut self, core: f64) -> Decision {
-        self.reading.core = Ok(Celsius::new(core));
+        // A sensor that stood quite still while the draw rises would be a frozen one.
+        let alive = if self.second.is_multiple_of(2) {
+            0.1
+        } else {
+            0.0
+        };
+        self.reading.core = Ok(Celsius::new(core + alive));
         let decision = self.look();
         self.obey(&decision.targets);
         decision
@@ -474,17 +480,27 @@ fn sight_that_comes_back_begins_no_throttle() {
     assert_eq!((decision.state, decision.event), (State::Gradual, None));
     card.until(COOL, State::Normal);
     assert_eq!(card.limit(), w(400));
-    // But what is worse than what was held does.
+}
+
+#[test]
+fn what_can_be_seen_at_critical_is_an_emergency_in_the_dark_and_told_once() {
     let mut card = Card::new();
     card.tick(COOL);
     for _ in 0..5 {
         card.tick_blind();
     }
-    for _ in 0..9 {
-        card.tick(CRITICAL);
-    }
+    let decision = card.tick(CRITICAL);
     let begun = Event::Throttled(Level::Emergency, Trigger::Local);
-    assert_eq!(card.tick(CRITICAL).event, Some(begun));
+    assert_eq!(
+        (decision.state, decision.event),
+        (State::Blind, Some(begun))
+    );
+    assert_eq!(card.limit(), w(100), "at once, before it is trusted again");
+    for _ in 0..8 {
+        assert_eq!(card.tick(CRITICAL).event, None, "once");
+    }
+    let decision = card.tick(CRITICAL);
+    assert_eq!((decision.state, decision.event), (State::Emergency, None));
 }
 
 #[test]

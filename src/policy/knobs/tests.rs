@@ -487,7 +487,7 @@ fn stored(asked: u32, stored: u32) -> Write {
 #[test]
 fn where_a_card_clamps_is_the_end_of_its_limit() {
     let mut bench = Bench::new();
-    bench.writes[Knob::PowerLimit] = Some(stored(150, 250));
+    bench.writes[Knob::PowerLimit] = Some(stored(100, 250));
     bench.look();
     assert_eq!(bench.knobs.means().power.map(|it| it.min), Some(W(250)));
     assert_eq!(bench.state(Knob::PowerLimit), KnobState::Working);
@@ -502,6 +502,33 @@ fn a_card_that_rounds_up_can_still_be_taken_to_its_minimum() {
         let min = bench.knobs.means().power.map(|it| it.min);
         assert_eq!(min, Some(W(100)), "{asked} W was made {made} W");
     }
+}
+
+#[test]
+fn a_limit_that_is_rounded_to_what_it_was_says_nothing_and_one_that_stays_far_over_does() {
+    let ignored = |asked, made| Write {
+        outcome: Outcome::Ignored,
+        ..stored(asked, made)
+    };
+    let mut rounding = Bench::new();
+    rounding.writes[Knob::PowerLimit] = Some(stored(281, 290));
+    rounding.look();
+    for asked in [288, 284, 282, 281] {
+        rounding.writes[Knob::PowerLimit] = Some(ignored(asked, 290));
+        rounding.look();
+        assert!(rounding.usable(Knob::PowerLimit), "{asked} W");
+    }
+    let mut exact = Bench::new();
+    for asked in [288, 284] {
+        exact.writes[Knob::PowerLimit] = Some(ignored(asked, 290));
+        exact.look();
+    }
+    assert_eq!(exact.state(Knob::PowerLimit), KnobState::Ineffective);
+    for asked in [250, 200] {
+        rounding.writes[Knob::PowerLimit] = Some(ignored(asked, 290));
+        rounding.look();
+    }
+    assert_eq!(rounding.state(Knob::PowerLimit), KnobState::Ineffective);
 }
 
 #[test]

@@ -67,8 +67,11 @@ impl Recent {
         }
     }
 
-    fn highest(&self) -> Option<f64> {
-        self.0.iter().map(|(_, draw)| *draw).reduce(f64::max)
+    /// The draw fell by so much that any reading may have fallen with it.
+    pub(super) fn explains_falls(&self, draw: Option<f64>, scale: f64) -> bool {
+        let highest = self.0.iter().map(|(_, draw)| *draw).reduce(f64::max);
+        draw.zip(highest)
+            .is_some_and(|(now, highest)| highest - now >= EXPLAINS * scale)
     }
 }
 
@@ -84,8 +87,7 @@ impl Fall {
         now: Moment,
         value: Celsius,
         draw: Option<f64>,
-        recent: &Recent,
-        scale: f64,
+        explained: bool,
     ) -> bool {
         if let Some(fallen) = &mut self.fallen {
             if fallen.holds(now, value, draw) {
@@ -103,9 +105,6 @@ impl Fall {
                 PER_SECOND_UNSEEN
             };
             let fell = (from - value).degrees();
-            let explained = draw
-                .zip(recent.highest())
-                .is_some_and(|(now, highest)| highest - now >= EXPLAINS * scale);
             if fell > AT_ONCE + later * (seconds - 1.0) && !explained {
                 self.fallen = Some(Fallen {
                     at,

@@ -66,6 +66,8 @@ pub struct Judge {
     channels: [Channel; 3],
     power: Evidence,
     last_draw: Option<(Moment, Watts)>,
+    /// There is no draw, and how busy the card is stands in for it.
+    by_busy: bool,
     draw: Draw,
     recent: Recent,
     slowdown: Slowdown,
@@ -113,6 +115,7 @@ impl Judge {
             channels: STANDS.map(Channel::new),
             power: Evidence::default(),
             last_draw: None,
+            by_busy: false,
             draw: Draw::new(facts.power.map(|power| power.default)),
             recent: Recent::default(),
             slowdown: Slowdown::of(facts),
@@ -189,7 +192,7 @@ impl Judge {
     ) -> Judgement {
         let before = self.present();
         let draw = self.read_draw(now, reading);
-        let parts = self.read_sensors(now, reading, in_turn);
+        let parts = self.read_sensors(now, reading, draw, in_turn);
         if self.present() != before || self.trips.has_core != self.present()[0] {
             self.resolve(facts);
         }
@@ -227,15 +230,33 @@ impl Judge {
         draw.or(busy.map(|(busy, limit): (Ratio, Watts)| limit.scaled(busy)))
     }
 
-    fn read_sensors(&mut self, now: Moment, reading: &Reading, in_turn: bool) -> [Part; 3] {
-        let sign = Self::power_sign(reading, reading.draw.ok());
+    fn read_sensors(
+        &mut self,
+        now: Moment,
+        reading: &Reading,
+        draw: Option<Watts>,
+        in_turn: bool,
+    ) -> [Part; 3] {
+        let by_busy = draw.is_none();
+        if std::mem::replace(&mut self.by_busy, by_busy) != by_busy {
+            // One can't be compared with the other.
+            self.draw.restart();
+            self.recent = Recent::default();
+            self.channels.iter_mut().for_each(|it| it.still.reset());
+        }
+        let sign = Self::power_sign(reading, draw);
         let average = self.draw.average(now, sign);
         self.recent.note(now, average);
+        // A load's end shows in the draw at once, and in its average only later.
+        let now_drawn = average
+            .zip(sign)
+            .map(|(average, sign)| average.min(sign.as_f64()));
+        let scale = self.draw.scale();
         let surroundings = Surroundings {
             average,
-            scale: self.draw.scale(),
+            scale,
             holds_itself: holds_itself(reading),
-            recent: &self.recent,
+            explains_falls: self.recent.explains_falls(now_drawn, scale),
         };
         let said = [reading.core, reading.memory, reading.margin];
         let channels = &mut self.channels;
@@ -379,7 +400,7 @@ impl Judge {
     fn report(&self, sensor: Sensor) -> SensorReport {
         let channel = self.channels.get(sensor as usize);
         let evidence = channel.map_or(&self.power, |it| &it.evidence);
-        let lost = channel.map_or(evidence.missing.is_some(), |it| it.run.is_lost());
+        let lost = channel.map_or(self.by_busy, |it| it.run.is_lost());
         let state = match (evidence.offered, evidence.missing) {
             (false, _) => SensorState::Absent,
             (true, Some(_)) if lost || !evidence.worked => SensorState::Failing,
@@ -404,11 +425,11 @@ fn joined(view: View, probes: &[Probe]) -> View {
 }
 
 /// What a sensor's reading is compared with.
-struct Surroundings<'a> {
+struct Surroundings {
     average: Option<f64>,
     scale: f64,
     holds_itself: bool,
-    recent: &'a Recent,
+    explains_falls: bool,
 }
 
 impl Channel {
@@ -431,7 +452,7 @@ impl Channel {
         now: Moment,
         said: Result<Celsius, Missing>,
         in_turn: bool,
-        around: &Surroundings<'_>,
+        around: &Surroundings,
     ) -> Part {
         self.evidence.note(said.err());
         let absent = !self.evidence.offered;
@@ -461,11 +482,11 @@ impl Channel {
         }
     }
 
-    fn lie(&mut self, now: Moment, value: Celsius, around: &Surroundings<'_>) -> Option<Doubt> {
+    fn lie(&mut self, now: Moment, value: Celsius, around: &Surroundings) -> Option<Doubt> {
         let (average, scale) = (around.average, around.scale);
         let fallen = self
             .fall
-            .is_fallen(now, value, average, around.recent, scale);
+            .is_fallen(now, value, average, around.explains_falls);
         let frozen = match average.filter(|_| !around.holds_itself) {
             Some(average) => self.still.is_frozen(now, value, average, scale),
             None => {
@@ -499,3 +520,6 @@ impl Evidence {
         self.missing = missing;
     }
 }
+
+#[cfg(test)]
+mod tests;

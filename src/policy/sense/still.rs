@@ -47,6 +47,11 @@ impl Draw {
         self.default_limit.filter(|it| *it > 0.0).unwrap_or(highest)
     }
 
+    /// What comes now is another measure.
+    pub(super) fn restart(&mut self) {
+        self.average = None;
+    }
+
     /// The average with this reading in it; `None` without one.
     pub(super) fn average(&mut self, now: Moment, draw: Option<Watts>) -> Option<f64> {
         let Some(draw) = draw.map(Watts::as_f64) else {

@@ -41,7 +41,7 @@ fn sensors(tick: &Tick) -> Pairs {
     let beside = beside.filter(|probe| Sensor::named(&probe.name).is_none());
     let beside = beside.map(|probe| (Cow::from(probe.name.to_string()), of_file(probe)));
     own.chain(beside)
-        .flat_map(|(name, state)| hot(name, SensorState::ALL.map(SensorState::name), state.name()))
+        .flat_map(|(name, state)| hot(&name, SensorState::ALL.map(SensorState::name), state.name()))
         .collect()
 }
 
@@ -52,7 +52,7 @@ fn knobs(tick: &Tick) -> Pairs {
         .chain([(FAN, KnobState::Absent)])
         .flat_map(|(name, state)| {
             hot(
-                name.into(),
+                &name.into(),
                 KnobState::ALL.map(KnobState::name),
                 state.name(),
             )
@@ -60,7 +60,7 @@ fn knobs(tick: &Tick) -> Pairs {
         .collect()
 }
 
-fn hot<const N: usize>(name: Cow<'static, str>, all: [&'static str; N], is: &str) -> Pairs {
+fn hot<const N: usize>(name: &Cow<'static, str>, all: [&'static str; N], is: &str) -> Pairs {
     let hot = one_hot(all, is).into_iter();
     hot.map(|(state, value)| ([name.clone(), state.into()], value))
         .collect()

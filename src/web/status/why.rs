@@ -1,5 +1,7 @@
 //! Why a GPU is in its state, in a sentence for people.
 
+use std::fmt::Write as _;
+
 use crate::guard::{Permission, Tick, evidence};
 use crate::policy::unguarded::out_of_the_plan;
 use crate::policy::{Doubt, Sensor, SensorReport, SensorState, State, Trigger, Unguarded};
@@ -42,7 +44,8 @@ pub(super) fn sentence(tick: &Tick) -> String {
     }
     for (knob, state) in out_of_the_plan(&decision.knobs) {
         let (knob, state) = (knob.name(), state.name());
-        why.push_str(&format!("; {knob} is {state}: the plan goes on without it"));
+        // Writing to a String can't fail.
+        let _ = write!(why, "; {knob} is {state}: the plan goes on without it");
     }
     for (_, remark) in remarks.iter().filter(|(holds, _)| *holds) {
         why.push_str("; ");
@@ -61,9 +64,10 @@ fn rest(tick: &Tick) -> String {
 fn unguarded(tick: &Tick) -> String {
     let why = tick.decision.unguarded;
     let why = why.map_or("nothing can be done for it", Unguarded::explained);
-    match tick.claim.is_empty() {
-        true => why.to_owned(),
-        false => format!("{why}; what was throttled stays so, and is in the journal"),
+    if tick.claim.is_empty() {
+        why.to_owned()
+    } else {
+        format!("{why}; what was throttled stays so, and is in the journal")
     }
 }
 

@@ -3,12 +3,13 @@
 
 use std::borrow::Cow;
 
-use thermal_guard::device::faults::{Answers, CardFaults, MACHINE_ANSWERS, Pending, Sense};
+use thermal_guard::device::faults::{Answers, CardFaults, MACHINE_ANSWERS, Pending};
 use thermal_guard::device::plant::{self, Flow, Inputs, Load, State};
 use thermal_guard::device::profile::{self, Profile};
 use thermal_guard::units::{Celsius, Megahertz, Watts};
 
 use crate::fault::{Fault, Feature};
+use crate::senses::Senses;
 
 pub const MAGIC: u64 = u64::from_le_bytes(*b"NVMLSIM\0");
 /// To be raised with every change below; a change of size alone is noticed without.
@@ -148,16 +149,6 @@ pub struct Card {
     pub pending: Settings,
 }
 
-/// The sensors that can misbehave, each on its own.
-#[derive(Clone, Copy, Debug)]
-#[repr(C)]
-pub struct Senses {
-    pub core: Sense,
-    pub memory: Sense,
-    pub margin: Sense,
-    pub draw: Sense,
-}
-
 /// What the card is going to forget.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
@@ -182,15 +173,6 @@ impl Settings {
     }
 }
 
-/// What the sensors tell, in °C and W.
-#[derive(Clone, Copy, Debug)]
-pub struct Sensed {
-    pub core: Celsius,
-    pub memory: Option<Celsius>,
-    pub margin: Celsius,
-    pub draw: Watts,
-}
-
 /// Megahertz, ends included; `max` 0 is no lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
@@ -211,10 +193,6 @@ impl Card {
     /// A card as the factory and a fresh driver leave it, idle in air of `inlet`.
     pub fn new(profile: &Profile, uuid: &str, inlet: f64) -> Self {
         let state = State::idle_at(profile, Celsius::new(inlet));
-        let number = uuid
-            .bytes()
-            .fold(0, |sum: u64, byte| sum.wrapping_mul(31) + u64::from(byte));
-        let sense = |place: u64| Sense::new(0.0, number % (1 << 40) * 4 + place);
         let mut card = Self {
             profile: Text::new(profile.key),
             uuid: Text::new(uuid),
@@ -240,12 +218,7 @@ impl Card {
             lock_writes: 0,
             refused_writes: 0,
             faults: CardFaults::NONE,
-            senses: Senses {
-                core: sense(0),
-                memory: sense(1),
-                margin: sense(2),
-                draw: sense(3),
-            },
+            senses: Senses::of(uuid),
             pending: Settings::NONE,
         };
         card.feel(0.0, 0.0);
@@ -292,36 +265,6 @@ impl Card {
     /// What flows in it now.
     pub fn flow(&self) -> Flow {
         plant::flow(&self.physical(), &self.state, &self.inputs())
-    }
-
-    /// Lets the sensors feel what is true at `now`, simulated `seconds` after they last did.
-    pub fn feel(&mut self, now: f64, seconds: f64) {
-        let margin = self.state.margin(&self.physical()).degrees();
-        let draw = self.flow().draw.as_f64();
-        let (faults, state, felt) = (&self.faults, &self.state, &mut self.senses);
-        felt.core.pass(&faults.core, now, state.die, seconds);
-        felt.memory.pass(&faults.memory, now, state.hbm, seconds);
-        felt.margin.pass(&faults.margin, now, margin, seconds);
-        felt.draw.pass(&faults.draw, now, draw, seconds);
-    }
-
-    /// What the sensors tell: the card, what each has made of it, or where it stood when they froze.
-    pub fn sensed(&mut self, now: f64) -> Sensed {
-        self.feel(now, 0.0);
-        let (faults, felt) = (&self.faults, &mut self.senses);
-        let mut sensed = Sensed {
-            core: Celsius::new(felt.core.tell(&faults.core, 0.0)),
-            memory: Some(Celsius::new(felt.memory.tell(&faults.memory, 0.0))),
-            margin: Celsius::new(felt.margin.tell(&faults.margin, 0.0)),
-            draw: Watts::from_f64(felt.draw.tell(&faults.draw, 0.0)),
-        };
-        if self.has(Fault::FrozenTemperature) {
-            sensed.core = self.frozen.core();
-            sensed.memory = Some(Celsius::new(self.frozen.hbm));
-            sensed.margin = self.frozen.margin(&self.physical());
-        }
-        sensed.memory = sensed.memory.filter(|_| self.profile().hbm.is_some());
-        sensed
     }
 }
 

@@ -10,6 +10,7 @@
 //! Every process that loads the library maps the same file, so a limit set by one is seen by all
 //! and survives the one's death, as on hardware. See README.md.
 
+pub mod access;
 pub mod cards;
 pub mod clock;
 pub mod code;
@@ -20,6 +21,8 @@ pub mod latency;
 pub mod layout;
 pub mod operate;
 pub mod physics;
+pub mod senses;
 pub mod session;
+pub mod setters;
 pub mod trace;
 pub mod wild;

@@ -125,7 +125,7 @@ mod tests {
     use thermal_guard::device::profile;
 
     use super::*;
-    use crate::operate;
+    use crate::{operate, setters};
 
     fn bench() -> Bench {
         let cards = [profile::ALL[1], profile::ALL[1]];
@@ -178,9 +178,9 @@ mod tests {
         let card = &mut bench.gpus[0];
         card.faults.power_limit = Setter::forget(60.0);
         card.faults.gpu_clock = Setter::forget(90.0);
-        operate::request_limit(card, 0.0, 200_000, None).expect("within the range");
+        setters::request_limit(card, 0.0, 200_000, None).expect("within the range");
         let ends = (210, 900);
-        operate::request_lock(card, operate::Domain::Sm, 0.0, ends, None).expect("a lock");
+        setters::request_lock(card, setters::Domain::Sm, 0.0, ends, None).expect("a lock");
         pass(&mut bench, 59.9);
         assert_eq!(bench.gpus[0].limit, 200_000);
         pass(&mut bench, 1800.0);

@@ -6,8 +6,9 @@ use super::ffi::{Array, Out, answer, get};
 use crate::code::{Code, Outcome};
 use crate::fault::Feature;
 use crate::layout::{Card, Lock};
-use crate::operate::{self, Domain, Write};
+use crate::operate::{self, Write};
 use crate::session::{Access, Asked, Handle, Seen, with_card};
+use crate::setters::{self, Domain};
 
 const CLOCKS: Access = Access::Read(Feature::Clocks);
 
@@ -239,27 +240,27 @@ fn named_clock(megahertz: u32, card: &Card) -> u32 {
 pub extern "C" fn nvmlDeviceSetGpuLockedClocks(device: Handle, min: u32, max: u32) -> u32 {
     lock(device, Call::LockGpuClock, |card, now, told| {
         let ends = (named_clock(min, card), named_clock(max, card));
-        operate::request_lock(card, Domain::Sm, now, ends, told)
+        setters::request_lock(card, Domain::Sm, now, ends, told)
     })
 }
 
 #[unsafe(no_mangle)]
 pub extern "C" fn nvmlDeviceResetGpuLockedClocks(device: Handle) -> u32 {
     lock(device, Call::ResetGpuClock, |card, _, _| {
-        operate::request_reset(card, Domain::Sm)
+        setters::request_reset(card, Domain::Sm)
     })
 }
 
 #[unsafe(no_mangle)]
 pub extern "C" fn nvmlDeviceSetMemoryLockedClocks(device: Handle, min: u32, max: u32) -> u32 {
     lock(device, Call::LockMemoryClock, |card, now, told| {
-        operate::request_lock(card, Domain::Memory, now, (min, max), told)
+        setters::request_lock(card, Domain::Memory, now, (min, max), told)
     })
 }
 
 #[unsafe(no_mangle)]
 pub extern "C" fn nvmlDeviceResetMemoryLockedClocks(device: Handle) -> u32 {
     lock(device, Call::ResetMemoryClock, |card, _, _| {
-        operate::request_reset(card, Domain::Memory)
+        setters::request_reset(card, Domain::Memory)
     })
 }

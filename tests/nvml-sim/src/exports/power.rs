@@ -8,6 +8,7 @@ use crate::code::Code;
 use crate::fault::Feature;
 use crate::operate::{self, Write};
 use crate::session::{Access, Handle, with_card};
+use crate::setters;
 
 const LIMIT: Access = Access::Read(Feature::PowerLimit);
 
@@ -102,7 +103,7 @@ pub extern "C" fn nvmlDeviceSetPowerManagementLimit(device: Handle, milliwatts: 
         let asked = Access::Write(Feature::PowerLimit).by(Call::SetPowerLimit);
         with_card(device, asked, |seen| {
             operate::write(seen.card, Write::Limit, |card| {
-                operate::request_limit(card, seen.now, milliwatts, seen.told)
+                setters::request_limit(card, seen.now, milliwatts, seen.told)
             })
         })
     })

@@ -1,0 +1,570 @@
+//! Follows a history and judges it by the card's truth: its temperatures, its slowdown, and the
+//! settings that are really on it.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use thermal_guard::device::ClockRange;
+use thermal_guard::device::faults::{Call, CardFaults, Setter};
+use thermal_guard::device::plant::Load;
+use thermal_guard::device::profile::Profile;
+use thermal_guard::device::sim::{Card, Conditions};
+use thermal_guard::guard::{Live, Tick};
+use thermal_guard::policy::{RegulatorName, Settings, State};
+use thermal_guard::units::{Celsius, Moment, Ratio, Watts};
+
+use super::faults::{Fault, Knob, Lie, Touched, Which};
+use super::story::{Happening, Story};
+use super::virtual_node::{COOL, Node, room};
+
+/// Past a trip by this much, a healthy sensor says so on every reading: noise 0.4 °C, and rounding.
+const SURELY: f64 = 1.0;
+
+/// From the first sign to a setting that holds: the longer of this and three polls.
+const ACTS_WITHIN: f64 = 10.0;
+const ACTS_WITHIN_POLLS: f64 = 3.0;
+
+/// A draw that shows what a silent or frozen sensor doesn't: such a share of the highest, for 10 s
+/// before it is a sign; what follows may take 40 s.
+const DRAW_MOVED: f64 = 0.2;
+const DRAW_MOVED_FOR: f64 = 10.0;
+const ACTS_ON_DRAW_WITHIN: f64 = 40.0;
+
+/// Over alert by more than this, and for longer, a hold that doesn't go on to the end has failed.
+const STUCK_OVER: f64 = 1.5;
+const STUCK_FOR: f64 = 75.0;
+const STUCK_FOR_POLLS: f64 = 7.0;
+
+/// After all is mended and cool.
+const GIVEN_BACK_WITHIN: f64 = 30.0 + 300.0;
+
+/// What is on the card.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct OnCard {
+    limit: Watts,
+    lock: Option<ClockRange>,
+}
+
+impl OnCard {
+    fn of(card: &Card) -> Self {
+        Self {
+            limit: card.limit,
+            lock: card.gpu_clock,
+        }
+    }
+
+    fn is_lower_than(&self, other: &Self) -> bool {
+        let lock = |it: &Self| it.lock.map_or(u32::MAX, |lock| lock.max.megahertz());
+        self.limit < other.limit || lock(self) < lock(other)
+    }
+
+    fn is_higher_than(&self, other: &Self) -> bool {
+        other.is_lower_than(self)
+    }
+}
+
+/// Since when there is a sign of heat, and what was on the card then.
+#[derive(Clone, Copy, Debug)]
+struct Sign {
+    since: Moment,
+    within: f64,
+}
+
+struct Follower<'a> {
+    story: &'a Story,
+    node: Node,
+    poll: Duration,
+    touched: Vec<Touched>,
+    /// The draw when a thermal sensor stopped following.
+    silent_from: Option<f64>,
+    /// Since when it has been well over that.
+    draw_over: Option<Moment>,
+    highest_draw: f64,
+    /// The highest limit that anybody but us has set.
+    original: Watts,
+    sign: Option<Sign>,
+    hot_since: Option<(Moment, OnCard)>,
+    working: BTreeSet<&'static str>,
+    paused: bool,
+}
+
+pub(crate) fn follow(story: &Story) -> Result<(), TestCaseError> {
+    let mut follower = Follower::new(story);
+    for (what, seconds) in &story.happenings {
+        follower.happen(what);
+        let mut wakes = match what {
+            Happening::Wakes(wakes) => *wakes,
+            _ => 0,
+        };
+        let end = follower.node.now() + Duration::from_secs(*seconds);
+        while follower.node.now() < end {
+            if wakes > 0 {
+                wakes -= 1;
+                follower.step(Duration::from_millis(5))?;
+            } else {
+                let poll = follower.poll;
+                follower.step(poll)?;
+            }
+        }
+    }
+    follower.mended_and_cool()
+}
+
+impl<'a> Follower<'a> {
+    fn new(story: &'a Story) -> Self {
+        let profile = story.profile;
+        let node = Node::new(&[profile], &Settings::default());
+        let poll = Duration::from_millis(story.poll_millis);
+        let (min, max) = (profile.min_limit, profile.max_limit);
+        let share = min.as_f64() + (max.as_f64() - min.as_f64()) * story.start;
+        let original = Watts::from_f64(share.round());
+        node.rack.card(0).limit = original;
+        let mut follower = Self {
+            story,
+            node,
+            poll,
+            touched: Vec::new(),
+            silent_from: None,
+            draw_over: None,
+            highest_draw: 0.0,
+            original,
+            sign: None,
+            hot_since: None,
+            working: BTreeSet::new(),
+            paused: false,
+        };
+        follower.reload(&Settings::default());
+        follower
+    }
+
+    fn reload(&mut self, settings: &Settings) {
+        self.node.shared.reload(Live {
+            settings: settings.clone(),
+            poll_interval: self.poll,
+            ..Live::default()
+        });
+    }
+
+    fn happen(&mut self, what: &Happening) {
+        match what {
+            Happening::World {
+                power,
+                inlet,
+                airflow,
+            } => {
+                let load = Load {
+                    power: *power,
+                    compute_bound: 1.0,
+                };
+                let inlet = Celsius::new(*inlet);
+                let conditions = Conditions {
+                    load,
+                    airflow_resistance: *airflow,
+                    ..room(inlet)
+                };
+                self.node.set(0, conditions);
+            }
+            Happening::Fault(fault) => self.put(fault),
+            Happening::Mend => self.mend(),
+            Happening::Alert { level, ttl } => {
+                self.node.fire(0, 7, *level, Duration::from_secs(*ttl));
+            }
+            Happening::Kill => self.node.restart(0),
+            Happening::Stop(seconds) => {
+                let before = OnCard::of(&self.node.rack.card(0));
+                let hot = self.surely_hot();
+                self.node.leave(0);
+                let after = OnCard::of(&self.node.rack.card(0));
+                assert!(
+                    !(hot && after.is_higher_than(&before)),
+                    "raised on the way out while hot: {before:?} -> {after:?}"
+                );
+                self.node.pass(Duration::from_secs(*seconds));
+                self.node.restart(0);
+                self.sign = None;
+                self.hot_since = None;
+            }
+            Happening::Reload { floor, ladder } => {
+                let settings = Settings {
+                    gradual_floor: Ratio::new(*floor),
+                    regulator: if *ladder {
+                        RegulatorName::Ladder
+                    } else {
+                        RegulatorName::Governor
+                    },
+                    ..Settings::default()
+                };
+                self.reload(&settings);
+            }
+            Happening::Wakes(_) => {}
+            Happening::ForeignLimit(share) => {
+                let profile = self.story.profile;
+                let (min, max) = (profile.min_limit.as_f64(), profile.max_limit.as_f64());
+                let limit = Watts::from_f64((min + (max - min) * share).round());
+                self.node.rack.card(0).limit = limit;
+                self.original = self.original.max(limit);
+                self.sign = None;
+                self.hot_since = None;
+            }
+            Happening::ForeignUnlock => {
+                self.node.rack.card(0).gpu_clock = None;
+                self.sign = None;
+                self.hot_since = None;
+            }
+        }
+    }
+
+    fn put(&mut self, fault: &Fault) {
+        let mut card = self.node.rack.card(0);
+        fault.put(&mut card);
+        let draw = card.draw().as_f64();
+        drop(card);
+        if let Some(touched) = fault.touches() {
+            self.touched.push(touched);
+            let thermal = matches!(touched, Touched::Sensor(which) if which != Which::Draw);
+            let silent = match fault {
+                Fault::Sensor(_, sensor) => sensor.freeze != 0,
+                Fault::Call(_, _, times) => *times == 0,
+                _ => false,
+            };
+            if thermal && silent && self.silent_from.is_none() {
+                self.silent_from = Some(draw);
+            }
+        }
+        self.sign = None;
+        self.hot_since = None;
+    }
+
+    fn mend(&mut self) {
+        self.node.rack.card(0).faults = CardFaults::NONE;
+        self.touched.clear();
+        self.silent_from = None;
+        self.draw_over = None;
+        self.sign = None;
+        self.hot_since = None;
+    }
+
+    fn is_touched(&self, touched: Touched) -> bool {
+        self.touched.contains(&touched)
+    }
+
+    /// Of each thermal sensor that the card has: whether a fault touches it, and how far it truly is
+    /// past its alert.
+    fn truths(&self) -> Vec<(Which, bool, f64)> {
+        let card = self.node.rack.card(0);
+        let profile = card.profile;
+        let core = alert_of_core(profile);
+        // Where the card tells a margin, that is what counts, and no number is told of the core.
+        let mut truths = Vec::new();
+        if !profile.has_margin {
+            truths.push((Which::Core, card.state.die - core));
+        }
+        let covered = profile.has_margin && profile.hbm.is_some_and(|hbm| !hbm.has_threshold);
+        if let Some(memory) = card.state.memory(profile).filter(|_| !covered) {
+            truths.push((Which::Memory, memory.degrees() - alert_of_memory(profile)));
+        }
+        if profile.has_margin {
+            truths.push((Which::Margin, 7.0 - card.margin().degrees()));
+        }
+        drop(card);
+        let with = |(which, over)| (which, self.is_touched(Touched::Sensor(which)), over);
+        truths.into_iter().map(with).collect()
+    }
+
+    fn over_alert(&self) -> f64 {
+        let truths = self.truths();
+        truths.iter().map(|it| it.2).fold(f64::MIN, f64::max)
+    }
+
+    /// A sensor that nothing is wrong with says that it is at alert.
+    fn surely_hot(&self) -> bool {
+        let truths = self.truths();
+        truths
+            .iter()
+            .any(|(_, touched, over)| !touched && *over >= SURELY)
+    }
+
+    fn slows_itself(&self) -> bool {
+        let card = self.node.rack.card(0);
+        let hardware = card.state.die >= card.profile.slowdown.degrees();
+        drop(card);
+        hardware && !self.is_touched(Touched::Events)
+    }
+
+    /// The knobs that would hold the card lower, of which not all is taken yet.
+    fn working(&self) -> BTreeSet<&'static str> {
+        let card = self.node.rack.card(0);
+        let profile = card.profile;
+        let answers = |call: Call| {
+            let faults = &card.faults;
+            let entry = faults.answers.iter().find(|it| it.call == call.number());
+            entry.is_some_and(|entry| entry.answer.left > 0)
+        };
+        let mut working = BTreeSet::new();
+        let limit = &card.faults.power_limit;
+        if honest(limit) && !answers(Call::SetPowerLimit) {
+            let lowest = profile.min_limit.milliwatts().max(limit.low);
+            let lowest = lowest.max(refused_below(limit));
+            // What rounds or refuses ends a little earlier.
+            let near = Watts::from_milliwatts(lowest + 6_000 + limit.step);
+            if card.limit > near {
+                working.insert("limit");
+            }
+        }
+        let lock = &card.faults.gpu_clock;
+        if honest(lock) && !answers(Call::LockGpuClock) {
+            let high = profile.gpu_clock_max.megahertz();
+            let lowest = (high / 2).max(lock.low).max(refused_below(lock)) + 130;
+            let clock = card.gpu_clock.map_or(high, |lock| lock.max.megahertz());
+            if clock > lowest {
+                working.insert("lock");
+            }
+        }
+        working
+    }
+
+    fn step(&mut self, period: Duration) -> Result<(), TestCaseError> {
+        self.node.pass(period);
+        let before = OnCard::of(&self.node.rack.card(0));
+        let hot = self.surely_hot();
+        let tick = self.node.tick().remove(0);
+        let after = OnCard::of(&self.node.rack.card(0));
+        self.paused = tick.paused_until.is_some();
+        self.never_raised(&tick, before, after, hot)?;
+        self.note_draw();
+        self.note_sign(after);
+        self.acted(&tick, after)?;
+        self.goes_on(&tick, after)
+    }
+
+    fn never_raised(
+        &self,
+        tick: &Tick,
+        before: OnCard,
+        after: OnCard,
+        hot: bool,
+    ) -> Result<(), TestCaseError> {
+        // A card that stores more than it was asked for raises itself.
+        let faults = self.node.rack.card(0).faults;
+        let clamps_up = faults.power_limit.low > 0;
+        let clamps = clamps_up || faults.gpu_clock.low > 0;
+        let raised = after.is_higher_than(&before) && !after.is_lower_than(&before);
+        let raised = raised && !clamps;
+        let state = tick.decision.state;
+        prop_assert!(
+            !(raised && hot),
+            "raised while hot: {before:?} -> {after:?}, {state:?}"
+        );
+        prop_assert!(
+            !(raised && state == State::Blind),
+            "raised while blind: {before:?} -> {after:?}"
+        );
+        prop_assert!(
+            clamps_up || after.limit <= self.original.max(before.limit),
+            "over the original {}: {after:?}",
+            self.original
+        );
+        Ok(())
+    }
+
+    fn note_draw(&mut self) {
+        let now = self.node.now();
+        let draw = self.node.rack.card(0).draw().as_f64();
+        self.highest_draw = self.highest_draw.max(draw);
+        let over = self
+            .silent_from
+            .is_some_and(|level| draw > level + DRAW_MOVED * self.highest_draw);
+        self.draw_over = if over {
+            self.draw_over.or(Some(now))
+        } else {
+            None
+        };
+    }
+
+    fn note_sign(&mut self, on_card: OnCard) {
+        let now = self.node.now();
+        let working = self.working();
+        if !working.is_subset(&self.working) {
+            // One more works from now on.
+            self.sign = None;
+            self.hot_since = None;
+        }
+        self.working = working;
+        let over = self.over_alert() > 0.0;
+        let draw = !self.is_touched(Touched::Sensor(Which::Draw))
+            && self
+                .draw_over
+                .is_some_and(|since| now.since(since).as_secs_f64() >= DRAW_MOVED_FOR);
+        let within = if self.surely_hot() || self.slows_itself() {
+            Some(ACTS_WITHIN)
+        } else if draw {
+            Some(ACTS_ON_DRAW_WITHIN)
+        } else {
+            None
+        };
+        self.sign = match (within.filter(|_| over), self.sign) {
+            (Some(within), Some(sign)) => Some(Sign {
+                within: sign.within.min(within.max(sign.within)),
+                ..sign
+            }),
+            (Some(within), None) => Some(Sign { since: now, within }),
+            (None, _) => None,
+        };
+        let stuck = self.surely_hot() && self.over_alert() > STUCK_OVER;
+        self.hot_since = match self.hot_since {
+            Some((since, best)) if stuck => Some(if on_card.is_lower_than(&best) {
+                (now, on_card)
+            } else {
+                (since, best)
+            }),
+            None if stuck => Some((now, on_card)),
+            _ => None,
+        };
+    }
+
+    /// Within its time, something that works holds the card, and the state says so.
+    fn acted(&self, tick: &Tick, on_card: OnCard) -> Result<(), TestCaseError> {
+        let Some(sign) = self.sign.filter(|_| !self.paused) else {
+            return Ok(());
+        };
+        let polls = self.poll.as_secs_f64() * ACTS_WITHIN_POLLS;
+        let within = sign.within.max(polls) + self.poll.as_secs_f64() * 0.5;
+        let age = self.node.now().since(sign.since).as_secs_f64();
+        if age <= within || self.working.is_empty() {
+            return Ok(());
+        }
+        let state = tick.decision.state;
+        let free = OnCard {
+            limit: self.original,
+            lock: None,
+        };
+        let held = on_card.is_lower_than(&free);
+        let why = format!(
+            "{state:?}, {age:.1} s after a sign, {:.1} °C over alert, {on_card:?}, works: {:?}, knobs {:?}, sensors {:?}, doubt {:?}",
+            self.over_alert(),
+            self.working,
+            tick.decision.knobs,
+            tick.decision.sensors,
+            tick.decision.doubt,
+        );
+        prop_assert!(held, "nothing on the card: {why}");
+        let says = matches!(state, State::Gradual | State::Emergency | State::Blind);
+        prop_assert!(says, "the state hides it: {why}");
+        Ok(())
+    }
+
+    /// Over alert, it is held lower and lower until all that works is taken.
+    fn goes_on(&self, tick: &Tick, on_card: OnCard) -> Result<(), TestCaseError> {
+        let Some((since, _)) = self.hot_since.filter(|_| !self.paused) else {
+            return Ok(());
+        };
+        let age = self.node.now().since(since).as_secs_f64();
+        let longest = STUCK_FOR.max(self.poll.as_secs_f64() * STUCK_FOR_POLLS);
+        prop_assert!(
+            age <= longest || self.working.is_empty(),
+            "{:?}: {:.1} °C over alert, and nothing lower for {age:.0} s: {on_card:?}, works: {:?}, targets {:?}, knobs {:?}",
+            tick.decision.state,
+            self.over_alert(),
+            self.working,
+            tick.decision.targets,
+            tick.decision.knobs,
+        );
+        Ok(())
+    }
+
+    fn mended_and_cool(mut self) -> Result<(), TestCaseError> {
+        self.mend();
+        let profile = self.story.profile;
+        let foreign = self
+            .story
+            .happenings
+            .iter()
+            .any(|(what, _)| matches!(what, Happening::ForeignLimit(_)));
+        let idle = Conditions {
+            load: Load::IDLE,
+            ..room(COOL)
+        };
+        self.node.set(0, idle);
+        // The longest lease, and until it is cool.
+        self.run(300.0 + 200.0)?;
+        let tick = self.run(GIVEN_BACK_WITHIN)?;
+        let on_card = OnCard::of(&self.node.rack.card(0));
+        let state = tick.decision.state;
+        let journal = self.node.journal(0);
+        let names_it = journal.is_some() && state != State::Normal;
+        // A driver that rounds can't have it more exactly.
+        let rounds = self.story.happenings.iter().any(|(what, _)| {
+            matches!(
+                what,
+                Happening::Fault(Fault::Setter(Knob::Limit, Lie::Quantise(..)))
+            )
+        });
+        let short = self.original.saturating_sub(on_card.limit);
+        let same = on_card.limit == self.original
+            || (rounds && on_card.limit < self.original && short <= Watts::from_watts(5));
+        // Nobody can see a lock that a card says it has reset: NVML doesn't read locks back.
+        let unseen = self.story.happenings.iter().any(|(what, _)| {
+            matches!(
+                what,
+                Happening::Fault(Fault::Setter(Knob::Clock, Lie::Ignore))
+            )
+        });
+        let back = (unseen || on_card.lock.is_none()) && (foreign || same);
+        let limit = on_card.limit;
+        prop_assert!(
+            (state == State::Normal && back && journal.is_none()) || (names_it && !back),
+            "{state:?} with {limit} of {} and {:?} on the card of {}..{}; journal {journal:?}; {:?}; targets {:?}",
+            self.original,
+            on_card.lock,
+            profile.min_limit,
+            profile.max_limit,
+            tick.decision.doubt,
+            tick.decision.targets,
+        );
+        Ok(())
+    }
+
+    fn run(&mut self, seconds: f64) -> Result<Tick, TestCaseError> {
+        let end = self.node.now() + Duration::from_secs_f64(seconds);
+        let mut last = None;
+        while last.is_none() || self.node.now() < end {
+            self.node.pass(self.poll);
+            last = self.node.tick().pop();
+        }
+        last.ok_or_else(|| TestCaseError::fail("no tick"))
+    }
+}
+
+fn alert_of_core(profile: &Profile) -> f64 {
+    if profile.has_thresholds {
+        profile.max_operating.degrees() - 7.0
+    } else if profile.has_margin {
+        // The margin is what counts there.
+        profile.max_operating.degrees() - 7.0
+    } else {
+        78.0
+    }
+}
+
+fn alert_of_memory(profile: &Profile) -> f64 {
+    match profile.hbm {
+        Some(hbm) if hbm.has_threshold || profile.has_margin => hbm.max.degrees() - 7.0,
+        _ => 78.0,
+    }
+}
+
+/// It does, in the end, what it is asked.
+fn honest(setter: &Setter) -> bool {
+    let refuses_all = setter.refuse != 0 && setter.refuse_from == 0 && setter.refuse_to == u32::MAX;
+    !refuses_all && setter.ignore == 0 && setter.forget_seconds == 0.0
+}
+
+fn refused_below(setter: &Setter) -> u32 {
+    if setter.refuse != 0 && setter.refuse_to != u32::MAX {
+        setter.refuse_to
+    } else {
+        0
+    }
+}
