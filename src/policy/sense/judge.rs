@@ -248,9 +248,7 @@ impl Judge {
         let average = self.draw.average(now, sign);
         self.recent.note(now, average);
         // A load's end shows in the draw at once, and in its average only later.
-        let now_drawn = average
-            .zip(sign)
-            .map(|(average, sign)| average.min(sign.as_f64()));
+        let now_drawn = average.zip(sign).map(|(average, sign)| average.min(sign.as_f64()));
         let scale = self.draw.scale();
         let surroundings = Surroundings {
             average,

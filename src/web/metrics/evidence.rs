@@ -34,6 +34,7 @@ fn ticked(pairs: impl Fn(&Tick) -> Pairs) -> impl Fn(&GpuView) -> Pairs {
 }
 
 fn sensors(tick: &Tick) -> Pairs {
+    let states = SensorState::ALL.map(SensorState::name);
     let own = tick.decision.sensors.iter();
     let own = own.map(|(sensor, report)| (sensor.name().into(), report.state));
     // One that is called as the card's own would be the same series.
@@ -41,27 +42,26 @@ fn sensors(tick: &Tick) -> Pairs {
     let beside = beside.filter(|probe| Sensor::named(&probe.name).is_none());
     let beside = beside.map(|probe| (Cow::from(probe.name.to_string()), of_file(probe)));
     own.chain(beside)
-        .flat_map(|(name, state)| hot(&name, SensorState::ALL.map(SensorState::name), state.name()))
+        .flat_map(|(name, state)| hot(name, states, state.name()))
         .collect()
 }
 
 fn knobs(tick: &Tick) -> Pairs {
+    let states = KnobState::ALL.map(KnobState::name);
     let knobs = tick.decision.knobs.iter();
     let knobs = knobs.map(|(knob, report)| (knob.name(), report.state));
     knobs
         .chain([(FAN, KnobState::Absent)])
-        .flat_map(|(name, state)| {
-            hot(
-                &name.into(),
-                KnobState::ALL.map(KnobState::name),
-                state.name(),
-            )
-        })
+        .flat_map(|(name, state)| hot(name.into(), states, state.name()))
         .collect()
 }
 
-fn hot<const N: usize>(name: &Cow<'static, str>, all: [&'static str; N], is: &str) -> Pairs {
+/// A sample for each state there is.
+fn hot<const N: usize>(
+    name: Cow<'static, str>,
+    all: [&'static str; N],
+    is: &str,
+) -> impl Iterator<Item = ([Cow<'static, str>; 2], f64)> + use<N> {
     let hot = one_hot(all, is).into_iter();
-    hot.map(|(state, value)| ([name.clone(), state.into()], value))
-        .collect()
+    hot.map(move |(state, value)| ([name.clone(), state.into()], value))
 }
