@@ -517,8 +517,8 @@ fn each_sensor_and_knob_tells_its_state_and_what_is_wrong_with_it() {
 #[test]
 fn a_throttle_lasts_since_it_began_also_under_a_guard_before_this_one() {
     let (gpu, html) = with(|tick| {
-        tick.changed = fleet::UNIX - Duration::from_secs(5);
-        tick.held_since = Some(fleet::UNIX - Duration::from_secs(7200));
+        tick.changed = fleet::unix_ago(5);
+        tick.held_since = Some(fleet::unix_ago(7200));
     });
     assert_eq!(gpu["state_age_seconds"], 5.0);
     assert_eq!(gpu["held_for_seconds"], 7200.0);
@@ -526,7 +526,7 @@ fn a_throttle_lasts_since_it_began_also_under_a_guard_before_this_one() {
     let (gpu, html) = with(|tick| {
         tick.decision = Decision::unseen();
         tick.held_since = None;
-        tick.changed = fleet::UNIX - Duration::from_secs(5);
+        tick.changed = fleet::unix_ago(5);
     });
     assert_eq!(gpu.get("held_for_seconds"), None);
     assert!(html.contains(">for 5s<"), "{html}");

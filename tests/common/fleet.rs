@@ -43,7 +43,7 @@ fn ago(seconds: f64) -> Moment {
     Moment::from_start(NOW.saturating_sub(Duration::from_secs_f64(seconds)))
 }
 
-fn unix_ago(seconds: u64) -> Duration {
+pub(crate) fn unix_ago(seconds: u64) -> Duration {
     UNIX.saturating_sub(Duration::from_secs(seconds))
 }
 

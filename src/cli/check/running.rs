@@ -95,7 +95,7 @@ mod tests {
     use super::super::Status;
     use crate::device::Uuid;
 
-    fn findings(gpu: serde_json::Value) -> Vec<Finding> {
+    fn findings(gpu: &serde_json::Value) -> Vec<Finding> {
         let document = serde_json::from_value(json!({ "gpus": [gpu] })).unwrap();
         let held = Held {
             uuid: Uuid::new("GPU-a"),
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn a_running_guards_own_findings_are_told() {
-        let well = findings(json!({
+        let well = findings(&json!({
             "uuid": "GPU-a", "index": 3, "state": "normal",
             "sensors": [{ "name": "core", "state": "working" }],
             "knobs": [{ "name": "power_limit", "state": "unproven" }],
@@ -118,14 +118,14 @@ mod tests {
 
     #[test]
     fn what_fails_there_is_a_warning_and_an_unguarded_gpu_says_why() {
-        let failing = findings(json!({
+        let failing = findings(&json!({
             "uuid": "GPU-a", "state": "normal",
             "sensors": [{ "name": "memory", "state": "failing", "why": "fails with NVML code 999" }],
         }));
         assert_eq!(failing[0].status, Status::Warn);
         let told = "memory failing (fails with NVML code 999)";
         assert!(failing[0].detail.contains(told), "{failing:?}");
-        let unguarded = findings(json!({
+        let unguarded = findings(&json!({
             "uuid": "GPU-a", "state": "unguarded", "unguarded": "no_permission",
             "why": "the driver refuses every write",
         }));
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn a_guard_of_other_gpus_is_not_taken_for_this_nodes() {
-        let other = findings(json!({ "uuid": "GPU-b", "state": "normal" }));
+        let other = findings(&json!({ "uuid": "GPU-b", "state": "normal" }));
         assert_eq!((other.len(), other[0].gpu), (1, None));
         assert_eq!(other[0].status, Status::Warn);
     }
