@@ -80,6 +80,9 @@ pub struct Hand {
 struct Stored {
     asked: Watts,
     stored: Watts,
+    /// It changed nothing, so often in a row; and when it was tried last.
+    in_vain: u32,
+    at: Moment,
 }
 
 /// What the journal holds against a write.

@@ -15,6 +15,13 @@ const ROUNDS_BY: Watts = Watts::from_watts(5);
 /// A limit of ours that shows again so soon after it was given back was not set by somebody else.
 const FORGETS_WITHIN: Duration = Duration::from_secs(600);
 
+/// A limit that changes nothing is tried so often, and then now and then: what it was rounded to
+/// seldom, and what was ignored as often as a knob without effect is tried where nothing else is
+/// left.
+const TRIES: u32 = 3;
+const ROUNDED_AGAIN: Duration = Duration::from_secs(60);
+const IGNORED_AGAIN: Duration = Duration::from_secs(3);
+
 impl Hand {
     pub(super) fn apply_limit(
         &mut self,
@@ -27,11 +34,9 @@ impl Hand {
         let Some(wanted) = target.or(original.map(|it| self.settable(it))) else {
             return;
         };
-        let settled = self.stored
-            == Some(Stored {
-                asked: wanted,
-                stored: current,
-            });
+        let settled = self
+            .stored
+            .is_some_and(|it| (it.asked, it.stored) == (wanted, current) && self.rests(it));
         if wanted == current || (settled && wanted < current) {
             self.confirmed |= self.claim.limit.is_some() && wanted == current;
             self.ignores_writes &= wanted != current;
@@ -97,6 +102,17 @@ impl Hand {
         if (wanted < known || raises) && !self.waits(Knob::PowerLimit, raises) {
             self.write_limit(gpu, known, wanted, tally);
         }
+    }
+
+    /// What came of a limit isn't asked for again, but where nothing did: a card that doesn't listen
+    /// may do so later.
+    fn rests(&self, it: Stored) -> bool {
+        let again = if it.stored.saturating_sub(it.asked) <= ROUNDS_BY {
+            ROUNDED_AGAIN
+        } else {
+            IGNORED_AGAIN
+        };
+        it.in_vain == 0 || (it.in_vain >= TRIES && self.now.since(it.at) < again)
     }
 
     /// The original, or what is nearest to it of what the card takes.
@@ -179,7 +195,15 @@ impl Hand {
 
     /// What the card made of `asked` is what is known as ours from here on.
     fn store(&mut self, from: Watts, asked: Watts, stored: Watts, tally: &mut Tally) {
-        self.stored = Some(Stored { asked, stored });
+        let before = self
+            .stored
+            .filter(|it| (it.asked, it.stored) == (asked, stored));
+        self.stored = Some(Stored {
+            asked,
+            stored,
+            in_vain: before.map_or(0, |it| it.in_vain) + u32::from(stored == from),
+            at: self.now,
+        });
         let short = asked.saturating_sub(stored);
         if stored != from && short <= ROUNDS_BY {
             self.rounds_by = self.rounds_by.max(short);
