@@ -110,6 +110,8 @@ pub struct Write {
     pub stored: Option<Watts>,
     /// It slows the card down; giving back is another matter.
     pub slows: bool,
+    /// Another value was refused as well.
+    pub varied: bool,
     pub outcome: Outcome,
 }
 
@@ -275,11 +277,11 @@ impl Knobs {
             _ if !write.slows => {}
             // Rounded to what it was.
             Outcome::Ignored if over.is_some_and(|over| over <= self.rounds) => {}
-            Outcome::Ignored => trial.failed(now, write.value, KnobState::Ineffective),
-            Outcome::Refused => trial.failed(now, write.value, KnobState::Refused),
+            Outcome::Ignored => trial.failed(now, write, KnobState::Ineffective),
+            Outcome::Refused => trial.failed(now, write, KnobState::Refused),
             Outcome::Denied => {
                 trial.denied = true;
-                trial.failed(now, write.value, KnobState::Refused);
+                trial.failed(now, write, KnobState::Refused);
             }
         }
     }
@@ -338,25 +340,12 @@ impl Knobs {
         true
     }
 
-    /// Another value than the one that was refused last: a driver may refuse just that one.
-    pub(super) fn vary(&self, targets: &mut Targets, current: Option<Watts>) {
+    /// Another lock than the one that was refused last: a driver may refuse just that one.
+    pub(super) fn vary(&self, targets: &mut Targets) {
         let refused = |knob: Knob| {
             let trial = &self.trials[knob];
             trial.value.filter(|_| trial.refusals > 0 && !trial.varied)
         };
-        if let (Some(limit), Some(power)) = (targets.limit, self.offered.power)
-            && refused(Knob::PowerLimit) == Some(limit.milliwatts())
-            && current.is_some_and(|current| limit < current)
-        {
-            let step = Watts::from_watts(5);
-            let lower = limit.saturating_sub(step);
-            let other = if lower < power.min {
-                Watts::from_milliwatts(limit.milliwatts() + 1000)
-            } else {
-                lower
-            };
-            targets.limit = Some(current.map_or(other, |current| other.min(current)));
-        }
         for (knob, lock) in [
             (Knob::GpuClock, &mut targets.gpu_clock),
             (Knob::MemoryClock, &mut targets.memory_clock),
@@ -385,13 +374,14 @@ impl Trial {
         };
     }
 
-    fn failed(&mut self, now: Moment, value: u32, to: KnobState) {
+    fn failed(&mut self, now: Moment, write: &Write, to: KnobState) {
+        let value = write.value;
         if !self.state.is_usable() {
             self.failed_at = Some(now);
             return;
         }
         let first = *self.first.get_or_insert(now);
-        self.varied |= self.value.is_some_and(|before| before != value);
+        self.varied |= write.varied || self.value.is_some_and(|before| before != value);
         self.value = Some(value);
         self.refusals += 1;
         let long = now.since(first);

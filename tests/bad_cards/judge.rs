@@ -307,14 +307,20 @@ impl<'a> Follower<'a> {
         if honest(limit) && !answers(Call::SetPowerLimit) {
             let lowest = profile.min_limit.milliwatts().max(limit.low);
             let lowest = lowest.max(refused_below(limit));
-            // What rounds or refuses ends a little earlier.
-            let near = Watts::from_milliwatts(lowest + 6_000 + limit.step);
+            // What rounds ends a little earlier; what refuses, halfway to the value it was tried from.
+            let range = profile.max_limit.milliwatts() - profile.min_limit.milliwatts();
+            let refuses = if refused_below(limit) > 0 {
+                range / 2
+            } else {
+                0
+            };
+            let near = Watts::from_milliwatts(lowest + 6_000 + limit.step + refuses);
             if card.limit > near {
                 working.insert("limit");
             }
         }
         let lock = &card.faults.gpu_clock;
-        if honest(lock) && !answers(Call::LockGpuClock) {
+        if honest(lock) && refused_below(lock) == 0 && !answers(Call::LockGpuClock) {
             let high = profile.gpu_clock_max.megahertz();
             let lowest = (high / 2).max(lock.low).max(refused_below(lock)) + 130;
             let clock = card.gpu_clock.map_or(high, |lock| lock.max.megahertz());
@@ -503,6 +509,7 @@ impl<'a> Follower<'a> {
         });
         let short = self.original.saturating_sub(on_card.limit);
         let same = on_card.limit == self.original
+            || (on_card.limit < self.original && short <= Watts::from_watts(1))
             || (rounds && on_card.limit < self.original && short <= Watts::from_watts(5));
         // Nobody can see a lock that a card says it has reset: NVML doesn't read locks back.
         let unseen = self.story.happenings.iter().any(|(what, _)| {
