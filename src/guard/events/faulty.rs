@@ -4,7 +4,7 @@
 use crate::device::Knob;
 use crate::guard::evidence;
 use crate::guard::tick::Tick;
-use crate::policy::{KnobReport, Sensor, SensorReport, Unguarded};
+use crate::policy::{KnobReport, KnobState, Sensor, SensorReport, Unguarded};
 
 use super::event::{What, trouble};
 use super::watch::{Phase, Watch};
@@ -65,6 +65,10 @@ impl Watch {
     }
 
     fn knob(&mut self, tick: &Tick, knob: Knob, report: KnobReport, events: &mut Vec<What>) {
+        // About to be tried again, after minutes or on a card opened anew: that ends nothing yet.
+        if report.state == KnobState::Unproven {
+            return;
+        }
         let (name, state) = (knob.name(), report.state.name());
         let detail = evidence::is_out(&report).then(|| format!("{name}: {state}").into());
         let key = (trouble::KNOB, name);
