@@ -495,7 +495,7 @@ fn each_sensor_and_knob_tells_its_state_and_what_is_wrong_with_it() {
     assert_eq!(named("sensors", "core"), core);
     assert_eq!(named("sensors", "margin")["state"], "absent");
     let memory = named("sensors", "memory");
-    assert_eq!(memory["why"], "fails with NVML code 999");
+    assert_eq!(memory["why"], "fails with NVML code 999 (UNKNOWN)");
     assert_eq!(named("knobs", "power_limit")["state"], "working");
     assert_eq!(named("knobs", "gpu_clock")["state"], "refused");
     assert_eq!(named("knobs", "memory_clock")["state"], "absent");

@@ -1,6 +1,7 @@
 //! What is wrong with a sensor or a knob, in words for people, and what helps. Log, events and views
 //! say it alike; what follows from it is the policy's.
 
+use crate::device::nvml::NvmlCode;
 use crate::device::{Knob, Missing};
 use crate::policy::{Doubt, KnobReport, KnobState, Probe, Sensor, SensorReport, SensorState};
 
@@ -22,7 +23,7 @@ pub const fn is_out(report: &KnobReport) -> bool {
     matches!(report.state, KnobState::Refused | KnobState::Ineffective)
 }
 
-/// What a faulty sensor does: `fails with NVML code 999`.
+/// What a faulty sensor does: `fails with NVML code 999 (UNKNOWN)`.
 pub fn of_sensor(report: &SensorReport) -> Option<String> {
     let doubted = |doubt: Option<Doubt>| match doubt {
         Some(Doubt::Frozen) => "doesn't follow the power",
@@ -39,7 +40,7 @@ pub fn of_sensor(report: &SensorReport) -> Option<String> {
     match report.state {
         SensorState::Working | SensorState::Absent => None,
         SensorState::Failing => Some(match report.missing {
-            Some(Missing::Failed(code)) => format!("fails with NVML code {code}"),
+            Some(Missing::Failed(code)) => format!("fails with {}", NvmlCode(code)),
             Some(Missing::Implausible(value)) => {
                 format!("says {value}, which no working sensor says")
             }
@@ -112,7 +113,10 @@ mod tests {
     #[test]
     fn what_is_wrong_names_the_code_or_the_number() {
         let said = |missing| of_sensor(&failing(missing)).unwrap();
-        assert_eq!(said(Missing::Failed(999)), "fails with NVML code 999");
+        assert_eq!(
+            said(Missing::Failed(999)),
+            "fails with NVML code 999 (UNKNOWN)"
+        );
         let odd = said(Missing::Implausible(255));
         assert_eq!(odd, "says 255, which no working sensor says");
     }

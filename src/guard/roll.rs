@@ -12,9 +12,8 @@ const MOST: usize = 1024;
 
 /// How many GPUs the driver counts. It lists no more than those that it can tell the UUID of.
 pub fn counted(driver: &dyn Driver, listed: usize) -> usize {
-    // What a driver counts apart from what it lists takes this line's place.
-    let _ = driver;
-    listed.min(MOST)
+    let counted = driver.count().unwrap_or(listed);
+    counted.min(MOST).max(listed)
 }
 
 /// What one look at the driver comes to.
