@@ -21,6 +21,10 @@ const STANDS: [Duration; 3] = [
     Duration::from_secs(20),
 ];
 
+/// What has never worked and answers "not supported" so often in a row isn't there, whatever it
+/// answered before.
+const UNANIMOUS: u32 = 10;
+
 /// A draw that can't be read is the last one for this long, and unknown after it.
 const DRAW_HOLDS: Duration = Duration::from_secs(3);
 
@@ -86,6 +90,8 @@ struct Evidence {
     worked: bool,
     missing: Option<Missing>,
     doubt: Option<Doubt>,
+    /// "Not supported", so often in a row.
+    unanimous: u32,
 }
 
 /// One thermal sensor.
@@ -158,7 +164,7 @@ impl Judge {
             let still = !matches!(doubt, Doubt::Missing);
             if let Some(channel) = self.channels.get_mut(sensor as usize) {
                 channel.run.inherit(still);
-                channel.evidence.offered = true;
+                (channel.evidence.offered, channel.evidence.worked) = (true, true);
                 channel.evidence.doubt = Some(Doubt::Inherited);
             }
         }
@@ -431,6 +437,7 @@ impl Channel {
                 worked: false,
                 missing: None,
                 doubt: None,
+                unanimous: 0,
             },
             run: Run::NEW,
             still: Still::new(stands),
@@ -447,6 +454,9 @@ impl Channel {
     ) -> Part {
         self.evidence.note(said.err());
         let absent = !self.evidence.offered;
+        if absent {
+            self.run = Run::NEW;
+        }
         let value = said.ok();
         let trust = match value {
             _ if absent => Trust::Clear,
@@ -505,7 +515,15 @@ impl Part {
 
 impl Evidence {
     fn note(&mut self, missing: Option<Missing>) {
-        self.offered |= missing != Some(Missing::NotSupported);
+        // A card that is away says nothing of what it has.
+        if missing == Some(Missing::Lost) {
+            self.missing = missing;
+            return;
+        }
+        let absent = missing == Some(Missing::NotSupported);
+        self.unanimous = if absent { self.unanimous.saturating_add(1) } else { 0 };
+        self.offered |= !absent;
+        self.offered &= self.worked || self.unanimous < UNANIMOUS;
         self.worked |= missing.is_none();
         self.missing = missing;
     }
