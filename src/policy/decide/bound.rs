@@ -87,7 +87,9 @@ impl Policy {
     fn keep_locks(&self, claim: &Claim, targets: &mut Targets) {
         let before = &self.last.targets;
         if claim.gpu_clock {
-            targets.gpu_clock = slower(targets.gpu_clock, before.gpu_clock);
+            // One that is given back in vain may be any.
+            let any = self.regulator.rungs().emergency().gpu_clock;
+            targets.gpu_clock = slower(targets.gpu_clock, before.gpu_clock.or(any));
         }
         if claim.memory_clock {
             targets.memory_clock = slower(targets.memory_clock, before.memory_clock);
