@@ -487,7 +487,7 @@ impl Channel {
         let (average, scale) = (around.average, around.scale);
         let fallen = self
             .fall
-            .is_fallen(now, value, average, around.explains_falls);
+            .is_fallen(now, value, average, around.explains_falls, scale);
         let frozen = match average.filter(|_| !around.holds_itself) {
             Some(average) => {
                 let lately = around.lately.unwrap_or(average);

@@ -633,6 +633,19 @@ fn a_fallen_sensor_of_a_card_that_rests_is_believed_after_a_while() {
     assert!(heat(&judgement).is_safe(), "two minutes at rest");
 }
 
+#[test]
+fn a_frozen_sensor_that_is_mended_at_idle_is_believed_after_a_while() {
+    let mut bench = Bench::core(70.0);
+    bench.draws(60.0);
+    bench.pass(60.0);
+    bench.draws(300.0);
+    bench.until_blind();
+    bench.draws(40.0);
+    bench.pass(300.0);
+    bench.reading.core = Ok(c(35.0));
+    assert!(heat(&bench.pass(120.0)).is_safe());
+}
+
 // The card's own slowdown.
 
 #[test]
