@@ -251,7 +251,8 @@ fn a_raise_that_the_disk_refuses_waits_until_it_takes_it() {
     bench.apply(&limit(300));
     // That the limit was read back gets to the disk when there is time.
     let uuid = bench.rack.card(0).uuid().clone();
-    let is_confirmed = || journal::load(dir.path(), &uuid).is_ok_and(|it| it.is_some_and(|it| it.confirmed));
+    let is_confirmed =
+        || journal::load(dir.path(), &uuid).is_ok_and(|it| it.is_some_and(|it| it.confirmed));
     in_ticks(is_confirmed);
     fs::rename(&gpus, &aside).unwrap();
     fs::write(&gpus, "in the way").unwrap();

@@ -234,7 +234,13 @@ fn a_gpu_whose_sensor_fails_from_the_first_read_on_is_blind_and_capped() {
     let ticks = node.run(600);
     assert_eq!(ticks[0].decision.state, State::Blind);
     assert!(node.limit(0) <= Watts::from_watts(192), "{}", node.limit(0));
-    assert!(node.rack.card(0).state.margin(profile::named("a100-80gb").unwrap()) > Celsius::new(0.0));
+    assert!(
+        node.rack
+            .card(0)
+            .state
+            .margin(profile::named("a100-80gb").unwrap())
+            > Celsius::new(0.0)
+    );
 }
 
 #[test]

@@ -35,7 +35,9 @@ impl Reading {
         self.core = self.core.and_then(|it| within(it, &TEMPERATURE));
         self.memory = self.memory.and_then(|it| within(it, &TEMPERATURE));
         self.margin = self.margin.and_then(|it| within(it, &MARGIN));
-        let max = facts.power.map_or(f64::INFINITY, |power| power.max.as_f64());
+        let max = facts
+            .power
+            .map_or(f64::INFINITY, |power| power.max.as_f64());
         let min = facts.power.map_or(0.0, |power| power.min.as_f64());
         let draws = 0.0..=(max * DRAW_OVER_MAX).min(MOST_WATTS);
         let limits = (min / LIMIT_OUTSIDE).max(1.0)..=(max * LIMIT_OUTSIDE).min(MOST_WATTS);

@@ -8,7 +8,9 @@ mod outcomes;
 
 use std::time::Duration;
 
-use crate::device::{ByKnob, ClockRange, Facts, Gpu, Identity, Knob, PowerConstraints, Reading, Uuid};
+use crate::device::{
+    ByKnob, ClockRange, Facts, Gpu, Identity, Knob, PowerConstraints, Reading, Uuid,
+};
 use crate::policy::{Claim, LimitClaim, Targets, Write};
 use crate::units::{Moment, Watts};
 

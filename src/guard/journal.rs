@@ -461,7 +461,10 @@ mod tests {
         put(&Journal::open(dir.path(), &uuid), &held);
         let loaded = load(dir.path(), &uuid).expect("readable").expect("there");
         assert_eq!(loaded, held);
-        let doubts = [(Sensor::Core, Doubt::Frozen), (Sensor::Memory, Doubt::Missing)];
+        let doubts = [
+            (Sensor::Core, Doubt::Frozen),
+            (Sensor::Memory, Doubt::Missing),
+        ];
         assert_eq!(loaded.reason.doubts(), doubts);
     }
 
@@ -476,7 +479,10 @@ mod tests {
         assert!(entry.claim.limit.is_some() && entry.claim.gpu_clock);
         assert!(entry.confirmed, "as it was taken to be then");
         assert_eq!((entry.reason, entry.since), (Reason::default(), None));
-        let newer = old.replace(r#""version": 1,"#, r#""version": 1, "doubts": { "core": "haunted", "soul": "missing" },"#);
+        let newer = old.replace(
+            r#""version": 1,"#,
+            r#""version": 1, "doubts": { "core": "haunted", "soul": "missing" },"#,
+        );
         let Ok(entry) = parse(newer.as_bytes()) else {
             panic!("readable");
         };
@@ -487,7 +493,10 @@ mod tests {
     fn what_the_card_made_of_an_unconfirmed_write_is_ours_and_of_a_confirmed_one_is_not() {
         let reads = |watts| Reading {
             limit: Ok(Watts::from_watts(watts)),
-            ..Reading::missing(crate::units::Moment::START, crate::device::Missing::NotSupported)
+            ..Reading::missing(
+                crate::units::Moment::START,
+                crate::device::Missing::NotSupported,
+            )
         };
         let ours = |confirmed, watts| {
             let left = Entry {

@@ -371,7 +371,9 @@ impl Governor {
     /// To the rungs under the floor, when the limit at its floor, or no limit that bites, is not
     /// enough.
     fn escalate(&mut self, now: Moment, heat: &Heat, drive: Drive) {
-        let current = self.on_card(drive).min(self.limit.unwrap_or(drive.original));
+        let current = self
+            .on_card(drive)
+            .min(self.limit.unwrap_or(drive.original));
         let foreseen = self
             .observer
             .predict(self.share(self.floor.min(current)), ROOM_AHEAD);

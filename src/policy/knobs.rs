@@ -291,7 +291,10 @@ impl Knobs {
             }
             Knob::MemoryClock => {
                 let clock = seen.reading.slow.memory_clock;
-                let lock = seen.targets.memory_clock.filter(|_| seen.claim.memory_clock);
+                let lock = seen
+                    .targets
+                    .memory_clock
+                    .filter(|_| seen.claim.memory_clock);
                 (exceeds(clock, lock), MEMORY_GONE_AFTER)
             }
         };

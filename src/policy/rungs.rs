@@ -180,10 +180,7 @@ fn clock_range(facts: &Facts, share: Ratio) -> Option<ClockRange> {
 /// The lowest supported memory clock that is still at least half of the highest; none on cards
 /// with a single memory clock, where a lock does nothing.
 fn memory_range(means: &Means, facts: &Facts) -> Option<ClockRange> {
-    let highest = *facts
-        .memory_clocks
-        .first()
-        .filter(|_| means.memory_clock)?;
+    let highest = *facts.memory_clocks.first().filter(|_| means.memory_clock)?;
     let usable = |clock: &Megahertz| *clock >= highest.scaled(MEMORY_CLOCK_MIN) && *clock < highest;
     let clock = facts.memory_clocks.iter().copied().filter(usable).min()?;
     Some(ClockRange {

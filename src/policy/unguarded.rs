@@ -2,9 +2,9 @@
 
 use crate::device::{ByKnob, Knob};
 
+use super::Observation;
 use super::knobs::{KnobReport, KnobState};
 use super::sense::View;
-use super::Observation;
 
 /// Nothing can be done for the GPU, because:
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +71,8 @@ impl Unguarded {
         knobs: &ByKnob<KnobReport>,
         closed_for_long: bool,
     ) -> Option<Self> {
-        let states = |wanted: fn(&KnobReport) -> bool| knobs.iter().filter(|(_, it)| wanted(it)).count();
+        let states =
+            |wanted: fn(&KnobReport) -> bool| knobs.iter().filter(|(_, it)| wanted(it)).count();
         let there = states(|it| it.state != KnobState::Absent);
         let denied = states(|it| it.denied);
         let turns = states(|it| it.state.is_usable());

@@ -82,7 +82,9 @@ impl Trips {
     fn configured(by: &TripOverrides, card: Celsius, most: Celsius) -> Self {
         let critical = by.critical.unwrap_or(card).min(most);
         let under = |upper: Celsius, given: Option<Celsius>, distance: Celsius| {
-            given.filter(|given| *given < upper).unwrap_or(upper - distance)
+            given
+                .filter(|given| *given < upper)
+                .unwrap_or(upper - distance)
         };
         let alert = under(critical, by.alert, ALERT_BELOW_CRITICAL);
         let safe = under(alert, by.safe, SAFE_BELOW_CRITICAL - ALERT_BELOW_CRITICAL);
@@ -217,9 +219,7 @@ impl Heat {
     pub(super) const AT_ALERT: Self = Self {
         to_alert: Celsius::new(0.0),
         to_critical: ALERT_BELOW_CRITICAL,
-        to_safe: Celsius::new(
-            ALERT_BELOW_CRITICAL.degrees() - SAFE_BELOW_CRITICAL.degrees(),
-        ),
+        to_safe: Celsius::new(ALERT_BELOW_CRITICAL.degrees() - SAFE_BELOW_CRITICAL.degrees()),
     };
 
     pub(super) fn of(trips: &Trips, temperature: Celsius) -> Self {

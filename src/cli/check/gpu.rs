@@ -175,7 +175,8 @@ fn sensors(reading: &Reading, judged: &Judgement) -> Finding {
     let failing = |(_, it): (Sensor, &SensorReport)| it.state == SensorState::Failing;
     match judged.view {
         View::Never => {
-            let remedy = "the GPU is exported, not guarded: configure a sensor, or rely on its own slowdown";
+            let remedy =
+                "the GPU is exported, not guarded: configure a sensor, or rely on its own slowdown";
             Finding::warn(CHECK, detail, remedy)
         }
         View::Blind(_) | View::Blink => {
@@ -216,7 +217,8 @@ fn thresholds(
         // Writing to a String can\'t fail.
         let _ = write!(detail, "; memory alert {alert} °C, critical {critical} °C");
     }
-    Finding::ok("thresholds", detail).warned(acts_in_normal_use(config, table, facts, reading, judged))
+    Finding::ok("thresholds", detail)
+        .warned(acts_in_normal_use(config, table, facts, reading, judged))
 }
 
 /// Why these thresholds would throttle a healthy card, or fail to protect it.

@@ -64,7 +64,9 @@ impl Hand {
         tally: &mut Tally,
     ) {
         let original = self.claim.limit.map(|ours| ours.original);
-        let given_back = original.filter(|_| self.may_loosen).map(|it| self.settable(it));
+        let given_back = original
+            .filter(|_| self.may_loosen)
+            .map(|it| self.settable(it));
         let Some((wanted, known)) = target.or(given_back).zip(self.last_limit) else {
             return;
         };
@@ -168,7 +170,9 @@ impl Hand {
 
     /// What the card made of `asked` is what is known as ours from here on.
     fn store(&mut self, from: Watts, asked: Watts, stored: Watts, tally: &mut Tally) {
-        let before = self.stored.filter(|it| (it.asked, it.stored) == (asked, stored));
+        let before = self
+            .stored
+            .filter(|it| (it.asked, it.stored) == (asked, stored));
         self.stored = Some(Stored {
             asked,
             stored,

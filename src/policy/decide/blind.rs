@@ -27,7 +27,11 @@ impl Policy {
     ) -> Decision {
         let critical = heat.is_some_and(|heat| heat.is_critical());
         let hot = heat.is_some_and(|heat| heat.is_hot());
-        self.blind_hot = if hot { self.blind_hot.or(Some(now)) } else { None };
+        self.blind_hot = if hot {
+            self.blind_hot.or(Some(now))
+        } else {
+            None
+        };
         let in_vain = self
             .blind_hot
             .is_some_and(|since| now.since(since) >= CAP_HELPS_WITHIN);

@@ -50,7 +50,8 @@ impl Policy {
     pub(super) fn bound(&self, seen: &Observation<'_>, decision: &mut Decision) {
         let may_raise = !self.withholds(seen) && decision.heat.is_some_and(|heat| !heat.is_hot());
         let current = seen.reading.limit.ok();
-        if self.means.power.is_none() && seen.claim.limit.is_some() && decision.level > Level::None {
+        if self.means.power.is_none() && seen.claim.limit.is_some() && decision.level > Level::None
+        {
             // Out of the plan, what it was set to stays.
             let on_card = current.or(seen.claim.limit.map(|ours| ours.next));
             let lower = decision.targets.limit.into_iter().chain(on_card).min();

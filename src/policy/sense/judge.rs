@@ -254,7 +254,9 @@ impl Judge {
         let average = self.draw.average(now, sign);
         self.recent.note(now, average);
         // A load's end shows in the draw at once, and in its average only later.
-        let now_drawn = average.zip(sign).map(|(average, sign)| average.min(sign.as_f64()));
+        let now_drawn = average
+            .zip(sign)
+            .map(|(average, sign)| average.min(sign.as_f64()));
         let scale = self.draw.scale();
         let surroundings = Surroundings {
             average,
@@ -283,15 +285,18 @@ impl Judge {
         let gone = !margin.absent && (margin.trust == Trust::Lost || !margin.worked);
         let gone = gone && margin.believed().is_none();
         let by_core = self.trips.origin != TripOrigin::Margin || gone;
-        let core_trips = if gone { self.stand_in() } else { self.trips.core };
+        let core_trips = if gone {
+            self.stand_in()
+        } else {
+            self.trips.core
+        };
         let memory_trips = self
             .trips
             .memory
             .or(gone.then(Trips::of_unknown_memory))
             .filter(|_| !memory.absent);
         let core_heat = |value: Celsius| Heat::of(&core_trips, value);
-        let memory_heat =
-            |value: Celsius| memory_trips.map(|trips| Heat::of(&trips, value));
+        let memory_heat = |value: Celsius| memory_trips.map(|trips| Heat::of(&trips, value));
         let margin_heat = |value: Celsius| self.trips.of_margin(value);
         let fold = |value: &dyn Fn(Part) -> Option<Celsius>| {
             let core = value(core).filter(|_| by_core).map(core_heat);
@@ -521,7 +526,11 @@ impl Evidence {
             return;
         }
         let absent = missing == Some(Missing::NotSupported);
-        self.unanimous = if absent { self.unanimous.saturating_add(1) } else { 0 };
+        self.unanimous = if absent {
+            self.unanimous.saturating_add(1)
+        } else {
+            0
+        };
         self.offered |= !absent;
         self.offered &= self.worked || self.unanimous < UNANIMOUS;
         self.worked |= missing.is_none();

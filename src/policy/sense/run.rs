@@ -130,7 +130,13 @@ mod tests {
     const WARM: Celsius = Celsius::new(60.0);
 
     /// How many reads, `poll` seconds apart, until `lost` is as wanted.
-    fn seconds_until(run: &mut Run, from: f64, poll: f64, read: impl Fn(&mut Run, Moment) -> Trust, to: Trust) -> f64 {
+    fn seconds_until(
+        run: &mut Run,
+        from: f64,
+        poll: f64,
+        read: impl Fn(&mut Run, Moment) -> Trust,
+        to: Trust,
+    ) -> f64 {
         let mut at_seconds = from;
         while read(run, at(at_seconds)) != to {
             at_seconds += poll;

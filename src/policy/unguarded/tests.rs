@@ -21,15 +21,14 @@ struct Case {
 
 fn case() -> Case {
     Case {
-    open: true,
-    locked_out: false,
-    has_app: false,
-    closed_for_long: false,
-    view: SEEN,
-    knobs: all(KnobState::Unproven, false),
+        open: true,
+        locked_out: false,
+        has_app: false,
+        closed_for_long: false,
+        view: SEEN,
+        knobs: all(KnobState::Unproven, false),
     }
 }
-
 
 const UNPROVEN: KnobReport = KnobReport {
     state: KnobState::Unproven,
@@ -75,7 +74,10 @@ fn a_card_that_is_seen_and_has_a_knob_is_guarded() {
 #[test]
 fn where_nothing_can_be_done_it_says_why() {
     use Unguarded::{AnotherGuard, NoPermission, NoTemperature, NotOpen, NothingToTurn};
-    let locked_out = Case { locked_out: true, ..case() };
+    let locked_out = Case {
+        locked_out: true,
+        ..case()
+    };
     assert_eq!(locked_out.why(), Some(AnotherGuard));
     let closed = Case {
         open: false,
@@ -86,11 +88,24 @@ fn where_nothing_can_be_done_it_says_why() {
     assert_eq!(closed.why(), Some(NotOpen));
     let view = View::Never;
     assert_eq!(Case { view, ..case() }.why(), Some(NoTemperature));
-    for state in [KnobState::Absent, KnobState::Refused, KnobState::Ineffective] {
+    for state in [
+        KnobState::Absent,
+        KnobState::Refused,
+        KnobState::Ineffective,
+    ] {
         let knobs = all(state, false);
         assert_eq!(Case { knobs, ..case() }.why(), Some(NothingToTurn));
         let has_app = true;
-        assert_eq!(Case { knobs, has_app, ..case() }.why(), None, "{state:?}");
+        assert_eq!(
+            Case {
+                knobs,
+                has_app,
+                ..case()
+            }
+            .why(),
+            None,
+            "{state:?}"
+        );
     }
     let knobs = all(KnobState::Refused, true);
     assert_eq!(Case { knobs, ..case() }.why(), Some(NoPermission));
@@ -118,7 +133,9 @@ fn one_knob_that_works_is_enough() {
 #[test]
 fn names_differ_and_each_says_what_helps() {
     for why in Unguarded::ALL {
-        let others = Unguarded::ALL.iter().filter(|other| other.name() == why.name());
+        let others = Unguarded::ALL
+            .iter()
+            .filter(|other| other.name() == why.name());
         assert_eq!(others.count(), 1);
         assert!(why.explained().len() > 40);
     }
