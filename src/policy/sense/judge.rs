@@ -171,7 +171,7 @@ impl Judge {
             let still = !matches!(doubt, Doubt::Missing);
             if let Some(channel) = self.channels.get_mut(sensor as usize) {
                 channel.run.inherit(still);
-                channel.evidence.offered = true;
+                (channel.evidence.offered, channel.evidence.worked) = (true, true);
                 channel.evidence.doubt = Some(Doubt::Inherited);
             }
         }
@@ -507,7 +507,7 @@ impl Channel {
         let (average, scale) = (around.average, around.scale);
         let fallen = self
             .fall
-            .is_fallen(now, value, average, around.explains_falls);
+            .is_fallen(now, value, average, around.explains_falls, scale);
         let frozen = match average.filter(|_| !around.holds_itself) {
             Some(average) => {
                 let lately = around.lately.unwrap_or(average);
@@ -558,7 +558,7 @@ impl Evidence {
                 return;
             }
             // Of a card that is gone, which says nothing of its sensors.
-            Some(Missing::Lost) => {}
+            Some(Missing::Lost) => return,
             Some(_) => {
                 self.failures += u32::from(in_turn);
                 self.offered |= self.failures >= FAILURES;
