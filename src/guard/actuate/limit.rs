@@ -71,7 +71,11 @@ impl Hand {
         let Some((ours, at)) = self.returned else {
             return;
         };
-        if self.claim.limit.is_some() || self.now.since(at) > FORGETS_WITHIN {
+        if self.claim.limit.is_some() {
+            self.returned = None;
+            return;
+        }
+        if self.now.since(at) > FORGETS_WITHIN {
             self.returned = None;
             self.set_lately.clear();
             return;
