@@ -1,1 +1,62 @@
-//! x
+//! P10 and P11: time has a direction, and is counted in seconds.
+
+use std::time::Duration;
+
+use crate::common::guard::{Guard, limit};
+use crate::scene::{CONFIG, core_only, delivery, is_locked, within};
+
+/// P10. Readings that can't be believed for a while, and then are critical: at once.
+#[test]
+fn critical_after_blindness_is_acted_on_at_once() {
+    // Slow enough that a second of the plant is more than the noise of a busy machine.
+    let machine = core_only(&["load=0", "inlet=70"], &[]);
+    let guard = Guard::started(machine, 5, CONFIG);
+    for call in ["temperature", "temperature-v"] {
+        guard.machine.ctl(&["answer", call, "999"]);
+    }
+    guard.wait_state(0, "blind");
+    guard.machine.ctl(&["set", "load=1"]);
+    guard.machine.ctl(&["advance", "120"]);
+    within(&guard, 30.0, "critical", |card| {
+        crate::common::guard::die(card) > 88.0
+    });
+    guard.machine.ctl(&["answer", "--clear"]);
+    within(&guard, 3.0, "an emergency", |card| {
+        limit(card) <= 100.0 && is_locked(card)
+    });
+}
+
+/// P11, at the shortest interval.
+#[test]
+fn a_frozen_sensor_is_found_at_ten_polls_a_second() {
+    let config = "poll_interval: 100ms\npolicy: { recovery_delay: 5s }";
+    let machine = core_only(&["load=0", "inlet=45"], &[]);
+    let guard = Guard::started(machine, 10, config);
+    guard.machine.ctl(&["sensor", "core", "freeze"]);
+    std::thread::sleep(Duration::from_millis(100));
+    guard.machine.ctl(&["set", "load=1"]);
+    within(&guard, 60.0, "capped", |card| limit(card) <= 192.0);
+    guard.wait_state(0, "blind");
+}
+
+/// P11: whoever wakes the guard takes no time from a measurement.
+#[test]
+fn a_storm_of_deliveries_does_not_switch_the_frozen_check_off() {
+    let config = "hook: { max_hold: 0s }\npolicy: { recovery_delay: 5s }";
+    let machine = core_only(&["load=0", "inlet=45"], &[]);
+    let guard = Guard::started(machine, 5, config);
+    guard.machine.ctl(&["sensor", "core", "freeze"]);
+    std::thread::sleep(Duration::from_millis(200));
+    guard.machine.ctl(&["set", "load=1"]);
+    let mut levels = ["gradual", "emergency"].into_iter().cycle();
+    let mut sent = 0;
+    within(&guard, 60.0, "capped", |card| {
+        for level in levels.by_ref().take(8) {
+            assert_eq!(guard.hook(&delivery("firing", level, 0)), 200);
+            sent += 1;
+        }
+        limit(card) <= 192.0
+    });
+    assert!(sent > 100, "a storm: {sent}");
+    guard.wait_state(0, "blind");
+}
