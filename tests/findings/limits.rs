@@ -22,8 +22,8 @@ fn a_limit_under_the_gradual_floor_is_followed_by_the_clock() {
     guard.machine.ctl(&["set", "load=1"]);
     let seen = watch(&guard, 300.0);
     seen.assert_protected(&guard);
+    assert!(seen.locked > 30.0, "{seen:?}");
     let card = guard.machine.gpu(0);
-    assert!(is_locked(&card) || limit(&card) < 170.0, "{}", brief(&card));
     assert!(die(&card) <= ALERT + 1.0, "{}", brief(&card));
 }
 
@@ -35,7 +35,7 @@ fn a_range_of_one_limit_leaves_the_clock_to_hold_the_card() {
     guard.machine.ctl(&HOT_SET);
     let seen = watch(&guard, 300.0);
     seen.assert_protected(&guard);
-    assert!(is_locked(&guard.machine.gpu(0)));
+    assert!(seen.locked > 30.0, "{seen:?}");
     assert!(
         guard.logged(&["gradual_floor"]).is_empty(),
         "nothing that floor could change: {}",
@@ -54,8 +54,8 @@ fn is_held_by_the_clock(config: &str, trouble: &[&str], state: &str) {
     guard.machine.ctl(&HOT_SET);
     let seen = watch(&guard, 300.0);
     seen.assert_protected(&guard);
-    let card = guard.machine.gpu(0);
-    assert!(is_locked(&card), "{}", brief(&card));
+    // Given back for a while whenever it is cool: the recovery is short here.
+    assert!(seen.locked > 30.0, "{seen:?}");
     assert_eq!(knob(&guard, "power_limit").as_deref(), Some(state));
     assert_eq!(knob(&guard, "gpu_clock").as_deref(), Some("working"));
 }

@@ -34,6 +34,8 @@ pub(crate) struct Watch {
     pub(crate) unheld: f64,
     /// Share of the time over alert, by more than the rounding of a sensor.
     pub(crate) over_alert: f64,
+    /// Seconds with a clock lock.
+    pub(crate) locked: f64,
     pub(crate) highest_limit: f64,
     /// The lowest clock that the card's own slowdown left it.
     pub(crate) slowed_to: f64,
@@ -128,6 +130,7 @@ pub(crate) fn watch(guard: &Guard, length: f64) -> Watch {
         let limit = number("limit_watts").unwrap_or(0.0);
         seen.highest_limit = seen.highest_limit.max(limit);
         seen.slowed_to = seen.slowed_to.min(number("thermal_speed").unwrap_or(1.0));
+        seen.locked += if is_locked(card) { passed } else { 0.0 };
         over += if die(card) > ALERT + 1.0 { passed } else { 0.0 };
         unheld = if die(card) >= ALERT && !is_held(guard, card) { unheld + passed } else { 0.0 };
         seen.unheld = seen.unheld.max(unheld);
