@@ -12,11 +12,12 @@ mod virtual_node;
 
 use std::time::Duration;
 
+use thermal_guard::device::faults::{Answer, Call, NOT_SUPPORTED};
 use thermal_guard::device::plant::Load;
 use thermal_guard::device::profile;
 use thermal_guard::device::sim::{Conditions, Fault};
 use thermal_guard::guard::{Clock, Tick};
-use thermal_guard::policy::{Level, Settings, State, TripOverrides};
+use thermal_guard::policy::{Level, Settings, State, TripOverrides, Unguarded};
 use thermal_guard::units::{Celsius, Watts};
 
 use virtual_node::{COOL, Node, RunUntil, room};
@@ -105,7 +106,7 @@ fn a_lost_gpu_is_down_and_the_other_goes_on() {
     node.fault(0, Fault::Lost);
     let ticks = node.run(600);
     assert!(!ticks[0].up);
-    assert_eq!(ticks[0].decision.state, State::Blind);
+    assert_eq!(ticks[0].decision.unguarded, Some(Unguarded::NotOpen));
     assert!(ticks[1].up && ticks[1].decision.state == State::Gradual);
     assert!(node.rack.card(1).state.margin(card) > Celsius::new(0.0));
     node.fault(0, Fault::None);
@@ -207,13 +208,39 @@ fn a_handle_that_only_fails_is_given_up_for_a_new_one() {
 }
 
 #[test]
-fn a_gpu_without_any_temperature_is_exported_and_left_alone() {
+fn a_gpu_that_never_offered_a_temperature_is_exported_left_alone_and_unguarded() {
+    let mut node = a100();
+    let no_sensor = Answer::code(NOT_SUPPORTED).times(Answer::FOR_EVER);
+    for sensor in [
+        Call::Temperature,
+        Call::TemperatureV,
+        Call::MemoryTemperature,
+        Call::Margin,
+    ] {
+        node.rack.card(0).faults.answers.set(sensor, no_sensor);
+    }
+    node.set(0, room(HOT));
+    let ticks = node.run(600);
+    assert_eq!(ticks[0].decision.level, Level::None);
+    assert_eq!(ticks[0].decision.unguarded, Some(Unguarded::NoTemperature));
+    assert_eq!(node.rack.card(0).limit_writes, 0);
+}
+
+#[test]
+fn a_gpu_whose_sensor_fails_from_the_first_read_on_is_blind_and_capped() {
     let mut node = a100();
     node.fault(0, Fault::NoTemperature);
     node.set(0, room(HOT));
     let ticks = node.run(600);
-    assert_eq!(ticks[0].decision.level, Level::None);
-    assert_eq!(node.rack.card(0).limit_writes, 0);
+    assert_eq!(ticks[0].decision.state, State::Blind);
+    assert!(node.limit(0) <= Watts::from_watts(192), "{}", node.limit(0));
+    assert!(
+        node.rack
+            .card(0)
+            .state
+            .margin(profile::named("a100-80gb").unwrap())
+            > Celsius::new(0.0)
+    );
 }
 
 #[test]
@@ -284,7 +311,8 @@ fn without_permission_all_is_computed_and_nothing_written() {
     node.fault(0, Fault::NoPermission);
     node.set(0, room(HOT));
     let ticks = node.run(600);
-    assert!(ticks[0].decision.level > Level::None);
+    assert!(ticks[0].decision.asks.local > Level::None);
+    assert_eq!(ticks[0].decision.unguarded, Some(Unguarded::NoPermission));
     assert_eq!(
         ticks[0].permission,
         thermal_guard::guard::Permission::Denied
@@ -342,7 +370,8 @@ fn a_foreign_limit_set_while_the_guard_was_refused_is_what_is_given_back() {
     node.rack.card(0).limit = Watts::from_watts(390);
     node.step();
     node.fault(0, Fault::None);
-    node.run(120);
+    // The clock holds it until the limit is tried again, every few minutes.
+    node.run(400);
     assert!(node.limit(0) < Watts::from_watts(390), "held again");
     node.set(0, IDLE);
     node.run_until(300, |ticks| state(ticks) == State::Normal);

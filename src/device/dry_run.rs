@@ -65,6 +65,10 @@ impl Driver for Observing {
         self.0.inventory()
     }
 
+    fn count(&self) -> Result<usize, DriverError> {
+        self.0.count()
+    }
+
     fn open(&self, uuid: &Uuid) -> Result<Box<dyn Gpu>, DriverError> {
         Ok(Box::new(DryRun(self.0.open(uuid)?)))
     }

@@ -1,4 +1,4 @@
-//! What doesn't change while a driver stays loaded: identity, thresholds, constraints.
+//! What rarely changes while a driver stays loaded: identity, thresholds, constraints.
 
 use crate::units::{Celsius, Megahertz, Ratio, Watts};
 
@@ -64,9 +64,10 @@ pub struct TlimitOffsets {
 }
 
 /// Constants of one card under one driver.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, PartialEq, Default)]
 pub struct Facts {
-    /// `None`: the card has no power limit to set (laptops, GB10, very old cards).
+    /// `None`: the card has no power limit to set (laptops, GB10, very old cards), or hasn't told
+    /// its range yet.
     pub power: Option<PowerConstraints>,
     pub thresholds: Thresholds,
     pub tlimit: TlimitOffsets,
@@ -79,4 +80,11 @@ pub struct Facts {
     pub memory_clocks: Vec<Megahertz>,
     /// Clock event reasons this card can report.
     pub supported_events: ClockEvents,
+}
+
+impl Facts {
+    /// The card says how hot its memory may be, so that it has a sensor for it.
+    pub fn tells_memory_limit(&self) -> bool {
+        self.thresholds.mem_max.is_some() || self.tlimit.mem_max.is_some()
+    }
 }

@@ -31,6 +31,7 @@ pub use clock_events::ClockEvents;
 pub use facts::{Facts, Identity, PowerConstraints, Thresholds, TlimitOffsets};
 pub use file_sensor::{FileSensor, FileSensorError, SensorUnit};
 pub use knob::{ByKnob, Knob};
+pub use nvml::NvmlCode;
 pub use reading::{Missing, Reading, Slow};
 
 /// A GPU's UUID as NVML prints it (`GPU-…`): its identity across reboots, indexes and slots.
@@ -66,7 +67,8 @@ pub enum Cadence {
 pub trait Sensor {
     fn identity(&self) -> &Arc<Identity>;
 
-    /// Constants of this card and driver, as of the last (re)initialisation or refresh.
+    /// Constants of this card and driver, as far as they are known. A full look asks for what
+    /// isn't; facts that are other ones then are in another `Arc`.
     fn facts(&self) -> &Arc<Facts>;
 
     /// One look at the card. Never fails as a whole: what couldn't be read says so in its place.
@@ -112,7 +114,13 @@ pub trait Driver: Send + Sync {
     /// All GPUs of the node. (Re)initialises the library when nobody holds a GPU of the old one.
     fn inventory(&self) -> Result<Vec<Arc<Identity>>, DriverError>;
 
-    /// Opens one GPU and reads its facts.
+    /// How many GPUs the driver says there are, those that can't be listed included.
+    fn count(&self) -> Result<usize, DriverError> {
+        self.inventory().map(|gpus| gpus.len())
+    }
+
+    /// Opens one GPU and reads its facts. What can't be read is left out for now; only a card or
+    /// driver that is gone, or has no name for it, can't be opened.
     fn open(&self, uuid: &Uuid) -> Result<Box<dyn Gpu>, DriverError>;
 
     /// A source of Xid events of all GPUs, for a thread of its own. `None`: not supported.
@@ -150,7 +158,7 @@ pub enum ActuatorError {
     #[error("GPU or driver lost")]
     Lost,
     /// Tried again on the next tick.
-    #[error("NVML code {0}")]
+    #[error("{}", NvmlCode(*.0))]
     Transient(u32),
 }
 
@@ -177,6 +185,80 @@ pub enum DriverError {
     NoSuchGpu(Uuid),
     #[error("GPU lost")]
     GpuLost,
-    #[error("{call}: NVML code {code}")]
+    #[error("{call}: {}{}", NvmlCode(*.code), Meaning(*.code))]
     Call { call: &'static str, code: u32 },
+}
+
+impl DriverError {
+    /// There is no driver, as opposed to one that can't be used.
+    pub const fn is_absence(&self) -> bool {
+        matches!(self, Self::LibraryMissing(_) | Self::DriverNotLoaded)
+    }
+
+    /// What an operator can do about it.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            // The rest is in its text, which knows where the library was looked for.
+            Self::LibraryMissing(_) => "in a container, set NVIDIA_DRIVER_CAPABILITIES=utility",
+            Self::DriverNotLoaded => NvmlCode(9).remedy(),
+            Self::VersionMismatch => NvmlCode(18).remedy(),
+            Self::NoSuchGpu(_) => "see nvidia-smi -L for those there are",
+            Self::GpuLost => NvmlCode(15).remedy(),
+            Self::Call { code, .. } => NvmlCode(*code).remedy(),
+        }
+    }
+}
+
+/// `: ` and what a code says, where it says anything.
+struct Meaning(u32);
+
+impl fmt::Display for Meaning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match NvmlCode(self.0).meaning() {
+            Some(meaning) => write!(f, ": {meaning}"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_call_says_its_code_in_words_and_what_to_do() {
+        let blocked = DriverError::Call {
+            call: "nvmlInit_v2",
+            code: 17,
+        };
+        let said = blocked.to_string();
+        let beginning = "nvmlInit_v2: NVML code 17 (OPERATING_SYSTEM): the operating system";
+        assert!(said.starts_with(beginning), "{said}");
+        assert!(blocked.remedy().contains("WSL"), "{}", blocked.remedy());
+        let newer = DriverError::Call {
+            call: "nvmlInit_v2",
+            code: 77,
+        };
+        assert_eq!(newer.to_string(), "nvmlInit_v2: NVML code 77");
+    }
+
+    #[test]
+    fn a_driver_that_fails_to_initialise_is_there() {
+        let call = "nvmlInit_v2";
+        for code in [8, 17, 19, 999] {
+            assert!(!DriverError::Call { call, code }.is_absence());
+        }
+        assert!(!DriverError::VersionMismatch.is_absence());
+        assert!(DriverError::DriverNotLoaded.is_absence());
+    }
+
+    #[test]
+    fn what_is_missing_says_why() {
+        let said = |missing: Missing| missing.to_string();
+        assert_eq!(said(Missing::Failed(999)), "NVML code 999 (UNKNOWN)");
+        assert_eq!(said(Missing::NotSupported), "not supported");
+        assert_eq!(said(Missing::Implausible(255)), "says 255, which can't be");
+        let write = ActuatorError::Transient(10).to_string();
+        assert_eq!(write, "NVML code 10 (TIMEOUT)");
+    }
 }

@@ -2,12 +2,15 @@
 //!
 //! ```text
 //! driver   loads and shares the library, lists and opens GPUs
-//! facts    what an open card says once: identity, constraints, thresholds
+//! facts    what an open card says of itself: identity, thresholds, clocks
+//! power    and the range of its limit, which may change
+//! ledger   both asked until they are told
 //! gpu      what it says every tick, and what it can be told
 //! slow     the readings that cost milliseconds
 //! events   Xid errors, for a thread of their own
-//! probe    which calls this card doesn't support: asked once, then left alone
+//! probe    which calls this card never offered: left alone after repeated refusals
 //! codes    what each return code means to the guard
+//! names    and to people
 //! ```
 //!
 //! Every GPU and event source holds the library open; when the last of them is dropped, NVML is
@@ -19,9 +22,13 @@ mod driver;
 mod events;
 mod facts;
 mod gpu;
+mod ledger;
+mod names;
+mod power;
 mod probe;
 mod slow;
 
 pub(super) use codes::{missing, refusal, unusable};
 pub use driver::NvmlDriver;
 pub(super) use gpu::believed;
+pub use names::NvmlCode;

@@ -60,6 +60,11 @@ impl Card {
         unsafe { Device::new(self.handle.0, &self.nvml) }
     }
 
+    /// Of the driver that has this card.
+    pub(super) fn driver_version(&self) -> Result<String, NvmlError> {
+        self.nvml.sys_driver_version()
+    }
+
     /// The core sensor through the call that replaces `nvmlDeviceGetTemperature` in NVML 13.
     pub(super) fn temperature(&self) -> Result<i32, NvmlError> {
         let call = nvml_sym(self.nvml.lib().nvmlDeviceGetTemperatureV.as_ref())?;

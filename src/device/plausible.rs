@@ -15,7 +15,7 @@ const TEMPERATURE: RangeInclusive<f64> = 5.0..=150.0;
 const MARGIN: RangeInclusive<f64> = -100.0..=150.0;
 
 /// Above any GPU's draw or limit; the largest modules take 2.7 kW.
-const MOST_WATTS: f64 = 10_000.0;
+pub(super) const MOST_WATTS: f64 = 10_000.0;
 
 /// A draw over this many times the card's highest limit, or a limit outside its range by this
 /// factor, is none: some cards start with a limit a little outside their range.
@@ -27,6 +27,11 @@ const MOST_MEGAHERTZ: u32 = 20_000;
 
 /// Fans are driven up to 150 % of their nominal speed.
 const MOST_FAN: f64 = 2.0;
+
+/// Whether a powered card can be so hot.
+pub(super) fn is_temperature(degrees: Celsius) -> bool {
+    TEMPERATURE.contains(&degrees.degrees())
+}
 
 impl Reading {
     /// The same reading, with what can't be a measurement as missing.

@@ -1,9 +1,11 @@
 //! One look at one GPU.
 
+use std::fmt;
+
 use crate::units::{Celsius, Megahertz, Moment, Ratio, Watts};
 
-use super::ClockEvents;
 use super::clock_events::CountedEvent;
+use super::{ClockEvents, NvmlCode};
 
 /// Why a value isn't there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +20,17 @@ pub enum Missing {
     /// The card is gone (off the bus, needs a reset) or the driver was unloaded: the handle is
     /// useless and must be opened anew.
     Lost,
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotSupported => f.write_str("not supported"),
+            Self::Failed(code) => NvmlCode(*code).fmt(f),
+            Self::Implausible(value) => write!(f, "says {value}, which can't be"),
+            Self::Lost => f.write_str("GPU or driver lost"),
+        }
+    }
 }
 
 /// The readings of one tick. A value that couldn't be had says why.

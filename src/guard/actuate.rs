@@ -6,6 +6,7 @@ mod clock;
 mod limit;
 mod outcomes;
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::device::{
@@ -55,6 +56,8 @@ pub struct Hand {
     rounds_by: Watts,
     /// The last limit that was given back, and when: a card may forget that, too.
     returned: Option<(LimitClaim, Moment)>,
+    /// What it stored lately, newest first.
+    set_lately: VecDeque<Watts>,
     /// The last limit written was read back.
     confirmed: bool,
     /// The disk knows that.
@@ -80,6 +83,9 @@ pub struct Hand {
 struct Stored {
     asked: Watts,
     stored: Watts,
+    /// It changed nothing, so often in a row; and when it was tried last.
+    in_vain: u32,
+    at: Moment,
 }
 
 /// What the journal holds against a write.
@@ -110,6 +116,7 @@ impl Hand {
             stored: None,
             rounds_by: Watts::default(),
             returned: None,
+            set_lately: VecDeque::new(),
             confirmed: false,
             confirmed_on_disk: true,
             ignores_writes: false,

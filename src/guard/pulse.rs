@@ -70,6 +70,10 @@ impl Driver for Felt {
         self.feeler.call(|| self.driver.inventory())
     }
 
+    fn count(&self) -> Result<usize, DriverError> {
+        self.feeler.call(|| self.driver.count())
+    }
+
     fn open(&self, uuid: &Uuid) -> Result<Box<dyn Gpu>, DriverError> {
         let gpu = self.feeler.call(|| self.driver.open(uuid))?;
         Ok(Box::new(FeltGpu {

@@ -140,7 +140,12 @@ impl Supervisor {
         match inventory {
             Err(error) => {
                 if was_up || status.error.as_ref() != Some(&error) {
-                    tracing::error!(%error, "no NVIDIA driver: looking for it again every {LOOK_EVERY:?}");
+                    let remedy = error.remedy();
+                    if error.is_absence() {
+                        tracing::error!(%error, remedy, "no NVIDIA driver: looking for it again every {LOOK_EVERY:?}");
+                    } else {
+                        tracing::error!(%error, remedy, "the NVIDIA driver can't be used: trying again every {LOOK_EVERY:?}");
+                    }
                 }
                 status.up = false;
                 status.error = Some(error);

@@ -318,11 +318,14 @@ impl Policy {
             .or(limit)
             .or(self.power.map(|power| power.default));
         self.regulator.observe(now, &heat, draw);
+        // Somebody else's higher limit is lowered within this tick: ours is what counts.
+        let ours = seen.claim.limit.filter(|_| seen.confirmed);
+        let on_card = limit.map(|limit| ours.map_or(limit, |ours| limit.min(ours.next)));
         let drive = Drive {
             draw,
             clock: seen.reading.gpu_clock.ok(),
             original: self.original(seen),
-            limit: limit.filter(|_| !seen.observes),
+            limit: on_card.filter(|_| !seen.observes),
         };
         match self.held.step(now, &situation) {
             State::Emergency if before != State::Emergency => self.regulator.bottom(now),

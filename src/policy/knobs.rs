@@ -110,6 +110,8 @@ pub struct Write {
     pub stored: Option<Watts>,
     /// It slows the card down; giving back is another matter.
     pub slows: bool,
+    /// Another value was refused as well.
+    pub varied: bool,
     pub outcome: Outcome,
 }
 
@@ -167,6 +169,7 @@ struct Trial {
     varied: bool,
     /// It failed before, and is tried again: the next failure is enough.
     failed_as: Option<KnobState>,
+    hungry: bool,
     failed_at: Option<Moment>,
     against: Option<Against>,
     /// The lock was set again, and its clock not seen under it since.
@@ -216,8 +219,11 @@ impl Knobs {
     pub(super) fn reports(&self) -> ByKnob<KnobReport> {
         ByKnob::of(|knob| {
             let trial = &self.trials[knob];
+            // Where it is tried again at once, it hasn't worked yet; what failed long ago on a card
+            // that is cool is unproven.
+            let tried = trial.failed_as.filter(|_| trial.hungry);
             let state = if self.is_offered(knob) {
-                trial.failed_as.unwrap_or(trial.state)
+                tried.unwrap_or(trial.state)
             } else {
                 KnobState::Absent
             };
@@ -271,11 +277,11 @@ impl Knobs {
             _ if !write.slows => {}
             // Rounded to what it was.
             Outcome::Ignored if over.is_some_and(|over| over <= self.rounds) => {}
-            Outcome::Ignored => trial.failed(now, write.value, KnobState::Ineffective),
-            Outcome::Refused => trial.failed(now, write.value, KnobState::Refused),
+            Outcome::Ignored => trial.failed(now, write, KnobState::Ineffective),
+            Outcome::Refused => trial.failed(now, write, KnobState::Refused),
             Outcome::Denied => {
                 trial.denied = true;
-                trial.failed(now, write.value, KnobState::Refused);
+                trial.failed(now, write, KnobState::Refused);
             }
         }
     }
@@ -334,25 +340,12 @@ impl Knobs {
         true
     }
 
-    /// Another value than the one that was refused last: a driver may refuse just that one.
-    pub(super) fn vary(&self, targets: &mut Targets, current: Option<Watts>) {
+    /// Another lock than the one that was refused last: a driver may refuse just that one.
+    pub(super) fn vary(&self, targets: &mut Targets) {
         let refused = |knob: Knob| {
             let trial = &self.trials[knob];
             trial.value.filter(|_| trial.refusals > 0 && !trial.varied)
         };
-        if let (Some(limit), Some(power)) = (targets.limit, self.offered.power)
-            && refused(Knob::PowerLimit) == Some(limit.milliwatts())
-            && current.is_some_and(|current| limit < current)
-        {
-            let step = Watts::from_watts(5);
-            let lower = limit.saturating_sub(step);
-            let other = if lower < power.min {
-                Watts::from_milliwatts(limit.milliwatts() + 1000)
-            } else {
-                lower
-            };
-            targets.limit = Some(current.map_or(other, |current| other.min(current)));
-        }
         for (knob, lock) in [
             (Knob::GpuClock, &mut targets.gpu_clock),
             (Knob::MemoryClock, &mut targets.memory_clock),
@@ -381,13 +374,14 @@ impl Trial {
         };
     }
 
-    fn failed(&mut self, now: Moment, value: u32, to: KnobState) {
+    fn failed(&mut self, now: Moment, write: &Write, to: KnobState) {
+        let value = write.value;
         if !self.state.is_usable() {
             self.failed_at = Some(now);
             return;
         }
         let first = *self.first.get_or_insert(now);
-        self.varied |= self.value.is_some_and(|before| before != value);
+        self.varied |= write.varied || self.value.is_some_and(|before| before != value);
         self.value = Some(value);
         self.refusals += 1;
         let long = now.since(first);
@@ -408,11 +402,13 @@ impl Trial {
     }
 
     fn retry(&mut self, now: Moment, hungry: bool) {
+        self.hungry &= hungry;
         let after = if hungry { TRY_HUNGRY_EVERY } else { TRY_EVERY };
         let due = self.failed_at.is_some_and(|at| now.since(at) >= after);
         if !self.state.is_usable() && due {
             *self = Self {
                 failed_as: Some(self.state),
+                hungry,
                 denied: self.denied,
                 ..Self::default()
             };

@@ -59,9 +59,7 @@ pub(super) async fn handler(
         return Err(Refusal::unavailable("shutting down"));
     }
     if !web.shared.driver_status().ready {
-        return Err(Refusal::unavailable(
-            "the GPUs aren't known yet: no NVIDIA driver, or just started",
-        ));
+        return Err(unknown_gpus(&web));
     }
     let content = body::read(&head.headers, content).await?;
     web.hook_counters.count_body(content.len());
@@ -70,6 +68,18 @@ pub(super) async fn handler(
     let counts = take(&web, delivery);
     web.hook_counters.count_success(truncated, Clock::unix());
     Ok(Json(counts).into_response())
+}
+
+/// The GPUs weren't found yet: why, and what to do, if the driver said so.
+pub(super) fn unknown_gpus(web: &Web) -> Refusal {
+    let error = web.shared.driver_status().error.clone();
+    Refusal::unavailable(match error {
+        Some(error) => format!(
+            "the GPUs aren't known yet: {error}; {remedy}",
+            remedy = error.remedy()
+        ),
+        None => "the GPUs aren't known yet: just started".to_owned(),
+    })
 }
 
 /// All firing ones first: a delivery never opens a gap between two alerts on one GPU. Of the same

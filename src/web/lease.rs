@@ -14,6 +14,7 @@ use crate::policy::lease::{Ended, Granted, Holder};
 use crate::policy::{Lease, Level};
 
 use super::gpus::Gpus;
+use super::hook::unknown_gpus;
 use super::refusal::Refusal;
 use super::{Web, body};
 
@@ -232,9 +233,7 @@ fn each(web: &Web, gpu: &str, end: impl Fn(&Identity) -> bool) -> Result<Json<An
 
 fn named(web: &Web, gpu: &str) -> Result<Vec<Arc<Identity>>, Refusal> {
     if !web.shared.driver_status().ready {
-        return Err(Refusal::unavailable(
-            "the GPUs aren't known yet: no NVIDIA driver, or just started",
-        ));
+        return Err(unknown_gpus(web));
     }
     Gpus::of(&web.shared).named(gpu)
 }

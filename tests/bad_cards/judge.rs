@@ -256,8 +256,13 @@ impl<'a> Follower<'a> {
         let card = self.node.rack.card(0);
         let profile = card.profile;
         let core = alert_of_core(profile);
-        let mut truths = vec![(Which::Core, card.state.die - core)];
-        if let Some(memory) = card.state.memory(profile) {
+        // Where the card tells a margin, that is what counts, and no number is told of the core.
+        let mut truths = Vec::new();
+        if !profile.has_margin {
+            truths.push((Which::Core, card.state.die - core));
+        }
+        let covered = profile.has_margin && profile.hbm.is_some_and(|hbm| !hbm.has_threshold);
+        if let Some(memory) = card.state.memory(profile).filter(|_| !covered) {
             truths.push((Which::Memory, memory.degrees() - alert_of_memory(profile)));
         }
         if profile.has_margin {
@@ -302,14 +307,20 @@ impl<'a> Follower<'a> {
         if honest(limit) && !answers(Call::SetPowerLimit) {
             let lowest = profile.min_limit.milliwatts().max(limit.low);
             let lowest = lowest.max(refused_below(limit));
-            // What rounds or refuses ends a little earlier.
-            let near = Watts::from_milliwatts(lowest + 6_000 + limit.step);
+            // What rounds ends a little earlier; what refuses, halfway to the value it was tried from.
+            let range = profile.max_limit.milliwatts() - profile.min_limit.milliwatts();
+            let refuses = if refused_below(limit) > 0 {
+                range / 2
+            } else {
+                0
+            };
+            let near = Watts::from_milliwatts(lowest + 6_000 + limit.step + refuses);
             if card.limit > near {
                 working.insert("limit");
             }
         }
         let lock = &card.faults.gpu_clock;
-        if honest(lock) && !answers(Call::LockGpuClock) {
+        if honest(lock) && refused_below(lock) == 0 && !answers(Call::LockGpuClock) {
             let high = profile.gpu_clock_max.megahertz();
             let lowest = (high / 2).max(lock.low).max(refused_below(lock)) + 130;
             let clock = card.gpu_clock.map_or(high, |lock| lock.max.megahertz());
@@ -342,9 +353,11 @@ impl<'a> Follower<'a> {
         hot: bool,
     ) -> Result<(), TestCaseError> {
         // A card that stores more than it was asked for raises itself.
-        let clamps_up = self.node.rack.card(0).faults.power_limit.low > 0;
+        let faults = self.node.rack.card(0).faults;
+        let clamps_up = faults.power_limit.low > 0;
+        let clamps = clamps_up || faults.gpu_clock.low > 0;
         let raised = after.is_higher_than(&before) && !after.is_lower_than(&before);
-        let raised = raised && !(clamps_up && after.lock == before.lock);
+        let raised = raised && !clamps;
         let state = tick.decision.state;
         prop_assert!(
             !(raised && hot),
@@ -496,6 +509,7 @@ impl<'a> Follower<'a> {
         });
         let short = self.original.saturating_sub(on_card.limit);
         let same = on_card.limit == self.original
+            || (on_card.limit < self.original && short <= Watts::from_watts(1))
             || (rounds && on_card.limit < self.original && short <= Watts::from_watts(5));
         // Nobody can see a lock that a card says it has reset: NVML doesn't read locks back.
         let unseen = self.story.happenings.iter().any(|(what, _)| {

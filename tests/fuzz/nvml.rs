@@ -29,6 +29,8 @@ fn a_driver_that_answers_anything_breaks_no_worker() {
         // Keeps the library loaded: its answers would begin anew with it.
         let _held = driver.open(&inventory[0].uuid).unwrap();
         machine.ctl(&["fault", "any-answer"]);
+        // It answers truly, and would stand in for the other call.
+        machine.ctl(&["answer", "temperature-v", "3"]);
         let chain = Chain::new(Expected::Auto, None, Moment::START);
         let clock = Clock::start(1.0);
         let shared = Shared::new(clock, chain, Live::default(), Box::new(|_, _| true));

@@ -7,7 +7,7 @@ use crate::device::{ActuatorError, DriverError, Missing};
 /// A failed call, by what follows from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// This card, driver or library doesn't have the call: not asked again on this handle.
+    /// This card, driver or library doesn't have the call, or says so for now.
     Unsupported,
     /// The handle is useless.
     Lost(Loss),
@@ -127,6 +127,42 @@ impl Fault {
     }
 }
 
+/// A call that failed: what to tell people of it, and what follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Failure {
+    pub(super) call: &'static str,
+    /// NVML's own, of which several can come to the same fault.
+    pub(super) code: u32,
+    pub(super) fault: Fault,
+}
+
+impl Failure {
+    pub(super) fn new(call: &'static str, error: NvmlError) -> Self {
+        let own = match &error {
+            // Codes that share a fault with a more typical one.
+            NvmlError::FunctionNotFound | NvmlError::FailedToLoadSymbol(_) => Some(13),
+            NvmlError::ResetRequired => Some(16),
+            NvmlError::VgpuEccNotSupported => Some(22),
+            NvmlError::UnexpectedVariant(code) => Some(*code),
+            _ => None,
+        };
+        let fault = classify(error);
+        let code = own.unwrap_or_else(|| fault.code());
+        Self { call, code, fault }
+    }
+
+    /// The driver is gone, not only a card of it.
+    pub(super) fn is_of_driver(&self) -> bool {
+        matches!(self.fault, Fault::Lost(loss) if loss != Loss::Gpu)
+    }
+}
+
+impl From<Failure> for DriverError {
+    fn from(failure: Failure) -> Self {
+        failure.fault.of(failure.call)
+    }
+}
+
 impl From<Fault> for Missing {
     fn from(fault: Fault) -> Self {
         match fault {
@@ -215,6 +251,15 @@ mod tests {
                 ActuatorError::from(of(code)),
                 ActuatorError::Transient(code)
             );
+        }
+    }
+
+    #[test]
+    fn a_failure_keeps_the_number_it_came_with() {
+        for code in (1..=31).chain([77, 999]) {
+            let failure = Failure::new("nvmlInit_v2", NvmlError::from(code));
+            assert_eq!(failure.code, code);
+            assert_eq!(failure.fault, of(code));
         }
     }
 

@@ -10,9 +10,9 @@ use nvml_wrapper::error::NvmlError;
 use tracing::warn;
 
 use crate::device::nvml_raw::Card;
-use crate::device::{Driver, DriverError, EventSource, Gpu, Identity, Uuid};
+use crate::device::{Driver, DriverError, EventSource, Gpu, Identity, NvmlCode, Uuid};
 
-use super::codes::{Fault, classify, driver_error};
+use super::codes::{Failure, Fault, classify, driver_error};
 use super::events::XidEvents;
 use super::facts;
 use super::gpu::NvmlGpu;
@@ -33,8 +33,20 @@ struct State {
     /// The library lacks what nvml-wrapper can't do without. Not loaded a second time: it can't be
     /// unloaded again.
     is_incomplete: bool,
-    /// GPUs that couldn't be listed, by index, as last said in the log.
-    unlisted: BTreeMap<u32, DriverError>,
+    /// GPUs that aren't in the inventory, by index, as last said in the log.
+    left_out: BTreeMap<u32, LeftOut>,
+}
+
+/// Why a GPU that the driver counts isn't in the inventory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum LeftOut {
+    Failed(Failure),
+    /// Another one has the same UUID, by which this one can't be told from it.
+    Twin {
+        uuid: Uuid,
+        pci_bus_id: String,
+        first: String,
+    },
 }
 
 /// The library's name as drivers install it; nvml-wrapper's default on Linux.
@@ -89,41 +101,72 @@ impl NvmlDriver {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Says of GPUs that can't be listed that they can't, when that changes.
-    fn report_unlisted(&self, unlisted: BTreeMap<u32, DriverError>) {
+    /// Says of GPUs that are left out that they are, when that changes.
+    fn report(&self, left_out: BTreeMap<u32, LeftOut>) {
         let mut state = self.state();
-        for (index, error) in &unlisted {
-            if state.unlisted.get(index) != Some(error) {
-                warn!(gpu = index, %error, "GPU left out of the inventory");
+        for (index, why) in &left_out {
+            if state.left_out.get(index) != Some(why) {
+                why.report(*index);
             }
         }
-        state.unlisted = unlisted;
+        state.left_out = left_out;
+    }
+}
+
+impl LeftOut {
+    fn report(&self, index: u32) {
+        match self {
+            Self::Failed(Failure { call, code, .. }) => {
+                let code = NvmlCode(*code);
+                let (meaning, remedy) =
+                    (code.meaning().unwrap_or("no more is known"), code.remedy());
+                warn!(gpu = index, call, error = %code, meaning, remedy, "GPU left out of the inventory: it isn't guarded");
+            }
+            Self::Twin {
+                uuid,
+                pci_bus_id,
+                first,
+            } => {
+                warn!(gpu = index, %uuid, pci_bus_id, first, "GPU left out of the inventory: it has the UUID of the one at `first`, and isn't guarded");
+            }
+        }
     }
 }
 
 impl Driver for NvmlDriver {
     fn inventory(&self) -> Result<Vec<Arc<Identity>>, DriverError> {
         let nvml = self.nvml()?;
-        let version = nvml.sys_driver_version().ok();
-        let mut identities = Vec::new();
-        let mut unlisted = BTreeMap::new();
+        let mut identities: Vec<Arc<Identity>> = Vec::new();
+        let mut left_out = BTreeMap::new();
         for index in 0..count(&nvml)? {
-            let identity = Card::by_index(&nvml, index)
-                .map_err(|error| driver_error("nvmlDeviceGetHandleByIndex_v2", error))
-                .and_then(|card| facts::identity(&card, index, version.as_deref()));
-            match identity {
-                Ok(identity) => identities.push(Arc::new(identity)),
+            let identity = match listed(&nvml, index) {
+                Ok(identity) => identity,
                 // Without the driver, no other GPU will answer either.
-                Err(error @ (DriverError::DriverNotLoaded | DriverError::VersionMismatch)) => {
-                    return Err(error);
+                Err(failure) if failure.is_of_driver() => return Err(failure.into()),
+                Err(failure) => {
+                    left_out.insert(index, LeftOut::Failed(failure));
+                    continue;
                 }
-                Err(error) => {
-                    unlisted.insert(index, error);
+            };
+            match identities.iter().find(|it| it.uuid == identity.uuid) {
+                None => identities.push(Arc::new(identity)),
+                Some(first) => {
+                    let twin = LeftOut::Twin {
+                        uuid: identity.uuid,
+                        pci_bus_id: identity.pci_bus_id,
+                        first: first.pci_bus_id.clone(),
+                    };
+                    left_out.insert(index, twin);
                 }
             }
         }
-        self.report_unlisted(unlisted);
+        self.report(left_out);
         Ok(identities)
+    }
+
+    fn count(&self) -> Result<usize, DriverError> {
+        let count = count(&*self.nvml()?)?;
+        Ok(usize::try_from(count).unwrap_or(usize::MAX))
     }
 
     fn open(&self, uuid: &Uuid) -> Result<Box<dyn Gpu>, DriverError> {
@@ -132,14 +175,36 @@ impl Driver for NvmlDriver {
             NvmlError::NotFound | NvmlError::InvalidArg => DriverError::NoSuchGpu(uuid.clone()),
             other => driver_error("nvmlDeviceGetHandleByUUID", other),
         })?;
-        let version = nvml.sys_driver_version().ok();
-        Ok(Box::new(NvmlGpu::open(card, version.as_deref())?))
+        let index = index(&nvml, &card, uuid)?;
+        Ok(Box::new(NvmlGpu::open(card, index)?))
     }
 
     fn events(&self) -> Result<Option<Box<dyn EventSource>>, DriverError> {
         let nvml = self.nvml()?;
         let events = XidEvents::register(&nvml, count(&nvml)?)?;
         Ok(events.map(|events| Box::new(events) as Box<dyn EventSource>))
+    }
+}
+
+fn listed(nvml: &Arc<Nvml>, index: u32) -> Result<Identity, Failure> {
+    let card = Card::by_index(nvml, index)
+        .map_err(|error| Failure::new("nvmlDeviceGetHandleByIndex_v2", error))?;
+    facts::identity(&card, index)
+}
+
+/// The card's own word, or where it is found among all.
+fn index(nvml: &Arc<Nvml>, card: &Card, uuid: &Uuid) -> Result<u32, DriverError> {
+    let error = match card.device().index() {
+        Ok(index) => return Ok(index),
+        Err(error) => driver_error("nvmlDeviceGetIndex", error),
+    };
+    let is_it = |index: &u32| {
+        let there = Card::by_index(nvml, *index).and_then(|card| card.device().uuid());
+        there.is_ok_and(|there| there == uuid.as_str())
+    };
+    match error {
+        DriverError::Call { .. } => (0..count(nvml)?).find(is_it).ok_or(error),
+        gone => Err(gone),
     }
 }
 

@@ -1,9 +1,11 @@
-//! What an open card says once.
+//! What an open card tells of itself: who it is, and its constants.
 //!
-//! What the card refuses is absent. What merely failed is too, with a warning: a guard that keeps an
-//! eye on a card it knows little of beats one that won't open it. Two failures are the open's: the
-//! card is gone, or the range of its power limit can't be told, without which nothing protects it.
+//! What it refuses is absent. What merely failed is left out for now: a guard that keeps an eye on a
+//! card it knows little of beats one that won't open it. Each look at all of the card asks again.
 
+use std::sync::Arc;
+
+use nvml_wrapper::Device;
 use nvml_wrapper::enum_wrappers::device::{Brand, Clock, TemperatureThreshold};
 use nvml_wrapper::enums::device::DeviceArchitecture;
 use nvml_wrapper::error::NvmlError;
@@ -13,234 +15,255 @@ use nvml_wrapper::sys_exports::field_id::{
     NVML_FI_DEV_TEMPERATURE_SHUTDOWN_TLIMIT as SHUTDOWN_TLIMIT,
     NVML_FI_DEV_TEMPERATURE_SLOWDOWN_TLIMIT as SLOWDOWN_TLIMIT,
 };
-use tracing::warn;
 
 use crate::device::nvml_raw::Card;
-use crate::device::{
-    ClockEvents, DriverError, Facts, Identity, PowerConstraints, Thresholds, TlimitOffsets, Uuid,
-};
-use crate::units::{Celsius, Megahertz, Watts};
+use crate::device::{ClockEvents, Facts, Identity, Thresholds, TlimitOffsets, Uuid};
+use crate::units::{Celsius, Megahertz};
 
-use super::codes::{Fault, classify, driver_error};
+use super::codes::Failure;
+use super::ledger::Ledger;
+use super::power::Power;
 
-pub(super) fn identity(
-    card: &Card,
-    index: u32,
-    driver_version: Option<&str>,
-) -> Result<Identity, DriverError> {
-    let device = card.device();
-    let uuid = device
-        .uuid()
-        .map_err(|error| driver_error("nvmlDeviceGetUUID", error))?;
-    let name = constant("nvmlDeviceGetName", device.name())?;
-    let pci = constant("nvmlDeviceGetPciInfo_v3", device.pci_info())?;
-    let architecture = constant("nvmlDeviceGetArchitecture", device.architecture())?;
-    Ok(Identity {
-        uuid: Uuid::new(&uuid),
-        index,
-        name: name.unwrap_or_else(|| "NVIDIA GPU".to_owned()),
-        pci_bus_id: pci.map(|pci| pci.bus_id).unwrap_or_default(),
-        serial: text("nvmlDeviceGetSerial", device.serial())?,
-        vbios_version: text("nvmlDeviceGetVbiosVersion", device.vbios_version())?,
-        driver_version: driver_version.map(str::to_owned),
-        architecture: architecture
-            .filter(|architecture| *architecture != DeviceArchitecture::Unknown)
-            .map(|architecture| architecture.to_string()),
-        brand: constant("nvmlDeviceGetBrand", device.brand())?
-            .and_then(brand_name)
-            .map(str::to_owned),
-        mig_uuids: mig_uuids(card),
-    })
-}
-
-pub(super) fn facts(card: &Card) -> Result<Facts, DriverError> {
-    let device = card.device();
-    let memory_clocks = memory_clocks(card)?;
-    let gpu_clocks = match memory_clocks.first() {
-        Some(highest) => constant(
-            "nvmlDeviceGetSupportedGraphicsClocks",
-            card.graphics_clocks(highest.megahertz()),
-        )?
-        .unwrap_or_default(),
-        None => Vec::new(),
-    };
-    let max_clock = |domain| {
-        let clock = constant("nvmlDeviceGetMaxClockInfo", device.max_clock_info(domain))?;
-        Ok(clock.map(Megahertz::new))
-    };
-    Ok(Facts {
-        power: power(card)?,
-        thresholds: thresholds(card)?,
-        tlimit: tlimit(card)?,
-        gpu_clock_min: gpu_clocks.iter().min().copied().map(Megahertz::new),
-        gpu_clock_max: match gpu_clocks.iter().max().copied().map(Megahertz::new) {
-            None => max_clock(Clock::Graphics)?,
-            highest => highest,
-        },
-        memory_clock_max: max_clock(Clock::Memory)?,
-        video_clock_max: max_clock(Clock::Video)?,
-        memory_clocks,
-        supported_events: supported_events(card)?,
-    })
+/// A card's constants, as far as they are known.
+#[derive(Debug)]
+pub(super) struct Constants {
+    pub(super) identity: Arc<Identity>,
+    pub(super) facts: Arc<Facts>,
+    /// How many the driver controls: none on passively cooled cards.
+    pub(super) fans: u32,
+    power: Power,
+    ledger: Ledger,
 }
 
 /// More than any card has; a larger number is not to be believed, nor memory taken for so many.
 const MOST_FANS: u32 = 16;
 
-/// How many fans the driver controls: none on passively cooled cards.
-pub(super) fn fans(card: &Card) -> Result<u32, DriverError> {
-    let fans = constant("nvmlDeviceGetNumFans", card.device().num_fans())?;
-    Ok(fans.unwrap_or_default().min(MOST_FANS))
-}
-
-/// A value the card may not have. Fails with the card, and where it can't be told whether the card
-/// has it.
-fn supported<T>(
-    call: &'static str,
-    answer: Result<T, NvmlError>,
-) -> Result<Option<T>, DriverError> {
-    let error = match answer {
-        Ok(value) => return Ok(Some(value)),
-        Err(error) => error,
-    };
-    match classify(error) {
-        Fault::Unsupported | Fault::NoPermission | Fault::InvalidArgument => Ok(None),
-        fault @ (Fault::Lost(_) | Fault::Transient(_)) => Err(fault.of(call)),
+impl Constants {
+    /// Fails with the card or the driver, and where it doesn't say its UUID.
+    pub(super) fn of(card: &Card, index: u32) -> Result<Self, Failure> {
+        let identity = unnamed(card, index)?;
+        let ledger = Ledger::of(index, identity.uuid.clone());
+        let mut constants = Self {
+            identity: Arc::new(identity),
+            facts: Arc::default(),
+            fans: 0,
+            power: Power::default(),
+            ledger,
+        };
+        constants.ask(card)?;
+        Ok(constants)
     }
-}
 
-/// A value the guard can do without. Fails with the card only.
-fn constant<T>(call: &'static str, answer: Result<T, NvmlError>) -> Result<Option<T>, DriverError> {
-    match supported(call, answer) {
-        Err(DriverError::Call { call, code }) => {
-            warn!(call, code, "left out until the GPU is opened anew");
-            Ok(None)
+    /// Asks for what isn't known yet, and what may have changed. Facts that are other ones now are
+    /// in a new `Arc`.
+    pub(super) fn ask(&mut self, card: &Card) -> Result<(), Failure> {
+        let mut identity = (*self.identity).clone();
+        let mut facts = (*self.facts).clone();
+        let asked = self.fill(card, &mut identity, &mut facts);
+        // Also of a card that was lost halfway: what was told isn't asked for again.
+        if identity != *self.identity {
+            self.identity = Arc::new(identity);
         }
-        answer => answer,
+        if facts != *self.facts {
+            self.facts = Arc::new(facts);
+        }
+        asked
+    }
+
+    fn fill(
+        &mut self,
+        card: &Card,
+        identity: &mut Identity,
+        facts: &mut Facts,
+    ) -> Result<(), Failure> {
+        let ledger = &mut self.ledger;
+        // First: without it nothing protects the card.
+        let power = self.power.ask(card, ledger);
+        facts.power = self.power.constraints();
+        power?;
+        thresholds(card, &mut facts.thresholds, ledger)?;
+        tlimit(card, &mut facts.tlimit, ledger)?;
+        clocks(card, facts, ledger)?;
+        supported_events(card, &mut facts.supported_events, ledger)?;
+        let fans = || card.device().num_fans();
+        if let Some(fans) = ledger.ask(("nvmlDeviceGetNumFans", 0), fans)? {
+            self.fans = fans.min(MOST_FANS);
+        }
+        name(card, identity, ledger)
     }
 }
 
-/// A text that isn't one of the driver's ways to say "none".
-fn text(
-    call: &'static str,
-    answer: Result<String, NvmlError>,
-) -> Result<Option<String>, DriverError> {
-    let text = constant(call, answer)?;
-    Ok(text.filter(|text| !matches!(text.as_str(), "" | "N/A" | "[N/A]")))
+/// Who the card at `index` is, as far as it says so at once.
+pub(super) fn identity(card: &Card, index: u32) -> Result<Identity, Failure> {
+    let mut identity = unnamed(card, index)?;
+    name(card, &mut identity, &mut Ledger::default())?;
+    Ok(identity)
 }
 
-fn power(card: &Card) -> Result<Option<PowerConstraints>, DriverError> {
-    let device = card.device();
-    let range = supported(
-        "nvmlDeviceGetPowerManagementLimitConstraints",
-        device.power_management_limit_constraints(),
-    )?;
-    // Cards without power management answer zeros.
-    let Some(range) =
-        range.filter(|range| 0 < range.max_limit && range.min_limit <= range.max_limit)
-    else {
-        return Ok(None);
-    };
-    let default = supported(
-        "nvmlDeviceGetPowerManagementDefaultLimit",
-        device.power_management_limit_default(),
-    )?;
-    Ok(Some(PowerConstraints {
-        default: Watts::from_milliwatts(
-            default
-                .filter(|&limit| limit > 0)
-                .unwrap_or(range.max_limit),
-        ),
-        min: Watts::from_milliwatts(range.min_limit),
-        max: Watts::from_milliwatts(range.max_limit),
-    }))
-}
-
-fn thresholds(card: &Card) -> Result<Thresholds, DriverError> {
-    let device = card.device();
-    let threshold = |kind| {
-        let degrees = constant(
-            "nvmlDeviceGetTemperatureThreshold",
-            device.temperature_threshold(kind),
-        )?;
-        // No card slows down at 0 °C: that is a driver without a number.
-        Ok(degrees
-            .map(u32::cast_signed)
-            .filter(|&degrees| degrees > 0)
-            .map(|degrees| Celsius::new(f64::from(degrees))))
-    };
-    Ok(Thresholds {
-        shutdown: threshold(TemperatureThreshold::Shutdown)?,
-        slowdown: threshold(TemperatureThreshold::Slowdown)?,
-        gpu_max: threshold(TemperatureThreshold::GpuMax)?,
-        mem_max: threshold(TemperatureThreshold::MemoryMax)?,
-        acoustic_min: threshold(TemperatureThreshold::AcousticMin)?,
-        acoustic_current: threshold(TemperatureThreshold::AcousticCurr)?,
-        acoustic_max: threshold(TemperatureThreshold::AcousticMax)?,
+fn unnamed(card: &Card, index: u32) -> Result<Identity, Failure> {
+    let uuid = card.device().uuid();
+    let uuid = uuid.map_err(|error| Failure::new("nvmlDeviceGetUUID", error))?;
+    Ok(Identity {
+        uuid: Uuid::new(&uuid),
+        index,
+        name: "NVIDIA GPU".to_owned(),
+        pci_bus_id: String::new(),
+        serial: None,
+        vbios_version: None,
+        driver_version: None,
+        architecture: None,
+        brand: None,
+        mig_uuids: Vec::new(),
     })
 }
 
-fn tlimit(card: &Card) -> Result<TlimitOffsets, DriverError> {
+fn name(card: &Card, identity: &mut Identity, ledger: &mut Ledger) -> Result<(), Failure> {
+    let device = card.device();
+    if let Some(pci) = ledger.ask(("nvmlDeviceGetPciInfo_v3", 0), || device.pci_info())? {
+        identity.pci_bus_id = pci.bus_id;
+    }
+    if let Some(name) = ledger.ask(("nvmlDeviceGetName", 0), || device.name())? {
+        identity.name = name;
+    }
+    if let Some(serial) = ledger.ask(("nvmlDeviceGetSerial", 0), || device.serial())? {
+        identity.serial = text(serial);
+    }
+    let vbios = || device.vbios_version();
+    if let Some(version) = ledger.ask(("nvmlDeviceGetVbiosVersion", 0), vbios)? {
+        identity.vbios_version = text(version);
+    }
+    let driver = || card.driver_version();
+    if let Some(version) = ledger.ask(("nvmlSystemGetDriverVersion", 0), driver)? {
+        identity.driver_version = text(version);
+    }
+    let architecture = || device.architecture();
+    if let Some(architecture) = ledger.ask(("nvmlDeviceGetArchitecture", 0), architecture)? {
+        let known = architecture != DeviceArchitecture::Unknown;
+        identity.architecture = known.then(|| architecture.to_string());
+    }
+    if let Some(brand) = ledger.ask(("nvmlDeviceGetBrand", 0), || device.brand())? {
+        identity.brand = brand_name(brand).map(str::to_owned);
+    }
+    if let Some(uuids) = ledger.ask(("nvmlDeviceGetMigMode", 0), || mig_uuids(&device))? {
+        identity.mig_uuids = uuids;
+    }
+    Ok(())
+}
+
+/// A text that isn't one of the driver's ways to say "none".
+fn text(text: String) -> Option<String> {
+    Some(text).filter(|text| !matches!(text.as_str(), "" | "N/A" | "[N/A]"))
+}
+
+fn thresholds(card: &Card, known: &mut Thresholds, ledger: &mut Ledger) -> Result<(), Failure> {
+    let device = card.device();
+    let mut ask = |place: &mut Option<Celsius>, kind: TemperatureThreshold| {
+        let key = ("nvmlDeviceGetTemperatureThreshold", kind.as_c());
+        let degrees = ledger.ask(key, || device.temperature_threshold(kind))?;
+        // No card slows down at 0 °C: that is a driver without a number.
+        if let Some(degrees) = degrees.map(u32::cast_signed).filter(|it| *it > 0) {
+            *place = Some(Celsius::new(f64::from(degrees)));
+        }
+        Ok(())
+    };
+    ask(&mut known.shutdown, TemperatureThreshold::Shutdown)?;
+    ask(&mut known.slowdown, TemperatureThreshold::Slowdown)?;
+    ask(&mut known.gpu_max, TemperatureThreshold::GpuMax)?;
+    ask(&mut known.mem_max, TemperatureThreshold::MemoryMax)?;
+    ask(&mut known.acoustic_min, TemperatureThreshold::AcousticMin)?;
+    ask(
+        &mut known.acoustic_current,
+        TemperatureThreshold::AcousticCurr,
+    )?;
+    ask(&mut known.acoustic_max, TemperatureThreshold::AcousticMax)
+}
+
+/// All offsets in one call, of which each may fail by itself.
+fn tlimit(card: &Card, known: &mut TlimitOffsets, ledger: &mut Ledger) -> Result<(), Failure> {
     const CALL: &str = "nvmlDeviceGetFieldValues";
-    let fields = card.temperature_fields([
+    const FIELDS: [u32; 4] = [
         SHUTDOWN_TLIMIT,
         SLOWDOWN_TLIMIT,
         MEM_MAX_TLIMIT,
         GPU_MAX_TLIMIT,
-    ]);
-    let Some([shutdown, slowdown, mem_max, gpu_max]) = constant(CALL, fields)? else {
-        return Ok(TlimitOffsets::default());
+    ];
+    if FIELDS.iter().all(|&field| ledger.is_settled((CALL, field))) {
+        return Ok(());
+    }
+    let Some(answers) = ledger.ask_again((CALL, 0), || card.temperature_fields(FIELDS))? else {
+        return Ok(());
     };
-    Ok(TlimitOffsets {
-        shutdown: constant(CALL, shutdown)?,
-        slowdown: constant(CALL, slowdown)?,
-        mem_max: constant(CALL, mem_max)?,
-        gpu_max: constant(CALL, gpu_max)?,
-    })
+    let places = [
+        &mut known.shutdown,
+        &mut known.slowdown,
+        &mut known.mem_max,
+        &mut known.gpu_max,
+    ];
+    for ((field, answer), place) in FIELDS.into_iter().zip(answers).zip(places) {
+        if let Some(degrees) = ledger.ask((CALL, field), || answer)? {
+            *place = Some(degrees);
+        }
+    }
+    Ok(())
 }
 
-fn memory_clocks(card: &Card) -> Result<Vec<Megahertz>, DriverError> {
-    let clocks = constant(
-        "nvmlDeviceGetSupportedMemoryClocks",
-        card.device().supported_memory_clocks(),
-    )?;
-    let mut clocks: Vec<Megahertz> = clocks
-        .unwrap_or_default()
-        .into_iter()
-        .map(Megahertz::new)
-        .collect();
-    clocks.sort_unstable_by(|a, b| b.cmp(a));
-    clocks.dedup();
-    Ok(clocks)
+fn clocks(card: &Card, known: &mut Facts, ledger: &mut Ledger) -> Result<(), Failure> {
+    let device = card.device();
+    let list = || device.supported_memory_clocks();
+    if let Some(clocks) = ledger.ask(("nvmlDeviceGetSupportedMemoryClocks", 0), list)? {
+        let mut clocks: Vec<Megahertz> = clocks.into_iter().map(Megahertz::new).collect();
+        clocks.sort_unstable_by(|a, b| b.cmp(a));
+        clocks.dedup();
+        known.memory_clocks = clocks;
+    }
+    if let Some(highest) = known.memory_clocks.first() {
+        let key = ("nvmlDeviceGetSupportedGraphicsClocks", 0);
+        let clocks = ledger.ask(key, || card.graphics_clocks(highest.megahertz()))?;
+        if let Some(clocks) = clocks.filter(|clocks| !clocks.is_empty()) {
+            known.gpu_clock_min = clocks.iter().min().copied().map(Megahertz::new);
+            known.gpu_clock_max = clocks.iter().max().copied().map(Megahertz::new);
+        }
+    }
+    let mut max = |place: &mut Option<Megahertz>, domain: Clock| {
+        let key = ("nvmlDeviceGetMaxClockInfo", domain.as_c());
+        if let Some(clock) = ledger.ask(key, || device.max_clock_info(domain))? {
+            *place = Some(Megahertz::new(clock));
+        }
+        Ok(())
+    };
+    if known.gpu_clock_max.is_none() {
+        max(&mut known.gpu_clock_max, Clock::Graphics)?;
+    }
+    max(&mut known.memory_clock_max, Clock::Memory)?;
+    max(&mut known.video_clock_max, Clock::Video)
 }
 
-fn supported_events(card: &Card) -> Result<ClockEvents, DriverError> {
-    let mask = constant(
-        "nvmlDeviceGetSupportedClocksEventReasons",
-        card.supported_event_reasons(),
-    )?;
-    let mask = match mask {
-        None => constant(
-            "nvmlDeviceGetSupportedClocksThrottleReasons",
-            card.supported_throttle_reasons(),
-        )?,
-        newer => newer,
-    };
-    Ok(mask.map(ClockEvents::from_bits).unwrap_or_default())
+/// By the newer name, or by the one before CUDA 12.
+fn supported_events(
+    card: &Card,
+    known: &mut ClockEvents,
+    ledger: &mut Ledger,
+) -> Result<(), Failure> {
+    const NEWER: (&str, u32) = ("nvmlDeviceGetSupportedClocksEventReasons", 0);
+    const OLDER: (&str, u32) = ("nvmlDeviceGetSupportedClocksThrottleReasons", 0);
+    let mut mask = ledger.ask(NEWER, || card.supported_event_reasons())?;
+    if !ledger.is_told(NEWER) {
+        mask = ledger.ask(OLDER, || card.supported_throttle_reasons())?;
+    }
+    if let Some(mask) = mask {
+        *known = ClockEvents::from_bits(mask);
+    }
+    Ok(())
 }
 
 /// Instances the card is split into. Numbers may have gaps; what can't be listed is left out.
-fn mig_uuids(card: &Card) -> Vec<String> {
-    let device = card.device();
-    if !device
-        .mig_mode()
-        .is_ok_and(|mode| mode.current == MIG_ENABLED)
-    {
-        return Vec::new();
+fn mig_uuids(device: &Device<'_>) -> Result<Vec<String>, NvmlError> {
+    if device.mig_mode()?.current != MIG_ENABLED {
+        return Ok(Vec::new());
     }
-    (0..device.mig_device_count().unwrap_or(0).min(MOST_INSTANCES))
-        .filter_map(|index| device.mig_device_by_index(index).ok()?.uuid().ok())
-        .collect()
+    let count = device.mig_device_count()?.min(MOST_INSTANCES);
+    let uuids = (0..count).filter_map(|index| device.mig_device_by_index(index).ok()?.uuid().ok());
+    Ok(uuids.collect())
 }
 
 /// A card has at most seven; a number that nobody means must not become as many calls.

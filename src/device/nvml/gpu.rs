@@ -9,42 +9,32 @@ use nvml_wrapper::error::NvmlError;
 use nvml_wrapper::sys_exports::field_id::NVML_FI_DEV_MEMORY_TEMP;
 
 use crate::device::nvml_raw::Card;
+use crate::device::plausible::is_temperature;
 use crate::device::{
     Actuator, ActuatorError, Cadence, ClockEvents, ClockRange, DriverError, Facts, Identity,
     Missing, Reading, Sensor, Slow,
 };
 use crate::units::{Celsius, Megahertz, Moment, Ratio, Watts};
 
-use super::codes::{classify, driver_error};
-use super::facts;
-use super::probe::{Call, Probe};
+use super::codes::classify;
+use super::facts::Constants;
+use super::probe::{Call, Probe, Way};
 use super::slow;
 
 /// A GPU through its NVML handle. Dropping the last one unloads the library.
 #[derive(Debug)]
 pub(super) struct NvmlGpu {
-    identity: Arc<Identity>,
-    facts: Arc<Facts>,
-    fans: u32,
+    constants: Constants,
     probe: Probe,
-    /// The memory sensor has given a value on this handle, so a zero from it is a failure.
+    /// The memory sensor has given a temperature on this handle, so it has one.
     memory_seen: bool,
     slow: Slow,
 }
 
 impl NvmlGpu {
-    pub(super) fn open(card: Card, driver_version: Option<&str>) -> Result<Self, DriverError> {
-        let index = card
-            .device()
-            .index()
-            .map_err(|error| driver_error("nvmlDeviceGetIndex", error))?;
-        let identity = facts::identity(&card, index, driver_version)?;
-        let facts = facts::facts(&card)?;
-        let fans = facts::fans(&card)?;
+    pub(super) fn open(card: Card, index: u32) -> Result<Self, DriverError> {
         Ok(Self {
-            identity: Arc::new(identity),
-            facts: Arc::new(facts),
-            fans,
+            constants: Constants::of(&card, index)?,
             probe: Probe::new(card),
             memory_seen: false,
             slow: Slow::default(),
@@ -52,46 +42,40 @@ impl NvmlGpu {
     }
 
     /// The core sensor. Without it the guard is blind, so a card that refuses both calls is asked
-    /// again on the next tick, where other calls would be given up.
+    /// on every tick, where other calls would be given up.
     fn core(&mut self) -> Result<Celsius, Missing> {
-        let legacy = self.probe.ask(Call::Temperature, |card| {
+        let legacy = |card: &Card| {
             let degrees = card.device().temperature(TemperatureSensor::Gpu)?;
             // The call's type has no sign, the sensor has.
-            Ok(degrees.cast_signed())
-        });
-        let degrees = match legacy {
-            Err(Missing::NotSupported) => {
-                let newer = self.probe.ask(Call::TemperatureV, Card::temperature);
-                if newer == Err(Missing::NotSupported) {
-                    self.probe.forget(Call::Temperature);
-                    self.probe.forget(Call::TemperatureV);
-                }
-                newer
-            }
-            answer => answer,
+            Ok(celsius(degrees.cast_signed()))
         };
-        degrees.map(|degrees| Celsius::new(f64::from(degrees)))
+        let newer = |card: &Card| card.temperature().map(celsius);
+        let ways: [Way<Celsius>; 2] = [(Call::Temperature, legacy), (Call::TemperatureV, newer)];
+        let core = self.probe.either(ways, is_temperature);
+        if core == Err(Missing::NotSupported) {
+            self.probe.forget(Call::Temperature);
+            self.probe.forget(Call::TemperatureV);
+        }
+        core
     }
 
     /// The HBM sensor.
-    fn memory(&mut self, core: Result<Celsius, Missing>) -> Result<Celsius, Missing> {
+    fn memory(&mut self) -> Result<Celsius, Missing> {
         let memory = self.probe.ask(Call::MemoryTemperature, |card| {
             let [memory] = card.temperature_fields([NVML_FI_DEV_MEMORY_TEMP])?;
             memory
         })?;
-        let memory = believed(memory, core, self.memory_seen)?;
-        self.memory_seen = true;
-        Ok(memory)
+        self.memory_seen |= is_temperature(memory);
+        let is_there = self.memory_seen || self.constants.facts.tells_memory_limit();
+        believed(memory, is_there)
     }
 
     fn events(&mut self) -> Result<ClockEvents, Missing> {
-        let newer = self.probe.ask(Call::EventReasons, Card::event_reasons);
-        let mask = match newer {
-            Err(Missing::NotSupported) => self
-                .probe
-                .ask(Call::ThrottleReasons, Card::throttle_reasons),
-            answer => answer,
-        };
+        let ways: [Way<u64>; 2] = [
+            (Call::EventReasons, Card::event_reasons),
+            (Call::ThrottleReasons, Card::throttle_reasons),
+        ];
+        let mask = self.probe.either(ways, |_| true);
         mask.map(ClockEvents::from_bits)
     }
 
@@ -108,31 +92,32 @@ impl NvmlGpu {
     }
 }
 
-/// Cards without a memory sensor mostly refuse; some answer 0, which beside a warm core isn't a
-/// temperature. From a sensor `seen` to work it is a failure, otherwise there is none.
-pub(in crate::device) fn believed(
-    memory: Celsius,
-    core: Result<Celsius, Missing>,
-    seen: bool,
-) -> Result<Celsius, Missing> {
-    let core_is_warm = core.is_ok_and(|core| core.degrees() > 0.0);
-    match memory.degrees() == 0.0 && core_is_warm {
-        true if seen => Err(Missing::Failed(NO_DATA)),
-        true => Err(Missing::NotSupported),
-        false => Ok(memory),
+fn celsius(degrees: i32) -> Celsius {
+    Celsius::new(f64::from(degrees))
+}
+
+/// What drivers say, with success, of a memory sensor that isn't there: nothing, all bits of a byte,
+/// all bits of a word with a sign and without.
+const PLACEHOLDERS: [f64; 4] = [0.0, 255.0, -1.0, 4_294_967_295.0];
+
+/// Cards without a memory sensor mostly refuse; some answer with a placeholder. From a sensor that
+/// `is_there` it is passed up as it is: a failed reading, for who judges readings.
+pub(in crate::device) fn believed(memory: Celsius, is_there: bool) -> Result<Celsius, Missing> {
+    let is_placeholder = PLACEHOLDERS.map(Celsius::new).contains(&memory);
+    if is_placeholder && !is_there {
+        Err(Missing::NotSupported)
+    } else {
+        Ok(memory)
     }
 }
 
-/// `NVML_ERROR_NO_DATA`: what a zero that is no temperature comes down to.
-const NO_DATA: u32 = 21;
-
 impl Sensor for NvmlGpu {
     fn identity(&self) -> &Arc<Identity> {
-        &self.identity
+        &self.constants.identity
     }
 
     fn facts(&self) -> &Arc<Facts> {
-        &self.facts
+        &self.constants.facts
     }
 
     fn read(&mut self, now: Moment, cadence: Cadence) -> Reading {
@@ -147,11 +132,8 @@ impl Sensor for NvmlGpu {
         let mut reading = Reading {
             at: now,
             core,
-            memory: self.memory(core),
-            margin: self
-                .probe
-                .ask(Call::Margin, Card::margin)
-                .map(|degrees| Celsius::new(f64::from(degrees))),
+            memory: self.memory(),
+            margin: self.probe.ask(Call::Margin, Card::margin).map(celsius),
             draw: self.watts(Call::PowerUsage, |card| card.device().power_usage()),
             limit: self.watts(Call::PowerLimit, |card| {
                 card.device().power_management_limit()
@@ -171,8 +153,11 @@ impl Sensor for NvmlGpu {
             slow: Slow::default(),
         };
         if cadence == Cadence::Full {
+            // A card that is lost in here says so to the next read of its core.
+            let _ = self.constants.ask(self.probe.card());
             // Last: it takes milliseconds, and the rest is to be of one moment.
-            self.slow = slow::read(&mut self.probe, self.fans, utilization.ok().as_ref());
+            let fans = self.constants.fans;
+            self.slow = slow::read(&mut self.probe, fans, utilization.ok().as_ref());
         }
         reading.slow = self.slow.clone();
         reading
@@ -225,17 +210,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_zero_beside_a_warm_core_is_no_memory_temperature() {
-        let (zero, warm) = (Celsius::new(0.0), Ok(Celsius::new(41.0)));
-        assert_eq!(believed(zero, warm, false), Err(Missing::NotSupported));
-        assert_eq!(believed(zero, warm, true), Err(Missing::Failed(NO_DATA)));
+    fn a_placeholder_of_a_sensor_that_was_never_there_means_that_there_is_none() {
+        for placeholder in PLACEHOLDERS.map(Celsius::new) {
+            let none = Err(Missing::NotSupported);
+            assert_eq!(believed(placeholder, false), none, "{placeholder}");
+            assert_eq!(believed(placeholder, true), Ok(placeholder));
+        }
     }
 
     #[test]
-    fn a_zero_in_the_cold_is_one() {
-        let zero = Celsius::new(0.0);
-        assert_eq!(believed(zero, Ok(zero), false), Ok(zero));
-        let hot = Celsius::new(88.0);
-        assert_eq!(believed(hot, Ok(zero), false), Ok(hot));
+    fn any_other_number_is_passed_up_as_it_is() {
+        for degrees in [-256.0, -2.0, 1.0, 88.0, 254.0, 256.0, 511.0] {
+            let degrees = Celsius::new(degrees);
+            assert_eq!(believed(degrees, false), Ok(degrees));
+            assert_eq!(believed(degrees, true), Ok(degrees));
+        }
     }
 }

@@ -165,11 +165,12 @@ impl Driver for Rack {
             rack: self.clone(),
             index: position,
             identity,
-            facts,
             handle: Handle {
                 fans,
+                tells_memory_limit: facts.tells_memory_limit(),
                 ..Handle::default()
             },
+            facts,
         }))
     }
 }

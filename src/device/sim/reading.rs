@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::device::clock_events::ClockEvents;
 use crate::device::faults::{Call, NOT_SUPPORTED, Said, bits, degrees, noise};
 use crate::device::nvml::{believed, missing};
+use crate::device::plausible::is_temperature;
 use crate::device::{Missing, Reading, Slow};
 use crate::units::{Celsius, Megahertz, Moment, Ratio, Watts};
 
@@ -17,6 +18,7 @@ const NOISE: f64 = 0.4;
 #[derive(Debug, Default)]
 pub(super) struct Handle {
     pub(super) memory_seen: bool,
+    pub(super) tells_memory_limit: bool,
     pub(super) fans: u32,
 }
 
@@ -38,7 +40,7 @@ impl Card {
         Reading {
             at: now,
             core,
-            memory: self.memory(own, core, handle),
+            memory: self.memory(own, handle),
             margin: self.margin_told(own),
             draw: self.draw_told(),
             limit: self.asked(Call::PowerLimit, limit, watts),
@@ -88,20 +90,14 @@ impl Card {
         Ok(self.last_temperature)
     }
 
-    fn memory(
-        &mut self,
-        own: f64,
-        core: Result<Celsius, Missing>,
-        handle: &mut Handle,
-    ) -> Result<Celsius, Missing> {
+    fn memory(&mut self, own: f64, handle: &mut Handle) -> Result<Celsius, Missing> {
         let felt = self.senses.memory.tell(&self.faults.memory, own);
         let has_sensor = self.profile.hbm.is_some();
         let truth = has_sensor.then(|| Celsius::new(felt.round()));
         let truth = truth.ok_or(Missing::NotSupported);
         let memory = self.asked(Call::MemoryTemperature, truth, celsius)?;
-        let memory = believed(memory, core, handle.memory_seen)?;
-        handle.memory_seen = true;
-        Ok(memory)
+        handle.memory_seen |= is_temperature(memory);
+        believed(memory, handle.memory_seen || handle.tells_memory_limit)
     }
 
     fn margin_told(&mut self, own: f64) -> Result<Celsius, Missing> {

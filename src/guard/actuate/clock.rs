@@ -67,6 +67,7 @@ impl Hand {
         self.writes[domain.knob()] = Some(Write {
             value: range.max.megahertz(),
             stored: None,
+            varied: false,
             slows: set.is_none_or(|set| range.max <= set.max),
             outcome: Outcome::from(result),
         });

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::device::{Gpu, Knob, Reading};
+use crate::device::{ActuatorError, Gpu, Knob, Reading};
+use crate::policy::knobs::GRAIN;
 use crate::policy::{Claim, LimitClaim, Outcome, Write};
 use crate::units::Watts;
 
@@ -14,6 +15,15 @@ const ROUNDS_BY: Watts = Watts::from_watts(5);
 
 /// A limit of ours that shows again so soon after it was given back was not set by somebody else.
 const FORGETS_WITHIN: Duration = Duration::from_secs(600);
+/// Of those, so many are remembered: more than a recovery has steps.
+const SET_LATELY: usize = 16;
+
+/// A limit that changes nothing is tried so often, and then now and then: what it was rounded to
+/// seldom, and what was ignored as often as a knob without effect is tried where nothing else is
+/// left.
+const TRIES: u32 = 3;
+const ROUNDED_AGAIN: Duration = Duration::from_secs(60);
+const IGNORED_AGAIN: Duration = Duration::from_secs(3);
 
 impl Hand {
     pub(super) fn apply_limit(
@@ -27,11 +37,9 @@ impl Hand {
         let Some(wanted) = target.or(original.map(|it| self.settable(it))) else {
             return;
         };
-        let settled = self.stored
-            == Some(Stored {
-                asked: wanted,
-                stored: current,
-            });
+        let settled = self
+            .stored
+            .is_some_and(|it| (it.asked, it.stored) == (wanted, current) && self.rests(it));
         if wanted == current || (settled && wanted < current) {
             self.confirmed |= self.claim.limit.is_some() && wanted == current;
             self.ignores_writes &= wanted != current;
@@ -62,10 +70,11 @@ impl Hand {
         };
         if self.claim.limit.is_some() || self.now.since(at) > FORGETS_WITHIN {
             self.returned = None;
+            self.set_lately.clear();
             return;
         }
-        let last = [ours.previous, ours.next];
-        let again = |now: Watts| now < ours.original && last.contains(&now);
+        let again =
+            |now: Watts| self.set_lately.contains(&now) && !self.is_back(ours.original, now);
         if reading.limit.is_ok_and(again) && reading.at > at {
             tracing::warn!(gpu = self.index, uuid = %self.uuid, original = %ours.original, "the card forgot the limit that was given back: giving it back again");
             self.put_off(Knob::PowerLimit);
@@ -99,6 +108,17 @@ impl Hand {
         }
     }
 
+    /// What came of a limit isn't asked for again, but where nothing did: a card that doesn't listen
+    /// may do so later.
+    fn rests(&self, it: Stored) -> bool {
+        let again = if it.stored.saturating_sub(it.asked) <= ROUNDS_BY {
+            ROUNDED_AGAIN
+        } else {
+            IGNORED_AGAIN
+        };
+        it.in_vain == 0 || (it.in_vain >= TRIES && self.now.since(it.at) < again)
+    }
+
     /// The original, or what is nearest to it of what the card takes.
     fn settable(&self, original: Watts) -> Watts {
         self.range.map_or(original, |range| range.clamp(original))
@@ -110,10 +130,28 @@ impl Hand {
             || (current < original && original.saturating_sub(current) <= self.rounds_by)
     }
 
+    /// Writes a limit; where a lower one is refused, also the one halfway to it, once: a card may
+    /// take less of a range than it tells.
     fn write_limit(&mut self, gpu: &mut dyn Gpu, from: Watts, to: Watts, tally: &mut Tally) {
+        let refused = self.write_one(gpu, from, to, tally);
+        let halfway = Watts::from_milliwatts(to.milliwatts().midpoint(from.milliwatts()));
+        let worth_it = to < from && halfway.saturating_sub(to) > GRAIN;
+        if !refused || !worth_it {
+            return;
+        }
+        let still_refused = self.write_one(gpu, from, halfway, tally);
+        if let Some(write) = &mut self.writes[Knob::PowerLimit] {
+            // To the plan it is one answer to what was wanted.
+            write.value = to.milliwatts();
+            write.varied = still_refused;
+        }
+    }
+
+    /// True: the card refused it.
+    fn write_one(&mut self, gpu: &mut dyn Gpu, from: Watts, to: Watts, tally: &mut Tally) -> bool {
         if !gpu.writes() {
             tally.act(Action::PowerLimit, ActionResult::Observed);
-            return;
+            return false;
         }
         let before = self.claim;
         let mut claim = self.claim;
@@ -129,7 +167,7 @@ impl Hand {
         if !self.journal(claim, &direction, tally) {
             self.claim = before;
             tally.act(Action::PowerLimit, ActionResult::Unjournaled);
-            return;
+            return false;
         }
         let written = gpu.set_power_limit(to);
         let stored = gpu.power_limit().ok();
@@ -169,19 +207,38 @@ impl Hand {
             value: to.milliwatts(),
             stored,
             slows,
+            varied: false,
             outcome: took,
         });
         if !slows && took != Outcome::Taken {
             self.put_off(Knob::PowerLimit);
         }
         self.done(Action::PowerLimit, result, tally);
+        matches!(
+            written,
+            Err(ActuatorError::OutOfRange | ActuatorError::Unsupported)
+        )
     }
 
     /// What the card made of `asked` is what is known as ours from here on.
     fn store(&mut self, from: Watts, asked: Watts, stored: Watts, tally: &mut Tally) {
-        self.stored = Some(Stored { asked, stored });
+        let before = self
+            .stored
+            .filter(|it| (it.asked, it.stored) == (asked, stored));
+        if !self.set_lately.contains(&stored) {
+            self.set_lately.truncate(SET_LATELY - 1);
+            self.set_lately.push_front(stored);
+        }
+        self.stored = Some(Stored {
+            asked,
+            stored,
+            in_vain: before.map_or(0, |it| it.in_vain) + u32::from(stored == from),
+            at: self.now,
+        });
         let short = asked.saturating_sub(stored);
-        if stored != from && short <= ROUNDS_BY {
+        // On the way up it may be a clamp that shows; a lesser one than this doesn't matter.
+        let most = if asked < from { ROUNDS_BY } else { GRAIN };
+        if stored != from && short <= most {
             self.rounds_by = self.rounds_by.max(short);
         }
         if stored == asked {

@@ -57,7 +57,11 @@ impl Policy {
             let lower = decision.targets.limit.into_iter().chain(on_card).min();
             decision.targets.limit = lower;
         }
-        self.knobs.vary(&mut decision.targets, current);
+        if !self.means.gpu_clock && seen.claim.gpu_clock && decision.level > Level::None {
+            let kept = self.last.targets.gpu_clock;
+            decision.targets.gpu_clock = slower(decision.targets.gpu_clock, kept);
+        }
+        self.knobs.vary(&mut decision.targets);
         let original = seen.claim.limit.map(|ours| ours.original);
         // Another's value becomes the original with the next write; it binds already now.
         let original = if decision.foreign_limit {

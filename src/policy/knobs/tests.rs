@@ -105,6 +105,7 @@ impl Bench {
             value,
             stored: None,
             slows: true,
+            varied: false,
             outcome,
         });
     }
@@ -480,6 +481,7 @@ fn stored(asked: u32, stored: u32) -> Write {
         value: W(asked).milliwatts(),
         stored: Some(W(stored)),
         slows: true,
+        varied: false,
         outcome: Outcome::Taken,
     }
 }
@@ -532,50 +534,47 @@ fn a_limit_that_is_rounded_to_what_it_was_says_nothing_and_one_that_stays_far_ov
 }
 
 #[test]
-fn a_value_that_was_refused_is_followed_by_another_one() {
+fn a_lock_that_was_refused_is_followed_by_another_one() {
     let mut bench = Bench::new();
-    bench.look_at(Knob::PowerLimit, 250_000, Outcome::Refused);
     bench.look_at(Knob::GpuClock, 1000, Outcome::Refused);
     let mut targets = Targets {
         limit: Some(W(250)),
         gpu_clock: Some(lock(1000)),
         ..Targets::default()
     };
-    bench.knobs.vary(&mut targets, Some(W(300)));
-    assert!(
-        targets.limit < Some(W(250)),
-        "slower, so that it holds as much"
-    );
+    bench.knobs.vary(&mut targets);
+    assert_eq!(targets.limit, Some(W(250)), "another knob's");
     assert!(
         targets
             .gpu_clock
-            .is_some_and(|it| it.max < Megahertz::new(1000))
+            .is_some_and(|it| it.max < Megahertz::new(1000)),
+        "slower, so that it holds as much"
     );
-    // At the end of the range there is nothing slower.
-    let mut bench = Bench::new();
-    bench.look_at(Knob::PowerLimit, 100_000, Outcome::Refused);
-    let mut targets = Targets {
-        limit: Some(W(100)),
-        ..Targets::default()
-    };
-    bench.knobs.vary(&mut targets, Some(W(300)));
-    assert_eq!(targets.limit, Some(W(101)));
 }
 
 #[test]
-fn nothing_is_varied_that_was_not_refused_and_no_limit_up() {
+fn nothing_is_varied_that_was_not_refused() {
     let untouched = Targets {
         limit: Some(W(250)),
         gpu_clock: Some(lock(1000)),
         ..Targets::default()
     };
     let mut targets = untouched;
-    Bench::new().knobs.vary(&mut targets, Some(W(300)));
+    Bench::new().knobs.vary(&mut targets);
     assert_eq!(targets, untouched);
+}
+
+#[test]
+fn a_limit_that_was_refused_together_with_another_one_is_out_after_a_second() {
     let mut bench = Bench::new();
-    bench.look_at(Knob::PowerLimit, 250_000, Outcome::Refused);
-    for current in [W(250), W(240)] {
-        bench.knobs.vary(&mut targets, Some(current));
-        assert_eq!(targets, untouched, "{current}");
+    for _ in 0..2 {
+        bench.writes[Knob::PowerLimit] = Some(Write {
+            outcome: Outcome::Refused,
+            varied: true,
+            ..stored(250, 300)
+        });
+        assert!(bench.usable(Knob::PowerLimit));
+        bench.look();
     }
+    assert_eq!(bench.state(Knob::PowerLimit), KnobState::Refused);
 }

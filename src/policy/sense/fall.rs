@@ -67,6 +67,13 @@ impl Recent {
         }
     }
 
+    /// The highest within so long.
+    pub(super) fn highest(&self, now: Moment, within: Duration) -> Option<f64> {
+        let recent = |(at, _): &&(Moment, f64)| now.since(*at) <= within;
+        let draws = self.0.iter().filter(recent).map(|(_, draw)| *draw);
+        draws.reduce(f64::max)
+    }
+
     /// The draw fell by so much that any reading may have fallen with it.
     pub(super) fn explains_falls(&self, draw: Option<f64>, scale: f64) -> bool {
         let highest = self.0.iter().map(|(_, draw)| *draw).reduce(f64::max);

@@ -11,7 +11,7 @@ use super::fall::{Fall, Recent};
 use super::run::{Run, Trust};
 use super::sensor::{BySensor, Doubt, Sensor, SensorReport, SensorState};
 use super::slowdown::{Slowdown, holds_itself};
-use super::still::{Draw, Still};
+use super::still::{Draw, LATELY, Still};
 
 /// How long a reading may stand still while the draw moves. A memory stack follows its power within
 /// 20 s, and its heat sink within a minute.
@@ -248,10 +248,13 @@ impl Judge {
         let average = self.draw.average(now, sign);
         self.recent.note(now, average);
         // A load's end shows in the draw at once, and in its average only later.
-        let now_drawn = average.zip(sign).map(|(average, sign)| average.min(sign.as_f64()));
+        let now_drawn = average
+            .zip(sign)
+            .map(|(average, sign)| average.min(sign.as_f64()));
         let scale = self.draw.scale();
         let surroundings = Surroundings {
             average,
+            lately: self.recent.highest(now, LATELY),
             scale,
             holds_itself: holds_itself(reading),
             explains_falls: self.recent.explains_falls(now_drawn, scale),
@@ -425,6 +428,8 @@ fn joined(view: View, probes: &[Probe]) -> View {
 /// What a sensor's reading is compared with.
 struct Surroundings {
     average: Option<f64>,
+    /// The highest average of the last seconds.
+    lately: Option<f64>,
     scale: f64,
     holds_itself: bool,
     explains_falls: bool,
@@ -486,7 +491,10 @@ impl Channel {
             .fall
             .is_fallen(now, value, average, around.explains_falls);
         let frozen = match average.filter(|_| !around.holds_itself) {
-            Some(average) => self.still.is_frozen(now, value, average, scale),
+            Some(average) => {
+                let lately = around.lately.unwrap_or(average);
+                self.still.is_frozen(now, value, average, lately, scale)
+            }
             None => {
                 self.still.reset();
                 false

@@ -7,14 +7,14 @@ use crate::units::{Celsius, Moment, Watts};
 /// The draw is averaged over this, so that single odd samples don't count.
 const DRAW_SECONDS: f64 = 5.0;
 
-/// A draw that has moved by this share of the card's scale since the reading stopped, and for this
+/// A draw this share of the card's scale over the one at which the reading stopped, and for this
 /// long, moves a die by 3 °C within 5 s and a memory stack by 2 °C within half a minute.
 const MOVES: f64 = 0.2;
 const MOVES_FOR: Duration = Duration::from_secs(5);
 
-/// A move down, or up again, that is older than about this says nothing: a governor moves the draw
-/// by as much over minutes, just to keep the reading where it is.
-const FORGETS_SECONDS: f64 = 60.0;
+/// So long a lower draw must last before a rise is measured from there: power meters show single
+/// low samples of a busy card.
+pub(super) const LATELY: Duration = Duration::from_secs(10);
 
 /// The scale of a card that tells no default limit is its highest draw so far, and at least this:
 /// chosen, because an idle card's draw moves by some watts.
@@ -73,13 +73,12 @@ impl Draw {
 pub(super) struct Still {
     long: Duration,
     last: Option<Celsius>,
-    /// When it last moved, and the draw then.
+    /// When it last moved, and the highest draw until then, within [`LATELY`].
     since: Option<(Moment, f64)>,
-    /// The lowest and the highest draw of the last minute or so, since then.
-    range: (f64, f64),
-    seen: Moment,
-    /// Since when the draw has been well away from those.
-    away_since: Option<Moment>,
+    /// Since when the draw has been well over that one.
+    over_since: Option<Moment>,
+    /// The highest draw since then, over [`LATELY`]: what a fall has come to, if it lasts.
+    window: Option<(Moment, f64)>,
     frozen: bool,
 }
 
@@ -90,9 +89,8 @@ impl Still {
             long,
             last: None,
             since: None,
-            range: (0.0, 0.0),
-            seen: Moment::START,
-            away_since: None,
+            over_since: None,
+            window: None,
             frozen: false,
         }
     }
@@ -105,41 +103,49 @@ impl Still {
         };
     }
 
-    /// Whether the sensor that says `value` at a draw of `average` is frozen.
+    /// Whether the sensor that says `value` at a draw of `average` is frozen; `lately`: the highest
+    /// within [`LATELY`].
     pub(super) fn is_frozen(
         &mut self,
         now: Moment,
         value: Celsius,
         average: f64,
+        lately: f64,
         scale: f64,
     ) -> bool {
         let same = self.last.replace(value) == Some(value);
         let Some((since, level)) = self.since.filter(|_| same) else {
-            *self = Self {
-                last: self.last,
-                since: Some((now, average)),
-                range: (average, average),
-                seen: now,
-                ..Self::new(self.long)
-            };
+            self.since = Some((now, lately));
+            self.over_since = None;
+            self.window = None;
+            self.frozen = false;
             return false;
         };
-        let step = now.since(std::mem::replace(&mut self.seen, now));
-        let share = (step.as_secs_f64() / FORGETS_SECONDS).min(1.0);
-        let fades = |end: f64| end + (average - end) * share;
-        let (low, high) = (fades(self.range.0), fades(self.range.1));
-        self.range = (low.min(average), high.max(average));
-        let moves = MOVES * scale;
-        let up = average > level.min(low) + moves;
-        let down = average < high - moves;
-        if up || down {
-            let away = *self.away_since.get_or_insert(now);
-            let lasts = now.since(away) >= MOVES_FOR && now.since(since) >= self.long;
+        let level = self.sunk(now, average, since, level);
+        if average > level + MOVES * scale {
+            let over = *self.over_since.get_or_insert(now);
+            let lasts = now.since(over) >= MOVES_FOR && now.since(since) >= self.long;
             // Once found out, it is frozen until it moves.
             self.frozen |= lasts;
         } else {
-            self.away_since = None;
+            self.over_since = None;
         }
         self.frozen
+    }
+
+    /// A fall alone is how a card is regulated at a constant temperature; but what rises again after
+    /// one must show.
+    fn sunk(&mut self, now: Moment, average: f64, since: Moment, level: f64) -> f64 {
+        let (begun, highest) = self.window.map_or((now, average), |(begun, highest)| {
+            (begun, highest.max(average))
+        });
+        self.window = Some((begun, highest));
+        if now.since(begun) < LATELY {
+            return level;
+        }
+        self.window = None;
+        let level = level.min(highest);
+        self.since = Some((since, level));
+        level
     }
 }
