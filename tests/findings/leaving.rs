@@ -60,7 +60,7 @@ fn a_restore_after_a_kill_leaves_a_blind_card_capped_unless_forced() {
     is_still_capped(&guard);
     let words = said(&output);
     assert_eq!(output.status.code(), Some(1), "{words}");
-    assert!(words.contains("doubt"), "{words}");
+    assert!(words.contains("isn't believed"), "{words}");
     // An operator who says so is believed.
     let output = guard.run("restore", &["--force"]);
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
