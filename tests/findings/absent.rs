@@ -7,10 +7,17 @@ use crate::scene::{CONFIG, REACTION, SCALE, a100, delivery, is_locked, said, why
 /// A firing emergency is taken, counted as not possible, and said in the log.
 #[track_caller]
 fn an_alert_is_answered_as_not_possible(guard: &Guard) {
-    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .build()
+        .into();
     let bearer = format!("Bearer {}", guard.token());
-    let request = agent.post(guard.url("/hook")).header("Authorization", bearer);
-    let mut answer = request.send_json(delivery("firing", "emergency", 0)).unwrap();
+    let request = agent
+        .post(guard.url("/hook"))
+        .header("Authorization", bearer);
+    let mut answer = request
+        .send_json(delivery("firing", "emergency", 0))
+        .unwrap();
     assert_eq!(answer.status().as_u16(), 200);
     let body = answer.body_mut().read_to_string().unwrap();
     let body: serde_json::Value = serde_json::from_str(&body).unwrap();
@@ -45,7 +52,10 @@ fn a_card_with_a_temperature_and_nothing_to_turn_is_unguarded() {
     let guard = bare("unsupported:power-limit,clocks,locks");
     guard.wait_state(0, "unguarded");
     let words = why(&guard);
-    assert!(words.contains("neither a power limit nor a clock lock"), "{words}");
+    assert!(
+        words.contains("neither a power limit nor a clock lock"),
+        "{words}"
+    );
     assert!(!guard.logged(&["unguarded"]).is_empty(), "{}", guard.log());
     an_alert_is_answered_as_not_possible(&guard);
     let output = guard.run("check", &[]);
@@ -79,7 +89,10 @@ fn a_driver_that_says(code: &str) -> Guard {
 fn a_driver_that_is_blocked_is_not_called_missing() {
     let guard = a_driver_that_says("17");
     let log = guard.log();
-    assert!(log.contains("operating system") || log.contains("OPERATING_SYSTEM"), "{log}");
+    assert!(
+        log.contains("operating system") || log.contains("OPERATING_SYSTEM"),
+        "{log}"
+    );
 }
 
 #[test]

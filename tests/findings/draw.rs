@@ -29,10 +29,14 @@ fn a_draw_that_fails_in_the_middle_does_not_deafen_the_governor() {
 #[test]
 fn a_draw_that_is_not_supported_once_is_read_again() {
     let guard = hot();
-    guard.machine.ctl(&["answer", "power-usage", "3", "--times", "1"]);
+    guard
+        .machine
+        .ctl(&["answer", "power-usage", "3", "--times", "1"]);
     guard.machine.ctl(&["set", "inlet=46"]);
     watch(&guard, 250.0).assert_protected(&guard);
-    let draw = guard.metrics().of(0, "thermal_guard_gpu_power_draw_watts", &[]);
+    let draw = guard
+        .metrics()
+        .of(0, "thermal_guard_gpu_power_draw_watts", &[]);
     assert!(draw.is_some());
     assert_eq!(sensor(&guard, "power").as_deref(), Some("working"));
 }

@@ -17,7 +17,9 @@ fn frozen() -> Guard {
     let guard = Guard::started(machine, SCALE, CONFIG);
     // Some readings that are believed, or it would be a card that was always frozen.
     let began = seconds(&guard);
-    within(&guard, 20.0, "seen for a while", |_| seconds(&guard) > began + 10.0);
+    within(&guard, 20.0, "seen for a while", |_| {
+        seconds(&guard) > began + 10.0
+    });
     guard.machine.ctl(&["sensor", "core", "freeze"]);
     guard.machine.ctl(&["set", "load=1"]);
     within(&guard, 60.0, "capped", |card| limit(card) <= CAP);
@@ -103,10 +105,16 @@ fn a_stop_in_a_contradicted_emergency_gives_nothing_back() {
     let machine = core_only(&["load=1", "inlet=0"], &[]);
     let mut guard = Guard::started(machine, SCALE, CONFIG);
     guard.machine.ctl(&["events", "force=0x40"]);
-    within(&guard, 30.0, "an emergency", |card| limit(card) <= 100.0 && is_locked(card));
+    within(&guard, 30.0, "an emergency", |card| {
+        limit(card) <= 100.0 && is_locked(card)
+    });
     assert_eq!(guard.stop(), Some(0));
     let card = guard.machine.gpu(0);
-    assert!(limit(&card) <= 100.0 && is_locked(&card), "{}", brief(&card));
+    assert!(
+        limit(&card) <= 100.0 && is_locked(&card),
+        "{}",
+        brief(&card)
+    );
     assert_eq!(guard.journals(), 1);
 }
 

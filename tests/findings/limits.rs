@@ -100,7 +100,9 @@ fn a_limit_that_is_taken_again_is_used_again() {
     guard.machine.ctl(&HOT_SET);
     within(&guard, 120.0, "locked", is_locked);
     guard.machine.ctl(&["answer", "--clear"]);
-    within(&guard, 300.0, "the limit is used again", |card| limit(card) < 400.0);
+    within(&guard, 300.0, "the limit is used again", |card| {
+        limit(card) < 400.0
+    });
     let seen = watch(&guard, 60.0);
     seen.assert_protected(&guard);
     assert_eq!(knob(&guard, "power_limit").as_deref(), Some("working"));
@@ -116,7 +118,10 @@ fn a_card_whose_default_limit_fails_is_guarded() {
     guard.machine.ctl(&HOT_SET);
     let seen = watch(&guard, 300.0);
     seen.assert_protected(&guard);
-    assert_eq!(guard.metrics().of(0, "thermal_guard_gpu_up", &[]), Some(1.0));
+    assert_eq!(
+        guard.metrics().of(0, "thermal_guard_gpu_up", &[]),
+        Some(1.0)
+    );
 }
 
 /// Bug-log 16: a laptop's minimum, one seventh of its default. Nothing is wrong with going there;
@@ -138,6 +143,10 @@ fn a_limit_that_is_taken_needs_no_clock() {
     let seen = watch(&guard, 300.0);
     seen.assert_protected(&guard);
     let card = guard.machine.gpu(0);
-    assert!(is_held(&guard, &card) && !is_locked(&card), "{}", brief(&card));
+    assert!(
+        is_held(&guard, &card) && !is_locked(&card),
+        "{}",
+        brief(&card)
+    );
     assert!(seen.hottest < CRITICAL - 3.0, "{seen:?}");
 }

@@ -1,9 +1,7 @@
 //! Clock locks that are reset by others, or refused.
 
 use crate::common::guard::{Guard, die, limit};
-use crate::scene::{
-    ALERT, CONFIG, REACTION, SCALE, a100, brief, is_locked, knob, watch, within,
-};
+use crate::scene::{ALERT, CONFIG, REACTION, SCALE, a100, brief, is_locked, knob, watch, within};
 
 /// P3: what `nvidia-smi -rgc` does.
 #[test]
@@ -26,7 +24,10 @@ fn a_lock_that_somebody_resets_in_an_emergency_is_set_again() {
     // No limit but one: what the clock does is the lock's doing.
     let machine = a100(&["load=0.8", "inlet=25"], &["min_w=400"]);
     let guard = Guard::started(machine, SCALE, CONFIG);
-    assert_eq!(guard.hook(&crate::scene::delivery("firing", "emergency", 0)), 200);
+    assert_eq!(
+        guard.hook(&crate::scene::delivery("firing", "emergency", 0)),
+        200
+    );
     within(&guard, REACTION, "locked", is_locked);
     guard.machine.ctl(&["unlock", "sm"]);
     within(&guard, REACTION, "locked again", is_locked);
@@ -35,7 +36,7 @@ fn a_lock_that_somebody_resets_in_an_emergency_is_set_again() {
 /// P14.
 #[test]
 fn a_card_that_takes_no_lock_loses_no_time_on_locks() {
-    let machine = a100(&["load=0", "inlet=58"], &[]);
+    let machine = a100(&["load=0", "inlet=61"], &[]);
     machine.ctl(&["answer", "lock-gpu-clock", "3"]);
     let guard = Guard::started(machine, SCALE, CONFIG);
     guard.machine.ctl(&["set", "load=1"]);
@@ -45,7 +46,14 @@ fn a_card_that_takes_no_lock_loses_no_time_on_locks() {
     // With locks the same card reaches 79 °C; 44 s of rungs that do nothing make 3.5 °C more.
     assert!(seen.hottest < ALERT + 3.0, "{seen:?}");
     let card = guard.machine.gpu(0);
-    assert!(limit(&card) < 192.0 && die(&card) <= ALERT + 1.0, "{}", brief(&card));
+    assert!(
+        limit(&card) < 192.0 && die(&card) <= ALERT + 1.0,
+        "{}",
+        brief(&card)
+    );
     let state = knob(&guard, "gpu_clock");
-    assert!(matches!(state.as_deref(), Some("refused" | "absent")), "{state:?}");
+    assert!(
+        matches!(state.as_deref(), Some("refused" | "absent")),
+        "{state:?}"
+    );
 }

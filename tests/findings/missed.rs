@@ -15,7 +15,10 @@ fn expected(guard: &Guard, there: f64, expected: f64) {
     let metrics = guard.wait("counted", |metrics| {
         metrics.get("thermal_guard_gpus", &[]) == Some(there)
     });
-    assert_eq!(metrics.get("thermal_guard_gpus_expected", &[]), Some(expected));
+    assert_eq!(
+        metrics.get("thermal_guard_gpus_expected", &[]),
+        Some(expected)
+    );
 }
 
 #[test]
@@ -34,7 +37,11 @@ fn a_card_that_is_configured_and_not_there_is_missed() {
     let mut guard = Guard::new(two(), SCALE, "gpus: [0, 1, 2]");
     guard.launch();
     guard.wait("guarding", |metrics| metrics.state(1).is_some());
-    assert!(!guard.logged(&["gpus"]).is_empty(), "a word of it: {}", guard.log());
+    assert!(
+        !guard.logged(&["gpus"]).is_empty(),
+        "a word of it: {}",
+        guard.log()
+    );
     expected(&guard, 2.0, 3.0);
 }
 

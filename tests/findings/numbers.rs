@@ -24,7 +24,9 @@ fn a_draw_of_not_available_once_moves_no_limit() {
     guard.machine.ctl(&["set", "load=1"]);
     watch(&guard, 200.0).assert_protected(&guard);
     let before = guard.machine.gpu(0)["limit_watts"].as_f64().unwrap();
-    guard.machine.ctl(&["answer", "power-usage", "0", "4294967295", "--times", "1"]);
+    guard
+        .machine
+        .ctl(&["answer", "power-usage", "0", "4294967295", "--times", "1"]);
     let seen = watch(&guard, 40.0);
     let after = guard.machine.gpu(0)["limit_watts"].as_f64().unwrap();
     seen.assert_protected(&guard);

@@ -95,7 +95,11 @@ pub(crate) fn within(
         if condition(card) {
             return took;
         }
-        assert!(took < limit + slack, "not in {limit} s: {what}: {}", brief(card));
+        assert!(
+            took < limit + slack,
+            "not in {limit} s: {what}: {}",
+            brief(card)
+        );
         thread::sleep(Duration::from_millis(5));
     }
 }
@@ -103,7 +107,16 @@ pub(crate) fn within(
 /// What matters of a card, in a line.
 pub(crate) fn brief(card: &Value) -> String {
     let of = |key: &str| format!("{key}={}", card[key]);
-    let keys = ["die", "hbm", "margin", "draw_watts", "limit_watts", "sm_lock_mhz", "load", "inlet"];
+    let keys = [
+        "die",
+        "hbm",
+        "margin",
+        "draw_watts",
+        "limit_watts",
+        "sm_lock_mhz",
+        "load",
+        "inlet",
+    ];
     keys.map(of).join(" ")
 }
 
@@ -132,7 +145,11 @@ pub(crate) fn watch(guard: &Guard, length: f64) -> Watch {
         seen.slowed_to = seen.slowed_to.min(number("thermal_speed").unwrap_or(1.0));
         seen.locked += if is_locked(card) { passed } else { 0.0 };
         over += if die(card) > ALERT + 1.0 { passed } else { 0.0 };
-        unheld = if die(card) >= ALERT && !is_held(guard, card) { unheld + passed } else { 0.0 };
+        unheld = if die(card) >= ALERT && !is_held(guard, card) {
+            unheld + passed
+        } else {
+            0.0
+        };
         seen.unheld = seen.unheld.max(unheld);
         let metrics = guard.metrics();
         let state = metrics.state(0).unwrap_or("none").to_owned();

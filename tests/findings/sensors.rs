@@ -25,7 +25,9 @@ fn held_by_memory() -> Guard {
 #[test]
 fn a_memory_sensor_that_fails_once_still_steers() {
     let guard = held_by_memory();
-    guard.machine.ctl(&["answer", "memory-temperature", "3", "--times", "1"]);
+    guard
+        .machine
+        .ctl(&["answer", "memory-temperature", "3", "--times", "1"]);
     let seen = watch(&guard, 150.0);
     assert!(seen.hottest_memory < MEMORY_ALERT + 2.0, "{seen:?}");
     assert_eq!(sensor(&guard, "memory").as_deref(), Some("working"));
@@ -39,7 +41,10 @@ fn a_memory_sensor_that_steered_and_is_gone_is_a_doubt() {
     guard.machine.ctl(&["answer", "memory-temperature", "3"]);
     let seen = watch(&guard, 150.0);
     assert!(seen.hottest_memory < MEMORY_ALERT + 2.0, "{seen:?}");
-    assert!(seen.highest_limit <= before + 15.0, "from {before} W: {seen:?}");
+    assert!(
+        seen.highest_limit <= before + 15.0,
+        "from {before} W: {seen:?}"
+    );
     guard.wait_state(0, "blind");
     let failing = sensor(&guard, "memory");
     assert_eq!(failing.as_deref(), Some("failing"));
@@ -56,10 +61,14 @@ fn a_core_sensor_that_fails_from_the_start_is_blind_and_orders_are_carried_out()
     machine.ctl(&["answer", "temperature-v", "999"]);
     let mut guard = Guard::new(machine, SCALE, CONFIG);
     guard.launch();
-    within(&guard, REACTION + 20.0, "capped", |card| limit(card) <= 192.0);
+    within(&guard, REACTION + 20.0, "capped", |card| {
+        limit(card) <= 192.0
+    });
     guard.wait_state(0, "blind");
     assert_eq!(guard.hook(&delivery("firing", "emergency", 0)), 200);
-    within(&guard, REACTION, "an emergency", |card| limit(card) <= 100.0);
+    within(&guard, REACTION, "an emergency", |card| {
+        limit(card) <= 100.0
+    });
     assert_eq!(sensor(&guard, "core").as_deref(), Some("failing"));
 }
 
@@ -76,7 +85,10 @@ fn a_margin_that_fails_from_the_start(code: &str) {
     assert!(seen.slowed_to == 1.0, "{seen:?}");
     assert!(seen.hottest < 87.0, "{seen:?}");
     assert!(is_held(&guard, &guard.machine.gpu(0)));
-    assert!(!seen.states.iter().any(|state| state == "normal") || seen.states.len() > 1, "{seen:?}");
+    assert!(
+        !seen.states.iter().any(|state| state == "normal") || seen.states.len() > 1,
+        "{seen:?}"
+    );
     assert_eq!(sensor(&guard, "margin").as_deref(), Some("failing"));
 }
 
@@ -103,10 +115,17 @@ fn is_not_raised_by(said: &[&str]) {
         guard.machine.ctl(&[&["answer", call][..], said].concat());
     }
     let seen = watch(&guard, 150.0);
-    assert!(seen.highest_limit <= before + 15.0, "raised from {before} W: {seen:?}");
+    assert!(
+        seen.highest_limit <= before + 15.0,
+        "raised from {before} W: {seen:?}"
+    );
     assert!(seen.hottest < CRITICAL, "{seen:?}");
     let card = guard.machine.gpu(0);
-    assert!(limit(&card) <= 192.0 && die(&card) < 79.0, "{}", brief(&card));
+    assert!(
+        limit(&card) <= 192.0 && die(&card) < 79.0,
+        "{}",
+        brief(&card)
+    );
     guard.wait_state(0, "blind");
     let exported = of(&guard, "thermal_guard_gpu_temperature_celsius", &[]);
     assert_eq!(exported, None, "no temperature, as a series");
@@ -137,7 +156,12 @@ fn a_zero_from_the_start_is_not_normal() {
     machine.ctl(&["answer", "temperature-v", "0", "0"]);
     let mut guard = Guard::new(machine, SCALE, CONFIG);
     guard.launch();
-    within(&guard, REACTION + 20.0, "a clock cap", crate::scene::is_locked);
+    within(
+        &guard,
+        REACTION + 20.0,
+        "a clock cap",
+        crate::scene::is_locked,
+    );
     guard.wait_state(0, "blind");
     let words = crate::scene::said(&guard.run("check", &[]));
     assert!(!words.contains("core 0.0"), "{words}");

@@ -3,7 +3,8 @@
 use crate::common::guard::{Guard, die, limit};
 use crate::scene::{CONFIG, SCALE, a100, brief, card, core_only, of, said, watch, within};
 
-const NUMBERS: &str = "thresholds: { alert: 78, critical: 85, safe: 72 }\npolicy: { recovery_delay: 5s }";
+const NUMBERS: &str =
+    "thresholds: { alert: 78, critical: 85, safe: 72 }\npolicy: { recovery_delay: 5s }";
 
 /// P6. Numbers for the core replace the core's, never the memory's protection.
 #[test]
@@ -36,7 +37,12 @@ fn trips(guard: &Guard) -> [f64; 3] {
 /// P9.
 #[test]
 fn auto_stays_under_the_cards_own_slowdown_and_shutdown() {
-    let facts = ["slowdown=97", "shutdown=100", "max_operating=105", "real=on"];
+    let facts = [
+        "slowdown=97",
+        "shutdown=100",
+        "max_operating=105",
+        "real=on",
+    ];
     let machine = core_only(&["load=0", "inlet=50"], &facts);
     let guard = Guard::started(machine, SCALE, CONFIG);
     guard.machine.ctl(&["set", "load=1"]);
@@ -49,16 +55,27 @@ fn auto_stays_under_the_cards_own_slowdown_and_shutdown() {
 
 /// P12. A third that was left out keeps its distance, and one that can't stand on this card is lowered.
 #[track_caller]
-fn stands(thresholds: &str, expected: [f64; 3]) -> Guard {
+fn stands(thresholds: &str, expected: [f64; 3]) -> (Guard, String) {
     let config = format!("thresholds: {thresholds}\npolicy: {{ recovery_delay: 5s }}");
     let machine = core_only(&["load=0", "inlet=52"], &[]);
-    let guard = Guard::started(machine, SCALE, &config);
+    let mut guard = Guard::new(machine, SCALE, &config);
+    let checked = said(&guard.run("check", &[]));
+    guard.start();
     guard.machine.ctl(&["set", "load=1"]);
     within(&guard, 200.0, "held", |card| limit(card) < 400.0);
     let [safe, alert, critical] = trips(&guard);
-    assert!(safe < alert && alert < critical, "{safe}, {alert}, {critical}");
+    assert!(
+        safe < alert && alert < critical,
+        "{safe}, {alert}, {critical}"
+    );
     assert_eq!([safe, alert, critical], expected);
-    guard
+    (guard, checked)
+}
+
+#[track_caller]
+fn is_logged(guard: &Guard) {
+    let lines = guard.logged(&["threshold", "lowered"]);
+    assert!(!lines.is_empty(), "{}", guard.log());
 }
 
 #[test]
@@ -69,7 +86,9 @@ fn an_alert_alone_brings_its_safe_along_and_a_stop_over_it_raises_nothing() {
     guard.machine.ctl(&["set", "load=1"]);
     within(&guard, 200.0, "held", |card| limit(card) < 400.0);
     guard.machine.ctl(&["set", "inlet=55"]);
-    within(&guard, 100.0, "over alert", |card| die(card) > 70.2 && die(card) < 71.9);
+    within(&guard, 100.0, "over alert", |card| {
+        die(card) > 70.2 && die(card) < 71.9
+    });
     let before = limit(&guard.machine.gpu(0));
     assert_eq!(guard.stop(), Some(0));
     let card = guard.machine.gpu(0);
@@ -83,22 +102,26 @@ fn an_alert_alone_keeps_its_distance_to_safe() {
 
 #[test]
 fn a_safe_over_the_cards_alert_does_not_stand() {
-    let guard = stands("{ safe: 80 }", [72.0, 78.0, 85.0]);
-    let words = said(&guard.run("check", &[]));
+    let (guard, words) = stands("{ safe: 80 }", [72.0, 78.0, 85.0]);
     assert!(words.contains("can't stand"), "what became of it: {words}");
+    is_logged(&guard);
 }
 
 #[test]
 fn an_alert_over_the_cards_critical_does_not_stand() {
-    let guard = stands("{ alert: 90 }", [72.0, 78.0, 85.0]);
-    let words = said(&guard.run("check", &[]));
+    let (guard, words) = stands("{ alert: 90 }", [72.0, 78.0, 85.0]);
     assert!(words.contains("can't stand"), "what became of it: {words}");
+    is_logged(&guard);
 }
 
 /// Those that can't stand together on any card are refused.
 #[test]
 fn thresholds_that_contradict_each_other_are_refused() {
-    let guard = Guard::new(a100(&["load=0"], &[]), SCALE, "thresholds: { alert: 70, safe: 75 }");
+    let guard = Guard::new(
+        a100(&["load=0"], &[]),
+        SCALE,
+        "thresholds: { alert: 70, safe: 75 }",
+    );
     let output = guard.run("check", &[]);
     assert_ne!(output.status.code(), Some(0), "{}", said(&output));
 }
