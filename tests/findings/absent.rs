@@ -4,9 +4,8 @@ use crate::common::guard::Guard;
 use crate::common::nvml_sim::Machine;
 use crate::scene::{CONFIG, REACTION, SCALE, a100, delivery, is_locked, said, why, within};
 
-/// A firing emergency is taken, counted as not possible, and said in the log.
-#[track_caller]
-fn an_alert_is_answered_as_not_possible(guard: &Guard) {
+/// Code and body of the answer to a firing emergency.
+fn answer(guard: &Guard) -> (u16, String) {
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .build()
@@ -18,11 +17,18 @@ fn an_alert_is_answered_as_not_possible(guard: &Guard) {
     let mut answer = request
         .send_json(delivery("firing", "emergency", 0))
         .unwrap();
-    assert_eq!(answer.status().as_u16(), 200);
     let body = answer.body_mut().read_to_string().unwrap();
+    (answer.status().as_u16(), body)
+}
+
+/// A firing emergency is taken, and counted as not possible.
+#[track_caller]
+fn an_alert_is_answered_as_not_possible(guard: &Guard) {
+    let (code, body) = answer(guard);
+    assert_eq!(code, 200, "{body}");
     let body: serde_json::Value = serde_json::from_str(&body).unwrap();
-    assert_eq!(body["not_possible"], 1, "{body}");
     assert_eq!(body["accepted"], 1, "{body}");
+    assert_eq!(body["not_possible"], 1, "{body}");
 }
 
 fn bare(fault: &str) -> Guard {
@@ -82,6 +88,9 @@ fn a_driver_that_says(code: &str) -> Guard {
     guard.wait("a first look", |_| !guard.logged(&["NVML"]).is_empty());
     let log = guard.log();
     assert!(!log.contains("no NVIDIA driver"), "there is one: {log}");
+    let (code, body) = answer(&guard);
+    assert_eq!(code, 503, "{body}");
+    assert!(!body.contains("no NVIDIA driver"), "there is one: {body}");
     guard
 }
 
