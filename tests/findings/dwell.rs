@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::common::guard::{Guard, die, limit};
-use crate::scene::{CONFIG, core_only, delivery, is_locked, within};
+use crate::scene::{CONFIG, core_only, delivery, is_locked, of, within};
 
 /// P10. Readings that can't be believed for a while, and then are critical: at once.
 #[test]
@@ -21,8 +21,12 @@ fn critical_after_blindness_is_acted_on_at_once() {
     within(&guard, 120.0, "critical", |card| die(card) > 86.0);
     guard.machine.ctl(&["answer", "--clear"]);
     within(&guard, 3.0, "an emergency", |card| {
-        let state = guard.metrics().state(0) == Some("emergency");
-        limit(card) <= 100.0 && is_locked(card) && state
+        let asked = of(
+            &guard,
+            "thermal_guard_throttle_level",
+            &[("source", "local")],
+        );
+        limit(card) <= 100.0 && is_locked(card) && asked == Some(2.0)
     });
 }
 

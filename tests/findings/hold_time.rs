@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::common::guard::{Guard, die, limit};
 use crate::scene::{
-    ALERT, CRITICAL, REACTION, SCALE, a100, brief, delivery, is_held, of, said, seconds, why,
-    within,
+    ALERT, CRITICAL, REACTION, SCALE, a100, brief, delivery, is_held, is_locked, of, said, seconds,
+    why, within,
 };
 
 /// `max_hold` goes by the wall's clock, as leases do. Slow enough that what a lease brings is seen.
@@ -15,6 +15,9 @@ const SLOWLY: u32 = 5;
 /// A lease may hold for ten seconds of this: thirty are kept for giving back.
 const MAX_HOLD: f64 = 40.0;
 const WATCHED: f64 = 75.0;
+
+/// As Alertmanager does, more often than a lease lasts.
+const RENEWED: Duration = Duration::from_secs(5);
 
 /// An alert that comes back as soon as the card is given back. It never holds it for longer than what
 /// is allowed, by the card: recoveries count.
@@ -25,17 +28,21 @@ fn is_charged_for_all_it_takes(recovery: &str) {
     let guard = Guard::started(a100(&["load=0.3", "inlet=25"], &[]), SLOWLY, &config);
     let began = Instant::now();
     let (mut last, mut slowed, mut firing) = (began, Duration::ZERO, false);
+    let (mut sent, mut overheld) = (began, false);
     while began.elapsed().as_secs_f64() < WATCHED {
         let now = Instant::now();
         let held = is_held(&guard, &guard.machine.gpu(0));
         slowed += if held { now - last } else { Duration::ZERO };
         last = now;
         // Fires until it holds, is resolved, and fires again once nothing holds any more.
-        if held == firing {
-            firing = !held;
+        let turns = held == firing;
+        firing ^= turns;
+        if turns || (firing && sent.elapsed() > RENEWED) {
+            sent = now;
             let status = if firing { "firing" } else { "resolved" };
             assert_eq!(guard.hook(&delivery(status, "emergency", 0)), 200);
         }
+        overheld |= of(&guard, "thermal_guard_overheld", &[]) == Some(1.0);
         thread::sleep(Duration::from_millis(20));
     }
     let slowed = slowed.as_secs_f64();
@@ -44,8 +51,7 @@ fn is_charged_for_all_it_takes(recovery: &str) {
         slowed > 5.0,
         "it is obeyed at first: {slowed} of {WATCHED} s"
     );
-    let overheld = of(&guard, "thermal_guard_overheld", &[]);
-    assert_eq!(overheld, Some(1.0), "{}", why(&guard));
+    assert!(overheld, "never said");
 }
 
 #[test]
@@ -117,7 +123,9 @@ fn a_higher_floor_by_reload_does_not_let_a_held_card_run_hot() {
     let (began, mut last, mut step, mut hottest) = (seconds(&guard), f64::NAN, 0.0_f64, 0.0_f64);
     within(&guard, 320.0, "watched", |card| {
         if last.is_finite() {
-            step = step.max(limit(card) - last);
+            // Under a lock the limit doesn't bind.
+            let raised = limit(card) - last;
+            step = step.max(if is_locked(card) { 0.0 } else { raised });
         }
         last = limit(card);
         hottest = hottest.max(die(card));
