@@ -172,3 +172,26 @@ fn a_check_sees_a_running_guard_and_what_a_dead_one_left() {
         text.contains(&pid) && !text.contains("a dead guard")
     });
 }
+
+#[test]
+fn beside_a_running_guard_a_check_tells_its_findings_and_does_without_them() {
+    let node = Node::new(&["a100-80gb"]);
+    // Free now, and hardly anybody else's within the second.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = port.local_addr().unwrap();
+    drop(port);
+    let _guard = node.serve_with(&[&format!("--web.listen-address={address}")]);
+    let url = format!("--url=http://{address}");
+    let told = "normal; sensors: core working, memory working";
+    wait_until("the guard's own findings", || {
+        let output = node.run(&["check", &url]);
+        stdout(&output).contains(told) && output.status.success()
+    });
+    let silent = node.run(&["check", "--url=http://127.0.0.1:9"]);
+    let text = stdout(&silent);
+    assert!(silent.status.success(), "{text}");
+    assert!(
+        text.contains("no guard answers at http://127.0.0.1:9"),
+        "{text}"
+    );
+}

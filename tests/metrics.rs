@@ -14,9 +14,9 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response, StatusCode, header};
 use thermal_guard::guard::shared::Station;
-use thermal_guard::guard::{Clock, Live, Shared};
-use thermal_guard::policy::Chain;
+use thermal_guard::guard::{Clock, Live, Shared, Tick};
 use thermal_guard::policy::chain::Expected;
+use thermal_guard::policy::{Chain, Decision, Unguarded};
 use thermal_guard::units::Moment;
 use thermal_guard::web::exposition::Exposition;
 use thermal_guard::web::metrics::{self, Collect, Format, Memo, render};
@@ -119,10 +119,12 @@ const GPU: [&str; 24] = [
     "reopened_total",
 ];
 /// The same.
-const PER_GPU: [&str; 28] = [
+const PER_GPU: [&str; 30] = [
     "sensor_celsius{sensor}",
     "sensor_up{sensor}",
     "state{state}",
+    "sensor_state{sensor,state}",
+    "knob_state{knob,state}",
     "throttle_level{source}",
     "trip_celsius{trip}",
     "throttle_events_total{level,trigger}",
@@ -151,7 +153,9 @@ const PER_GPU: [&str; 28] = [
 ];
 
 /// Of the whole service.
-const SERVICE: [&str; 21] = [
+const SERVICE: [&str; 23] = [
+    "gpus",
+    "gpus_expected",
     "detached",
     "build_info",
     "nvml_up",
@@ -247,6 +251,52 @@ fn what_a_card_does_not_have_is_absent_not_zero() {
         samples(&text, "thermal_guard_gpu_clock_event_active{gpu=\"0\"").len(),
         10
     );
+}
+
+#[test]
+fn a_gpu_is_in_one_state_of_six_and_so_is_each_sensor_and_knob() {
+    let mut snapshot = fleet::snapshot();
+    let mut tick = fleet::bare(fleet::identity(0, "x"));
+    tick.decision = Decision::unguarded(Unguarded::NoTemperature);
+    snapshot.gpus[0].tick = Some(Arc::new(tick));
+    let text = classic(snapshot);
+    for (family, gpus, states) in [
+        ("state", 3, 6),
+        ("sensor_state", 3 * 4, 4),
+        ("knob_state", 3 * 4, 5),
+    ] {
+        let all = samples(&text, &format!("thermal_guard_{family}{{"));
+        assert_eq!(all.len(), gpus * states, "{family}");
+        let hot = all.iter().filter(|line| line.ends_with(" 1")).count();
+        assert_eq!(hot, gpus, "{family}: one each");
+    }
+    let is = |line: &str| text.lines().any(|it| it == line);
+    let gpu = "gpu=\"0\",uuid=\"GPU-00000000-made-up\"";
+    assert!(is(&format!(
+        "thermal_guard_state{{{gpu},state=\"unguarded\"}} 1"
+    )));
+    assert!(is(&format!(
+        "thermal_guard_knob_state{{{gpu},knob=\"fan\",state=\"absent\"}} 1"
+    )));
+}
+
+#[test]
+fn a_configured_sensor_works_or_fails_and_takes_no_series_of_the_cards_own() {
+    let mut snapshot = fleet::snapshot();
+    let state = |text: &str, sensor: &str, state: &str| {
+        let labels = format!("sensor=\"{sensor}\",state=\"{state}\"}} 1");
+        let all = samples(text, "thermal_guard_sensor_state{gpu=\"0\"");
+        all.iter().filter(|line| line.ends_with(&labels)).count()
+    };
+    let text = classic(snapshot.clone());
+    assert_eq!(state(&text, "inlet", "working"), 1);
+    assert_eq!(state(&text, "rack-door", "failing"), 1);
+    let mut tick = Tick::clone(snapshot.gpus[0].tick.as_ref().unwrap());
+    tick.probes[1].name = "core".into();
+    snapshot.gpus[0].tick = Some(Arc::new(tick));
+    let text = classic(snapshot);
+    assert_eq!(state(&text, "core", "working"), 1);
+    assert_eq!(state(&text, "core", "failing"), 0, "the file's");
 }
 
 #[test]
@@ -366,7 +416,7 @@ fn hostile_names_stay_inside_their_quotes() {
 }
 
 /// One change of everything that a scrape shows, each after the ones before.
-const CHANGES: [fn(&mut Snapshot); 24] = [
+const CHANGES: [fn(&mut Snapshot); 25] = [
     |_| {},
     |it| it.now = it.now + Duration::from_secs(10),
     |it| it.unix += Duration::from_secs(10),
@@ -387,6 +437,7 @@ const CHANGES: [fn(&mut Snapshot); 24] = [
     |it| it.endings.resolved += 1,
     |it| it.event_log.written += 1,
     |it| it.driver.up = false,
+    |it| it.driver.expected += 1,
     |it| it.detached = true,
     |it| it.chain.state = thermal_guard::policy::ChainState::Down,
     |it| it.chain.heartbeat_age = Some(Duration::from_secs(99)),

@@ -35,9 +35,14 @@ enum Access {
 
 impl Client {
     pub(super) fn new(flags: &Flags) -> anyhow::Result<Self> {
+        Self::with_patience(flags, ANSWER_TIMEOUT)
+    }
+
+    /// For who can do without an answer.
+    pub(super) fn with_patience(flags: &Flags, patience: Duration) -> anyhow::Result<Self> {
         let config = Agent::config_builder()
-            .timeout_connect(Some(CONNECT_TIMEOUT))
-            .timeout_global(Some(ANSWER_TIMEOUT))
+            .timeout_connect(Some(CONNECT_TIMEOUT.min(patience)))
+            .timeout_global(Some(patience))
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)

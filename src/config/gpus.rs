@@ -1,5 +1,7 @@
 //! Which GPUs a configuration means: by UUID, by PCI bus id or by NVML index.
 
+use std::fmt;
+
 use serde_json::Value;
 
 use crate::device::Identity;
@@ -114,6 +116,29 @@ impl PciAddress {
             device: u8::try_from(device).ok().filter(|device| *device < 32)?,
             function: u8::try_from(hex(function, 1)?).ok().filter(|n| *n < 8)?,
         })
+    }
+}
+
+/// As it is told to people.
+impl fmt::Display for GpuRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Uuid(uuid) => write!(f, "GPU {uuid}"),
+            Self::Pci(address) => write!(f, "GPU {address}"),
+            Self::Index(index) => write!(f, "index {index}"),
+        }
+    }
+}
+
+impl fmt::Display for PciAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            domain,
+            bus,
+            device,
+            function,
+        } = self;
+        write!(f, "{domain:08x}:{bus:02x}:{device:02x}.{function:x}")
     }
 }
 

@@ -14,7 +14,7 @@ pub mod knob;
 pub mod nvml;
 mod nvml_raw;
 pub mod plant;
-mod plausible;
+pub mod plausible;
 pub mod profile;
 pub mod reading;
 pub mod sim;

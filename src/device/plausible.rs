@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use crate::units::{Celsius, Megahertz, Ratio, Watts};
 
-use super::{Facts, Missing, Reading};
+use super::{Facts, Missing, PowerConstraints, Reading};
 
 /// Temperatures that a powered card can have. ASHRAE's widest class of room air begins at 5 °C, and
 /// a card is warmer than its air; no card survives 150 °C.
@@ -43,9 +43,8 @@ impl Reading {
         let max = facts
             .power
             .map_or(f64::INFINITY, |power| power.max.as_f64());
-        let min = facts.power.map_or(0.0, |power| power.min.as_f64());
         let draws = 0.0..=(max * DRAW_OVER_MAX).min(MOST_WATTS);
-        let limits = (min / LIMIT_OUTSIDE).max(1.0)..=(max * LIMIT_OUTSIDE).min(MOST_WATTS);
+        let limits = limits(facts.power.as_ref());
         self.draw = self.draw.and_then(|it| power(it, &draws));
         self.limit = self.limit.and_then(|it| power(it, &limits));
         self.enforced_limit = self.enforced_limit.and_then(|it| power(it, &limits));
@@ -72,6 +71,17 @@ impl Reading {
         slow.memory_utilization = slow.memory_utilization.filter(|it| it.value() <= most);
         self
     }
+}
+
+/// Whether a card with such a range can have this limit.
+pub fn is_limit(range: Option<&PowerConstraints>, limit: Watts) -> bool {
+    limits(range).contains(&limit.as_f64())
+}
+
+fn limits(range: Option<&PowerConstraints>) -> RangeInclusive<f64> {
+    let max = range.map_or(f64::INFINITY, |power| power.max.as_f64());
+    let min = range.map_or(0.0, |power| power.min.as_f64());
+    (min / LIMIT_OUTSIDE).max(1.0)..=(max * LIMIT_OUTSIDE).min(MOST_WATTS)
 }
 
 impl Missing {
@@ -112,7 +122,6 @@ fn clock(clock: Megahertz) -> Result<Megahertz, Missing> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::device::PowerConstraints;
     use crate::units::Moment;
 
     fn facts() -> Facts {

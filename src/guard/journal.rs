@@ -69,7 +69,10 @@ impl Entry {
             return Err("the machine was rebooted");
         }
         let energy = self.energy_millijoules.zip(reading.slow.energy_millijoules);
-        if energy.is_some_and(|(then, now)| now < then) {
+        // A limit that is to the milliwatt what was set has seen no reload, whatever a counter says.
+        let shows =
+            |limit: LimitClaim| limit.next != limit.original && reading.limit == Ok(limit.next);
+        if energy.is_some_and(|(then, now)| now < then) && !self.claim.limit.is_some_and(shows) {
             return Err("the driver was reloaded");
         }
         // A guard that died before it read its last write back may have left what the card made of
@@ -440,6 +443,80 @@ mod tests {
         let claim = Claim::default();
         put(&journal, &Entry { claim, ..entry(1) });
         assert_eq!(load(dir.path(), &uuid).expect("readable"), None);
+    }
+
+    #[test]
+    fn why_and_since_when_it_holds_is_kept() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let uuid = Uuid::new("GPU-1");
+        let mut doubted = BySensor::default();
+        doubted[Sensor::Core] = Some(Doubt::Frozen);
+        doubted[Sensor::Memory] = Some(Doubt::Missing);
+        let held = Entry {
+            confirmed: false,
+            reason: Reason {
+                state: State::Blind.name(),
+                doubted,
+            },
+            since: Some(Duration::from_millis(1_790_000_000_250)),
+            ..entry(300)
+        };
+        put(&Journal::open(dir.path(), &uuid), &held);
+        let loaded = load(dir.path(), &uuid).expect("readable").expect("there");
+        assert_eq!(loaded, held);
+        let doubts = [
+            (Sensor::Core, Doubt::Frozen),
+            (Sensor::Memory, Doubt::Missing),
+        ];
+        assert_eq!(loaded.reason.doubts(), doubts);
+    }
+
+    #[test]
+    fn a_journal_of_an_older_guard_is_readable_and_a_doubt_without_a_word_is_one() {
+        let old = r#"{ "version": 1, "uuid": "GPU-1", "boot_id": "b", "energy_millijoules": 5,
+            "limit": { "original_milliwatts": 400000, "previous_milliwatts": 400000, "next_milliwatts": 300000 },
+            "gpu_clock_locked": true, "memory_clock_locked": false }"#;
+        let Ok(entry) = parse(old.as_bytes()) else {
+            panic!("readable");
+        };
+        assert!(entry.claim.limit.is_some() && entry.claim.gpu_clock);
+        assert!(entry.confirmed, "as it was taken to be then");
+        assert_eq!((entry.reason, entry.since), (Reason::default(), None));
+        let newer = old.replace(
+            r#""version": 1,"#,
+            r#""version": 1, "doubts": { "core": "haunted", "soul": "missing" },"#,
+        );
+        let Ok(entry) = parse(newer.as_bytes()) else {
+            panic!("readable");
+        };
+        assert_eq!(entry.reason.doubts(), [(Sensor::Core, Doubt::Missing)]);
+    }
+
+    #[test]
+    fn what_the_card_made_of_an_unconfirmed_write_is_ours_and_of_a_confirmed_one_is_not() {
+        let reads = |watts| Reading {
+            limit: Ok(Watts::from_watts(watts)),
+            ..Reading::missing(
+                crate::units::Moment::START,
+                crate::device::Missing::NotSupported,
+            )
+        };
+        let ours = |confirmed, watts| {
+            let left = Entry {
+                confirmed,
+                ..entry(283)
+            };
+            let claim = left.still_there(&reads(watts)).expect("this boot");
+            assert!(claim.gpu_clock, "which can't be read");
+            claim.limit.is_some()
+        };
+        // Rounded down or up, or clamped on its way.
+        for watts in [280, 285, 350] {
+            assert!(ours(false, watts), "{watts} W");
+            assert!(!ours(true, watts), "{watts} W");
+        }
+        assert!(ours(true, 283) && ours(false, 283), "as it was asked");
+        assert!(!ours(false, 200), "far under it is somebody else's");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::config::SensorConfig;
+use crate::config::{GpuSelection, SensorConfig};
 use crate::device::{ClockRange, DriverError, Identity, Uuid, Xid};
 use crate::policy::lease::{Holder, Turn};
 use crate::policy::{AppMode, Asked, Chain, ChainState, LeaseTable, Level, Settings, lease};
@@ -19,6 +19,7 @@ use super::clock::Clock;
 use super::events::{Events, What};
 use super::history::History;
 use super::pulse::Pulse;
+use super::roll::Roll;
 use super::tick::Tick;
 
 /// Tells the applications on a GPU, and says whether they are well: those with a health URL have
@@ -47,6 +48,10 @@ pub struct Shared {
 pub struct Live {
     pub settings: Settings,
     pub poll_interval: Duration,
+    /// Nothing is written, though all is decided. A reload doesn't change this.
+    pub observes: bool,
+    /// Which GPUs should be there.
+    pub gpus: GpuSelection,
     /// Which GPUs are guarded. One that no longer is gets everything back first.
     pub selects: Box<dyn Fn(&Identity) -> bool + Send + Sync>,
     /// Whether an application is told of a GPU.
@@ -64,6 +69,8 @@ impl Default for Live {
         Self {
             settings: Settings::default(),
             poll_interval: Duration::from_secs(1),
+            observes: false,
+            gpus: GpuSelection::All,
             selects: Box::new(|_| true),
             has_app: Box::new(|_| false),
             sensors: Vec::new(),
@@ -102,6 +109,9 @@ pub struct DriverStatus {
     pub ready: bool,
     pub error: Option<DriverError>,
     pub initializations: u64,
+    /// GPUs that should be under guard: what the driver counts or, if that is more, what the
+    /// configuration lists.
+    pub expected: usize,
 }
 
 /// What a worker takes into its tick.
@@ -126,7 +136,10 @@ impl Shared {
             pauses: Mutex::default(),
             xids: Mutex::default(),
             stations: RwLock::default(),
-            driver: Mutex::default(),
+            driver: Mutex::new(DriverStatus {
+                expected: Roll::unasked(&live.gpus),
+                ..DriverStatus::default()
+            }),
             live: RwLock::new(Arc::new(live)),
             tell_apps,
             detached: AtomicBool::new(false),

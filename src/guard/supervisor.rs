@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use crate::config::GpuSelection;
 use crate::device::{Driver, Identity, Uuid};
 
 use super::hang::HangWatch;
 use super::journal::{self, Journal};
 use super::lock::{GpuLock, LockError};
 use super::post::Post;
+use super::roll::{Roll, counted};
 use super::shared::{Shared, Station};
 
 /// Between two looks for a missing driver, and for new GPUs once there is one.
@@ -49,6 +51,7 @@ impl Guard {
             shared: shared.clone(),
             report,
             look,
+            roll: Roll::default(),
             workers: Vec::new(),
         };
         let thread = thread::Builder::new().name("supervisor".to_owned());
@@ -107,6 +110,8 @@ struct Supervisor {
     shared: Arc<Shared>,
     report: watch::Sender<Option<String>>,
     look: watch::Sender<bool>,
+    /// As last called.
+    roll: Roll,
     workers: Vec<JoinHandle<()>>,
 }
 
@@ -157,6 +162,7 @@ impl Supervisor {
                 status.error = None;
                 drop(status);
                 let live = self.shared.live();
+                self.call(&live.gpus, &gpus);
                 for identity in gpus {
                     let selected = (live.selects)(&identity);
                     let wanted = selected || self.is_left(&identity.uuid);
@@ -173,6 +179,20 @@ impl Supervisor {
                 true
             }
         }
+    }
+
+    /// Which GPUs should be guarded, and which of them can't be.
+    fn call(&mut self, selection: &GpuSelection, listed: &[Arc<Identity>]) {
+        let counted = counted(self.plan.driver.as_ref(), listed.len());
+        let known = self.shared.stations();
+        let known: Vec<_> = known
+            .iter()
+            .map(|station| station.identity.clone())
+            .collect();
+        let roll = Roll::call(selection, counted, listed, &known);
+        roll.log(&self.roll);
+        self.shared.driver_status().expected = roll.expected;
+        self.roll = roll;
     }
 
     /// A dead guard left something on a GPU that isn't configured any more: taken on until that is

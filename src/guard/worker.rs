@@ -57,6 +57,8 @@ pub struct Worker {
     last: Option<(Moment, Decision)>,
     last_success: Option<Duration>,
     changed: Duration,
+    /// Shown as let go of.
+    let_go: bool,
     tally: Tally,
     watch: Watch,
 }
@@ -86,6 +88,7 @@ impl Worker {
             last: None,
             last_success: None,
             changed: Clock::unix(),
+            let_go: false,
             tally: Tally::default(),
             watch: Watch::default(),
         }
@@ -169,6 +172,9 @@ impl Worker {
             .map_or_else(Decision::unseen, |(_, decision)| decision);
         // That was the last tick's transition, not this one's; and nothing is done meanwhile.
         let unguarded = Decision::unguarded(Unguarded::Detached);
+        if decision.state != unguarded.state && !std::mem::replace(&mut self.let_go, true) {
+            self.changed = Clock::unix();
+        }
         let decision = Decision {
             event: None,
             state: unguarded.state,
@@ -244,9 +250,11 @@ impl Worker {
     fn account(&mut self, now: Moment, reading: &Reading, decision: &Decision) {
         let step = self.last.map_or(Duration::ZERO, |(at, _)| now.since(at));
         self.tally.decided(decision, step);
-        if self
-            .last
-            .is_none_or(|(_, last)| last.state != decision.state)
+        let back = std::mem::replace(&mut self.let_go, false);
+        if back
+            || self
+                .last
+                .is_none_or(|(_, last)| last.state != decision.state)
         {
             self.changed = Clock::unix();
         }

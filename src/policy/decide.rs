@@ -231,17 +231,15 @@ impl Policy {
         renew
     }
 
-    /// A knob left the plan, or came back: it goes on from what is on the card.
+    /// A knob left the plan, or came back: it goes on from what is wanted on the card.
     fn replan(&mut self, now: Moment, seen: &Observation<'_>) {
-        let was_exhausted = self.regulator.is_exhausted();
         let released = self.regulator.is_released();
         self.regulator
             .replace(&self.settings, seen.facts, &self.means);
         match self.held.state() {
             State::Emergency => self.regulator.bottom(now),
             _ if released => {}
-            _ if was_exhausted && self.regulator.is_exhausted() => {}
-            _ => self.regulator.adopt(now, seen.claim),
+            _ => self.regulator.resume(now, &self.last.targets),
         }
     }
 

@@ -239,6 +239,16 @@ impl Governor {
         self.move_to(now, limit.map(|limit| limit.max(self.least())));
     }
 
+    /// A plan of other knobs goes on from what is wanted on the card.
+    pub fn resume(&mut self, now: Moment, wanted: &Targets) {
+        let locked = wanted.gpu_clock.is_some() || wanted.memory_clock.is_some();
+        let under = wanted.limit.is_some_and(|limit| limit < self.floor);
+        if locked || under {
+            self.ladder.resume(wanted);
+        }
+        self.move_to(now, wanted.limit);
+    }
+
     /// To the coldest there is: where an emergency hands over.
     pub fn bottom(&mut self, now: Moment) {
         self.ladder.bottom(now);

@@ -47,7 +47,7 @@ pub enum KnobState {
     /// Not tried yet, or not since it failed last.
     #[default]
     Unproven,
-    /// The card or the driver takes no value.
+    /// The card or the driver takes no value; or tells none, so that it couldn't be given back.
     Refused,
     /// It takes values, and nothing follows.
     Ineffective,
@@ -152,6 +152,9 @@ pub(super) struct Evidence<'a> {
 pub(super) struct Knobs {
     trials: ByKnob<Trial>,
     offered: Means,
+    /// The limit that is on the card has been read: without it none could be given back.
+    limit_known: bool,
+    unread: Option<Against>,
     /// What the card stores when asked for its minimum, if that is more.
     lowest: Option<Watts>,
     /// The most that it was seen to round a limit by.
@@ -200,6 +203,7 @@ impl Knobs {
     pub(super) fn reopened(&mut self) {
         self.trials = ByKnob::default();
         self.lowest = None;
+        self.unread = None;
         self.rounds = Watts::default();
     }
 
@@ -253,7 +257,26 @@ impl Knobs {
         for (_, trial) in self.trials.iter_mut() {
             trial.retry(now, seen.hungry);
         }
+        self.read_limit(now, seen);
         renew
+    }
+
+    /// A limit that could never be read isn't written either.
+    fn read_limit(&mut self, now: Moment, seen: &Evidence<'_>) {
+        self.limit_known |= seen.reading.limit.is_ok() || seen.claim.limit.is_some();
+        if self.limit_known {
+            self.unread = None;
+            return;
+        }
+        let unread = self.unread.get_or_insert(Against {
+            since: now,
+            reads: 0,
+        });
+        unread.reads += u32::from(seen.in_turn);
+        let lasts = unread.reads >= READS && now.since(unread.since) >= REFUSED_FOR;
+        if lasts && self.trials[Knob::PowerLimit].state.is_usable() {
+            self.trials[Knob::PowerLimit].out(now, KnobState::Refused);
+        }
     }
 
     fn note(&mut self, now: Moment, knob: Knob, write: &Write) {

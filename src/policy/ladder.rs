@@ -191,6 +191,30 @@ impl Ladder {
         self.forget_calm();
     }
 
+    /// The highest rung that is no looser than what is wanted on the card: a plan of other knobs goes
+    /// on from there, and its next rung follows at once.
+    pub fn resume(&mut self, wanted: &Targets) {
+        let limit = |rung: &Targets| match (rung.limit, wanted.limit) {
+            (Some(rung), Some(wanted)) => rung <= wanted,
+            // A knob that left the plan keeps what it was set to.
+            (None, _) | (_, None) => true,
+        };
+        let lock = |rung: Option<ClockRange>, wanted: Option<ClockRange>| {
+            wanted.is_none_or(|wanted| rung.is_some_and(|rung| rung.max <= wanted.max))
+        };
+        let all = &self.rungs.all;
+        let has =
+            |lock: fn(&Targets) -> Option<ClockRange>| all.iter().any(|it| lock(it).is_some());
+        let gpu_clock = wanted.gpu_clock.filter(|_| has(|it| it.gpu_clock));
+        let memory_clock = wanted.memory_clock.filter(|_| has(|it| it.memory_clock));
+        let found = all.iter().position(|rung| {
+            limit(rung) && lock(rung.gpu_clock, gpu_clock) && lock(rung.memory_clock, memory_clock)
+        });
+        self.rung = found.unwrap_or(all.len() - 1);
+        self.heat_at_move = None;
+        self.forget_calm();
+    }
+
     fn track(&mut self, now: Moment, heat: &Heat) {
         let since = |run: &mut Option<Moment>, is: bool| {
             *run = if is { Some(run.unwrap_or(now)) } else { None };

@@ -86,6 +86,14 @@ impl Regulator {
         }
     }
 
+    /// A plan of other knobs goes on from what is wanted on the card.
+    pub fn resume(&mut self, now: Moment, wanted: &Targets) {
+        match self {
+            Self::Governor(governor) => governor.resume(now, wanted),
+            Self::Ladder(ladder) => ladder.resume(wanted),
+        }
+    }
+
     /// Nothing of the regulator's holds the card back.
     pub fn is_released(&self) -> bool {
         match self {

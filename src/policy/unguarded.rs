@@ -102,3 +102,6 @@ pub fn out_of_the_plan(knobs: &ByKnob<KnobReport>) -> impl Iterator<Item = (Knob
         .map(|(knob, report)| (knob, report.state))
         .filter(move |(_, state)| out(*state))
 }
+
+#[cfg(test)]
+mod tests;

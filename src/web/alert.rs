@@ -4,6 +4,7 @@
 
 mod fields;
 mod outcome;
+mod possible;
 mod target;
 
 use std::time::Duration;
@@ -19,6 +20,7 @@ use super::{Settings, Web};
 
 pub(super) use fields::{Alert, since_epoch};
 pub use outcome::{Action, Outcome, Status};
+pub(super) use possible::InVain;
 pub(super) use target::action;
 
 /// The log of leases that come and go with alerts. Each kind has room of its own: a storm of
@@ -50,6 +52,31 @@ impl LeaseLines {
     }
 }
 
+/// What came of one alert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Obeyed {
+    pub(super) outcome: Outcome,
+    /// A lease was taken or renewed, and nothing can be done for one of its GPUs.
+    pub(super) in_vain: bool,
+}
+
+impl From<Outcome> for Obeyed {
+    fn from(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            in_vain: false,
+        }
+    }
+}
+
+impl Obeyed {
+    /// All that is to be counted.
+    pub(super) fn outcomes(self) -> impl Iterator<Item = Outcome> {
+        let in_vain = self.in_vain.then_some(Outcome::NotPossible);
+        [self.outcome].into_iter().chain(in_vain)
+    }
+}
+
 /// Does what one alert asks for.
 pub(super) fn obey(
     web: &Web,
@@ -57,24 +84,33 @@ pub(super) fn obey(
     status: Status,
     action: Action,
     alert: &Alert,
-) -> Outcome {
+) -> Obeyed {
     match action.level() {
-        Level::None if action == Action::Heartbeat => heartbeat(web, settings, status, alert),
-        Level::None => Outcome::Ignored,
+        Level::None if action == Action::Heartbeat => {
+            heartbeat(web, settings, status, alert).into()
+        }
+        Level::None => Outcome::Ignored.into(),
         level => match target::gpus(&alert.labels, Gpus::of(&web.shared), &settings.node) {
-            Err(outcome) => outcome,
-            Ok(gpus) if status == Status::Firing => {
-                let outcomes = gpus
-                    .iter()
-                    .map(|gpu| fire(web, settings, alert, gpu, level));
-                // Once accepted, accepted; the order of the names is that of the merit.
-                outcomes.min().unwrap_or(Outcome::Unmapped)
-            }
+            Err(outcome) => outcome.into(),
+            Ok(gpus) if status == Status::Firing => fire_all(web, settings, alert, &gpus, level),
             Ok(gpus) => {
                 let outcomes = gpus.iter().map(|gpu| resolve(web, alert, gpu));
-                outcomes.min().unwrap_or(Outcome::Unmapped)
+                outcomes.min().unwrap_or(Outcome::Unmapped).into()
             }
         },
+    }
+}
+
+fn fire_all(web: &Web, settings: &Settings, alert: &Alert, gpus: &[Uuid], level: Level) -> Obeyed {
+    let outcomes = gpus
+        .iter()
+        .map(|gpu| fire(web, settings, alert, gpu, level));
+    // Once accepted, accepted; the order of the names is that of the merit.
+    let outcome = outcomes.min().unwrap_or(Outcome::Unmapped);
+    let leased = matches!(outcome, Outcome::Accepted | Outcome::Renewed);
+    Obeyed {
+        outcome,
+        in_vain: leased && possible::is_in_vain(web, gpus, alert),
     }
 }
 

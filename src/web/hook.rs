@@ -110,12 +110,14 @@ fn take(web: &Web, delivery: Delivery) -> Counts {
         .collect();
     for (status, action, alert) in &wanted {
         let overtaken = *status == Status::Resolved && firing.contains(&alert.fingerprint);
-        let outcome = if overtaken && *action != Action::None {
-            Outcome::Stale
+        let obeyed = if overtaken && *action != Action::None {
+            Outcome::Stale.into()
         } else {
             alert::obey(web, &settings, *status, *action, alert)
         };
-        count(*status, *action, outcome);
+        for outcome in obeyed.outcomes() {
+            count(*status, *action, outcome);
+        }
     }
     counts
 }

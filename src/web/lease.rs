@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::device::Identity;
 use crate::guard::{Permission, Shared};
 use crate::policy::lease::{Ended, Granted, Holder};
-use crate::policy::{Lease, Level};
+use crate::policy::{Lease, Level, State as GpuState, Unguarded};
 
 use super::gpus::Gpus;
 use super::hook::unknown_gpus;
@@ -126,7 +126,7 @@ pub(super) async fn grant(
         tracing::info!(gpu = gpu.index, uuid = %gpu.uuid, level = level.name(), period = ?period, "manual lease");
         held.push(Held {
             level: Some(level.name()),
-            notes: obstacles(&web.shared, gpu),
+            notes: obstacles(&web.shared, gpu, period),
             ..Held::for_period(gpu, period)
         });
     }
@@ -180,16 +180,27 @@ pub(super) async fn resume(
 }
 
 /// What stands between a lease and the GPU, as of its last tick.
-fn obstacles(shared: &Shared, gpu: &Identity) -> Vec<String> {
+fn obstacles(shared: &Shared, gpu: &Identity, period: Duration) -> Vec<String> {
     let now = shared.clock.wall();
     let tick = shared.station(&gpu.uuid).and_then(|it| it.latest());
+    let decision = tick.as_ref().map(|tick| tick.decision);
+    let unguarded = decision.and_then(|it| it.unguarded);
     let permission = tick.map(|tick| tick.permission);
+    let nothing_to_do = unguarded.map(|why| {
+        format!(
+            "it is unguarded, and nothing can be done: {}",
+            why.explained()
+        )
+    });
+    let left = decision
+        .filter(|it| it.state != GpuState::Unguarded)
+        .and_then(|it| cut_short(it.hold_left, period));
     let paused = shared.paused_until(&gpu.uuid, now).map(|until| {
         let left = Duration::from_secs(until.since(now).as_secs());
         let left = humantime::format_duration(left);
         format!("it is paused for another {left}, and the lease ignored until then")
     });
-    let detached = shared.is_detached();
+    let detached = shared.is_detached() && unguarded != Some(Unguarded::Detached);
     let plain = [
         (
             detached,
@@ -200,15 +211,32 @@ fn obstacles(shared: &Shared, gpu: &Identity) -> Vec<String> {
             "mode observe: what would be done is computed, not written",
         ),
         (
-            permission == Some(Permission::Denied),
+            permission == Some(Permission::Denied) && unguarded.is_none(),
             "the guard has no permission to write to it",
         ),
     ];
     let plain = plain.into_iter().filter(|(holds, _)| *holds);
-    paused
+    nothing_to_do
         .into_iter()
+        .chain(paused)
         .chain(plain.map(|(_, note)| note.to_owned()))
+        .chain(left)
         .collect()
+}
+
+/// What `max_hold` leaves of a lease for `period`, where that is less.
+fn cut_short(left: Duration, period: Duration) -> Option<String> {
+    let whole = Duration::from_secs(left.as_secs());
+    if left >= period {
+        None
+    } else if whole.is_zero() {
+        Some("max_hold is used up within this hour: the lease is counted, not obeyed, but for what the temperature itself asks for".to_owned())
+    } else {
+        let left = humantime::format_duration(whole);
+        Some(format!(
+            "max_hold lets leases hold it for another {left} within this hour: after that it is counted, not obeyed"
+        ))
+    }
 }
 
 /// The leases that a pause overrides.

@@ -60,7 +60,7 @@ use crate::policy::Level;
 
 pub use exposition::Exposition;
 
-use alert::LeaseLines;
+use alert::{InVain, LeaseLines};
 use auth::{Refused, Tokens};
 use hook::HookCounters;
 use node::Node;
@@ -80,6 +80,7 @@ pub struct Web {
     hook_room: Semaphore,
     refused: Refused,
     lease_lines: LeaseLines,
+    in_vain: InVain,
 }
 
 /// The configured part; replaced as a whole by a reload.
@@ -105,6 +106,7 @@ impl Web {
             hook_room: Semaphore::new(hook::ROOM),
             refused: Refused::default(),
             lease_lines: LeaseLines::default(),
+            in_vain: InVain::default(),
         }
     }
 

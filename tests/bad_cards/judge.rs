@@ -223,7 +223,13 @@ impl<'a> Follower<'a> {
         drop(card);
         if let Some(touched) = fault.touches() {
             self.touched.push(touched);
-            let thermal = matches!(touched, Touched::Sensor(which) if which != Which::Draw);
+            let profile = self.story.profile;
+            let thermal = match touched {
+                Touched::Sensor(Which::Core) => !profile.has_margin,
+                Touched::Sensor(Which::Memory) => profile.hbm.is_some(),
+                Touched::Sensor(Which::Margin) => profile.has_margin,
+                Touched::Sensor(Which::Draw) | Touched::Events => false,
+            };
             let silent = match fault {
                 Fault::Sensor(_, sensor) => sensor.freeze != 0,
                 Fault::Call(_, _, times) => *times == 0,
@@ -324,7 +330,9 @@ impl<'a> Follower<'a> {
             let high = profile.gpu_clock_max.megahertz();
             let lowest = (high / 2).max(lock.low).max(refused_below(lock)) + 130;
             let clock = card.gpu_clock.map_or(high, |lock| lock.max.megahertz());
-            if clock > lowest {
+            // Where something else slows it as much, no lock shows.
+            let runs = card.clock().megahertz() > high / 2 + 60;
+            if clock > lowest && runs {
                 working.insert("lock");
             }
         }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use thermal_guard::device::{
-    ByKnob, ClockEvents, ClockRange, Facts, Identity, Missing, PowerConstraints, Reading, Slow,
-    Thresholds, Uuid,
+    ByKnob, ClockEvents, ClockRange, Facts, Identity, Knob, Missing, PowerConstraints, Reading,
+    Slow, Thresholds, Uuid,
 };
 use thermal_guard::guard::events::{Event, GpuName, LogCounts, Seen, Throttle, What};
 use thermal_guard::guard::shared::DriverStatus;
@@ -17,8 +17,8 @@ use thermal_guard::guard::tally::{Action, ActionResult, Tally, XidCount};
 use thermal_guard::guard::{Permission, Tick};
 use thermal_guard::policy::lease::{Endings, Holder};
 use thermal_guard::policy::{
-    AppMode, Asks, ChainState, Claim, Decision, Heat, Lease, Level, LimitClaim, Probe, State,
-    Targets, Trigger, Trips,
+    AppMode, Asks, BySensor, ChainState, Claim, Decision, Heat, KnobReport, KnobState, Lease,
+    Level, LimitClaim, Probe, Sensor, SensorReport, SensorState, State, Targets, Trigger, Trips,
 };
 use thermal_guard::units::{Celsius, Megahertz, Moment, Ratio, Watts};
 use thermal_guard::web::snapshot::{
@@ -43,7 +43,7 @@ fn ago(seconds: f64) -> Moment {
     Moment::from_start(NOW.saturating_sub(Duration::from_secs_f64(seconds)))
 }
 
-fn unix_ago(seconds: u64) -> Duration {
+pub(crate) fn unix_ago(seconds: u64) -> Duration {
     UNIX.saturating_sub(Duration::from_secs(seconds))
 }
 
@@ -85,6 +85,7 @@ pub(crate) fn snapshot() -> Snapshot {
             ready: true,
             error: None,
             initializations: 1,
+            expected: 5,
         },
         detached: false,
         chain: ChainView {
@@ -307,6 +308,8 @@ fn held_a100() -> Tick {
                 manual: Level::None,
             },
             trigger: Some(Trigger::Alert),
+            sensors: sensors(&[Sensor::Core, Sensor::Memory, Sensor::Power]),
+            knobs: knobs(KnobState::Working),
             ..bare(identity(0, "")).decision
         },
         trips: Some(Trips {
@@ -324,6 +327,7 @@ fn held_a100() -> Tick {
             memory_clock: false,
         },
         permission: Permission::Granted,
+        held_since: Some(unix_ago(95)),
         changed: unix_ago(95),
         reading: a100_reading(),
         probes: vec![probe("inlet", Some(31.5)), probe("rack-door", None)],
@@ -335,6 +339,30 @@ fn held_a100() -> Tick {
             ..identity(0, "NVIDIA A100 80GB PCIe")
         })
     }
+}
+
+/// These work, and there are no others.
+pub(crate) fn sensors(working: &[Sensor]) -> BySensor<SensorReport> {
+    BySensor::of(|sensor| SensorReport {
+        state: if working.contains(&sensor) {
+            SensorState::Working
+        } else {
+            SensorState::Absent
+        },
+        ..SensorReport::default()
+    })
+}
+
+/// Of a card with a power limit and a clock lock.
+pub(crate) fn knobs(state: KnobState) -> ByKnob<KnobReport> {
+    ByKnob::of(|knob| KnobReport {
+        state: if knob == Knob::MemoryClock {
+            KnobState::Absent
+        } else {
+            state
+        },
+        denied: false,
+    })
 }
 
 fn probe(name: &str, now: Option<f64>) -> Probe {
@@ -397,6 +425,8 @@ fn easy_4090() -> Tick {
                 to_critical: C(49.0),
                 to_safe: C(36.0),
             }),
+            sensors: sensors(&[Sensor::Core, Sensor::Power]),
+            knobs: knobs(KnobState::Unproven),
             ..bare(identity(1, "")).decision
         },
         trips: Some(Trips {
@@ -428,6 +458,15 @@ fn lost_a100() -> Tick {
                 local: Level::Gradual,
                 ..Asks::default()
             },
+            sensors: BySensor::of(|sensor| SensorReport {
+                state: match sensor {
+                    Sensor::Margin => SensorState::Absent,
+                    Sensor::Core | Sensor::Memory | Sensor::Power => SensorState::Failing,
+                },
+                missing: (sensor != Sensor::Margin).then_some(Missing::Lost),
+                doubt: None,
+            }),
+            knobs: knobs(KnobState::Working),
             ..bare(identity(2, "")).decision
         },
         changed: unix_ago(60),

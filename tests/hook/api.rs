@@ -8,7 +8,7 @@ use thermal_guard::policy::Level;
 
 use crate::bench::{Answer, Bench, GPU_0, GPU_1, TOKEN, alert};
 
-async fn call(bench: &Bench, method: &str, path: &str, body: &Value) -> Answer {
+pub(crate) async fn call(bench: &Bench, method: &str, path: &str, body: &Value) -> Answer {
     let request = Request::builder()
         .method(method)
         .uri(path)
@@ -22,7 +22,7 @@ fn manual(bench: &Bench) -> [Level; 2] {
     [GPU_0, GPU_1].map(|gpu| bench.asked(gpu).manual)
 }
 
-fn lease(gpu: impl Into<Value>, level: &str) -> Value {
+pub(crate) fn lease(gpu: impl Into<Value>, level: &str) -> Value {
     json!({"gpu": gpu.into(), "level": level, "for": "10m"})
 }
 

@@ -12,16 +12,18 @@ use axum::http::{HeaderMap, Request, StatusCode, header};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use thermal_guard::device::{Identity, Uuid};
-use thermal_guard::guard::{Clock, Live, Shared, Station};
+use thermal_guard::guard::{Clock, Live, Shared, Station, Tick};
 use thermal_guard::policy::chain::Expected;
 use thermal_guard::policy::lease::Holder;
-use thermal_guard::policy::{Asked, Chain, Lease, Level};
+use thermal_guard::policy::{Asked, Chain, Decision, Lease, Level};
 use thermal_guard::units::Moment;
 use thermal_guard::web::auth::Tokens;
 use thermal_guard::web::hook::HookSnapshot;
 use thermal_guard::web::node::Node;
 use thermal_guard::web::{self, Settings, Web};
 use tower::ServiceExt as _;
+
+use crate::fleet;
 
 /// The UUIDs in the recorded bodies.
 pub(crate) const GPU_0: &str = "GPU-11111111-2222-3333-4444-555555555555";
@@ -136,6 +138,17 @@ impl Bench {
             && !shared.is_detached()
             && shared.chain().last().is_none()
             && self.reloads.load(Ordering::SeqCst) == 0
+    }
+
+    /// The GPU's worker has just decided this.
+    pub(crate) fn decided(&self, uuid: &str, decision: Decision) {
+        let station = self.web.shared.station(&Uuid::new(uuid)).unwrap();
+        let identity = Identity::clone(&station.identity);
+        station.publish(Tick {
+            at: self.web.shared.clock.wall(),
+            decision,
+            ..fleet::bare(identity)
+        });
     }
 
     pub(crate) fn counters(&self) -> HookSnapshot {

@@ -12,7 +12,10 @@ mod auth;
 mod bad_bodies;
 mod bad_inputs;
 mod bench;
+#[path = "../common/fleet.rs"]
+mod fleet;
 mod operate;
+mod possible;
 mod pull;
 mod recorded;
 mod targets;

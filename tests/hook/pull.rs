@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use thermal_guard::config::{PullConfig, PullCredential};
 use thermal_guard::device::Uuid;
 use thermal_guard::policy::lease::Holder;
-use thermal_guard::policy::{ChainState, Lease, Level};
+use thermal_guard::policy::{ChainState, Decision, Lease, Level, Unguarded};
 use thermal_guard::units::Moment;
 use thermal_guard::web::alert::{Action, Outcome};
 use thermal_guard::web::pull::counters::State;
@@ -89,6 +89,23 @@ async fn recorded_alerts_are_leases_and_a_heartbeat() {
     let query = "GET /api/v2/alerts?filter=guard_action%3D~%22.%2B%22 HTTP/1.1";
     assert_eq!(asked[0].lines().next(), Some(query), "{asked:?}");
     assert_eq!(asked.len(), 2, "nothing was absent: its age doesn't matter");
+}
+
+#[tokio::test]
+async fn a_pulled_alert_for_an_unguarded_gpu_is_taken_and_counted_as_not_possible() {
+    let bench = Bench::new();
+    bench.decided(GPU_0, Decision::unguarded(Unguarded::NotOpen));
+    let alertmanager = Alertmanager::listing(&recorded("active"));
+    let mut puller = puller(&bench, &[&alertmanager]);
+    puller.round().await;
+    puller.round().await;
+    let alerts = counted(&bench).alerts;
+    let count = |action, outcome| alerts[&(State::Active, action, outcome)];
+    assert_eq!(count(Action::Gradual, Outcome::Accepted), 1);
+    assert_eq!(count(Action::Gradual, Outcome::Renewed), 1);
+    assert_eq!(count(Action::Gradual, Outcome::NotPossible), 2);
+    assert_eq!(count(Action::Emergency, Outcome::NotPossible), 0);
+    assert_eq!(bench.alert_level(GPU_0), Level::Gradual, "it may come back");
 }
 
 #[tokio::test]

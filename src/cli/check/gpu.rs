@@ -9,6 +9,7 @@ use crate::config::{Config, GpuSelection, Mode};
 use crate::device::{
     Cadence, Driver, DriverError, Facts, Gpu, Identity, Missing, PowerConstraints, Reading,
 };
+use crate::guard::roll::counted;
 use crate::guard::{Clock, journal};
 use crate::policy::zone::{TripOrigin, TripTable};
 use crate::policy::{Judge, Judgement, LimitClaim, Sensor, SensorReport, SensorState, View};
@@ -33,6 +34,12 @@ pub(super) fn all(flags: &Flags, config: &Config, report: &dyn Fn(Finding)) {
         Err(error) => return report(unusable(&error)),
     };
     report(found(flags, &inventory));
+    let counted = counted(driver.as_ref(), inventory.len());
+    uncounted(counted, inventory.len())
+        .into_iter()
+        .for_each(report);
+    let (inventory, twins) = without_twins(inventory);
+    twins.into_iter().for_each(report);
     let chosen: Vec<_> = inventory
         .into_iter()
         .filter(|identity| config.gpus.matches(identity))
@@ -80,6 +87,37 @@ fn found(flags: &Flags, inventory: &[Arc<Identity>]) -> Finding {
         count => format!("{count} GPUs"),
     };
     Finding::ok(CHECK, format!("{what}, version {version}, {count}"))
+}
+
+/// What the driver counts and can't name can't be guarded.
+fn uncounted(counted: usize, listed: usize) -> Option<Finding> {
+    (counted > listed).then(|| {
+        Finding::fail(
+            "gpus",
+            format!("the driver counts {counted} GPUs and can tell the UUIDs of {listed}"),
+            "the others can't be guarded: see nvidia-smi -L and dmesg; they may need a reset",
+        )
+    })
+}
+
+/// A GPU is known by its UUID: of two with the same, the first is meant.
+fn without_twins(inventory: Vec<Arc<Identity>>) -> (Vec<Arc<Identity>>, Vec<Finding>) {
+    let mut kept: Vec<Arc<Identity>> = Vec::new();
+    let mut twins = Vec::new();
+    for gpu in inventory {
+        match kept.iter().find(|other| other.uuid == gpu.uuid) {
+            None => kept.push(gpu),
+            Some(other) => twins.push(Finding::warn(
+                "gpus",
+                format!(
+                    "indexes {} and {} have the same UUID, {}",
+                    other.index, gpu.index, gpu.uuid
+                ),
+                "the second can't be guarded: it needs new firmware or another vGPU profile",
+            )),
+        }
+    }
+    (kept, twins)
 }
 
 /// Of a list, each entry is to name a GPU.
@@ -302,4 +340,46 @@ fn power(config: &Config, facts: &Facts, reading: &Reading, held: Option<LimitCl
         None
     };
     Finding::ok(CHECK, detail).warned(warning)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Status;
+    use super::*;
+
+    use crate::device::Uuid;
+
+    fn gpu(index: u32, uuid: &str) -> Arc<Identity> {
+        Arc::new(Identity {
+            uuid: Uuid::new(uuid),
+            index,
+            name: String::new(),
+            pci_bus_id: String::new(),
+            serial: None,
+            vbios_version: None,
+            driver_version: None,
+            architecture: None,
+            brand: None,
+            mig_uuids: Vec::new(),
+        })
+    }
+
+    #[test]
+    fn a_gpu_that_is_counted_and_can_t_be_named_fails() {
+        assert!(uncounted(2, 2).is_none());
+        let finding = uncounted(3, 2).unwrap();
+        assert_eq!(finding.status, Status::Fail);
+        let said = "the driver counts 3 GPUs and can tell the UUIDs of 2";
+        assert_eq!(finding.detail, said);
+    }
+
+    #[test]
+    fn of_two_gpus_with_one_uuid_the_second_is_warned_of() {
+        let all = vec![gpu(0, "GPU-a"), gpu(1, "GPU-b"), gpu(2, "GPU-a")];
+        let (kept, twins) = without_twins(all);
+        assert_eq!(kept.iter().map(|it| it.index).collect::<Vec<_>>(), [0, 1]);
+        assert_eq!((twins.len(), twins[0].status), (1, Status::Warn));
+        let said = "indexes 0 and 2 have the same UUID, GPU-a";
+        assert_eq!(twins[0].detail, said);
+    }
 }

@@ -6,6 +6,7 @@ mod apps;
 mod gpu;
 mod node;
 mod permission;
+mod running;
 mod sensors;
 
 use std::fmt::Write as _;
@@ -148,6 +149,7 @@ pub(super) fn run(flags: &Flags, options: &Options) -> ExitCode {
     findings.extend(of_driver(flags, &config));
     findings.extend(config.sensors.iter().map(sensors::look));
     findings.extend(node::all(flags, &config));
+    findings.extend(running::all(flags));
     findings.extend(alertmanager::all(&config));
     findings.extend(config.apps.iter().flat_map(apps::all));
     let text = if options.json {

@@ -200,3 +200,29 @@ fn what_restore_gave_back_or_kept_is_told() {
         "{page}"
     );
 }
+
+/// One GPU with a sensor that fails twice, a knob that is refused and a time that nobody guards it.
+const FAULTS: &str = r#"
+{"time":"2026-03-01T08:00:00Z","event":"started","version":"1.0.0","mode":"enforce","simulated":false,"pid":7}
+{"time":"2026-03-01T09:00:00Z","gpu":0,"uuid":"GPU-a","event":"trouble_began","trouble":"sensor_fault","detail":"core: failing"}
+{"time":"2026-03-01T09:00:10Z","gpu":0,"uuid":"GPU-a","event":"trouble_began","trouble":"sensor_fault","detail":"memory: doubted"}
+{"time":"2026-03-01T09:01:00Z","gpu":0,"uuid":"GPU-a","event":"trouble_ended","trouble":"sensor_fault","detail":"core: failing","seconds":60.0}
+{"time":"2026-03-01T09:02:10Z","gpu":0,"uuid":"GPU-a","event":"trouble_ended","trouble":"sensor_fault","detail":"memory: doubted","seconds":120.0}
+{"time":"2026-03-01T10:00:00Z","gpu":0,"uuid":"GPU-a","event":"trouble_began","trouble":"knob_fault","detail":"power_limit: refused"}
+{"time":"2026-03-01T10:05:00Z","gpu":0,"uuid":"GPU-a","event":"trouble_ended","trouble":"knob_fault","detail":"power_limit: refused","seconds":300.0}
+{"time":"2026-03-01T11:59:00Z","gpu":0,"uuid":"GPU-a","event":"trouble_began","trouble":"unguarded","detail":"no_permission"}
+"#;
+
+#[test]
+fn faults_of_sensors_and_knobs_and_unguarded_times_are_reported() {
+    let page = page(FAULTS, "2026-03-01T00:00:00Z", "2026-03-01T12:00:00Z");
+    for told in [
+        "failures          knob fault once, 5m; sensor fault 2 times, 3m; unguarded once, 1m",
+        "1m  a sensor fails or isn't believed (core: failing)",
+        "2m  a sensor fails or isn't believed (memory: doubted)",
+        "5m  a knob is out of the plan (power_limit: refused)",
+        "1m…  unguarded, nothing can be done for it (no_permission)",
+    ] {
+        assert!(page.contains(told), "{told} in\n{page}");
+    }
+}

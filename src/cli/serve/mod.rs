@@ -264,6 +264,8 @@ fn live(config: &Config) -> Live {
     Live {
         settings: config.policy_settings(),
         poll_interval: config.poll_interval,
+        observes: config.mode == Mode::Observe,
+        gpus: config.gpus.clone(),
         selects: Box::new(move |identity| gpus.matches(identity)),
         has_app: Box::new(move |identity| told.iter().any(|gpus| gpus.matches(identity))),
         sensors: config.sensors.clone(),

@@ -51,6 +51,8 @@ struct Gpu {
     throttle_events: u64,
     recoveries: u64,
     throttled_seconds: ByLevel,
+    /// Since the present throttle began, also under a guard before this one.
+    held_for_seconds: Option<f64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -159,25 +161,26 @@ impl Gpu {
             format!("{}/{}", number(now), number(original.or(now))),
             self.throttle_events.to_string(),
             self.recoveries.to_string(),
-            self.throttled_seconds.to_string(),
+            self.throttled(),
         ]
+    }
+
+    /// A guard counts from its own start on, and the throttle may have begun before that.
+    fn throttled(&self) -> String {
+        let ByLevel { gradual, emergency } = self.throttled_seconds;
+        let present = self.held_for_seconds.unwrap_or(0.0);
+        let seconds = (gradual + emergency).max(present).round();
+        let time = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+        humantime::format_duration(time).to_string()
     }
 
     fn style(&self) -> Style {
         match self.state.as_str() {
             "normal" => GOOD,
-            "emergency" | "blind" => BAD,
+            "emergency" | "blind" | "unguarded" => BAD,
             "gradual" | "recovering" => WARN,
             _ => Style::new(),
         }
-    }
-}
-
-impl fmt::Display for ByLevel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = (self.gradual + self.emergency).round();
-        let time = Duration::try_from_secs_f64(seconds).unwrap_or_default();
-        write!(f, "{}", humantime::format_duration(time))
     }
 }
 
@@ -257,9 +260,24 @@ mod tests {
             let gpus = json!([{ "state": state }, { "state": "recovering" }]);
             serde_json::from_value(json!({ "gpus": gpus })).expect("lenient")
         };
-        let red = format!("{BAD}blind     {BAD:#}  ");
-        assert!(board("blind").to_string().contains(&red));
+        for state in ["blind", "emergency", "unguarded"] {
+            let red = format!("{BAD}{state:<10}{BAD:#}  ");
+            assert!(board(state).to_string().contains(&red), "{state}");
+        }
         assert!(!board("normal").to_string().contains(&BAD.to_string()));
+    }
+
+    #[test]
+    fn a_throttle_counts_from_its_begin_under_whichever_guard() {
+        let throttled = |held: serde_json::Value| {
+            board(
+                json!({ "gpus": [{ "state": "gradual", "why": "x", "held_for_seconds": held,
+                "throttled_seconds": { "gradual": 60.0, "emergency": 0.0 } }] }),
+            )
+        };
+        assert!(throttled(json!(7205.0)).contains(" 2h 5s  x"));
+        assert!(throttled(json!(30.0)).contains(" 1m  x"));
+        assert!(throttled(json!(null)).contains(" 1m  x"));
     }
 
     #[test]

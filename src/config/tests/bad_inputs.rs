@@ -63,11 +63,6 @@ fn each_mistake_names_its_key_and_remedy_and_nothing_else_is_blamed() {
             "safe < alert < critical",
         ),
         (
-            "thresholds: { alert: 70, critical: 85 }",
-            "thresholds.safe",
-            "safe < alert < critical",
-        ),
-        (
             "thresholds: { sfe: 72 }",
             "thresholds.sfe",
             "did you mean safe?",

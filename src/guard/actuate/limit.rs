@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::device::plausible::is_limit;
 use crate::device::{ActuatorError, Gpu, Knob, Reading};
 use crate::policy::knobs::GRAIN;
 use crate::policy::{Claim, LimitClaim, Outcome, Write};
@@ -49,7 +50,9 @@ impl Hand {
         }
         if target.is_none()
             && let Some(original) = original
-            && gpu.power_limit().is_ok_and(|it| self.is_back(original, it))
+            && self
+                .read_limit(gpu)
+                .is_some_and(|it| self.is_back(original, it))
         {
             self.confirmed = false;
             self.stored = None;
@@ -68,7 +71,11 @@ impl Hand {
         let Some((ours, at)) = self.returned else {
             return;
         };
-        if self.claim.limit.is_some() || self.now.since(at) > FORGETS_WITHIN {
+        if self.claim.limit.is_some() {
+            self.returned = None;
+            return;
+        }
+        if self.now.since(at) > FORGETS_WITHIN {
             self.returned = None;
             self.set_lately.clear();
             return;
@@ -117,6 +124,12 @@ impl Hand {
             IGNORED_AGAIN
         };
         it.in_vain == 0 || (it.in_vain >= TRIES && self.now.since(it.at) < again)
+    }
+
+    /// The limit straight from the card, if it says one that can be.
+    fn read_limit(&self, gpu: &mut dyn Gpu) -> Option<Watts> {
+        let limit = gpu.power_limit().ok();
+        limit.filter(|limit| is_limit(self.range.as_ref(), *limit))
     }
 
     /// The original, or what is nearest to it of what the card takes.
@@ -170,7 +183,7 @@ impl Hand {
             return false;
         }
         let written = gpu.set_power_limit(to);
-        let stored = gpu.power_limit().ok();
+        let stored = self.read_limit(gpu);
         self.last_limit = stored.or(written.is_ok().then_some(to)).or(self.last_limit);
         let was_confirmed = std::mem::replace(&mut self.confirmed, false);
         let result = match (written, stored) {

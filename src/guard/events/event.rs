@@ -184,6 +184,12 @@ pub mod trouble {
     pub const OVERHELD: &str = "overheld";
     /// A sensor isn't taken at its word; the detail says why.
     pub const DOUBT: &str = "sensor_doubt";
+    /// Nothing can be done for the GPU; the detail says why.
+    pub const UNGUARDED: &str = "unguarded";
+    /// One of the card's own sensors can't be read or isn't believed: `core: failing`.
+    pub const SENSOR: &str = "sensor_fault";
+    /// A knob is out of the plan: `power_limit: refused`.
+    pub const KNOB: &str = "knob_fault";
     /// A write to the GPU fails; the detail says which, and how.
     pub const ACTION: &str = "action_failing";
     /// What is ours can't be put on disk.

@@ -2,6 +2,7 @@
 //! weekly look back. `watch` makes them of the ticks, `log` writes, `read` reads.
 
 mod event;
+mod faulty;
 mod log;
 mod read;
 mod sentence;

@@ -28,7 +28,9 @@ impl Event {
             What::Escalated(_) | What::Blinded(_) | What::Xid { .. } => Weight::Error,
             What::Throttled(throttle) if throttle.level == "emergency" => Weight::Error,
             What::TroubleBegan { trouble, .. } => match &**trouble {
-                trouble::OVERHELD | trouble::DOUBT => Weight::Warn,
+                trouble::OVERHELD | trouble::DOUBT | trouble::SENSOR | trouble::KNOB => {
+                    Weight::Warn
+                }
                 _ => Weight::Error,
             },
             What::Chain { to, .. } if to == "stale" || to == "down" => Weight::Warn,
@@ -159,8 +161,13 @@ fn said(name: &str, detail: Option<&str>) -> String {
     let what = match name {
         trouble::INFEASIBLE => "not even the coldest rung holds it",
         trouble::CONTESTED => "somebody else keeps raising the limit",
-        trouble::OVERHELD => "leases have held it too long and are not obeyed",
+        trouble::OVERHELD => {
+            "leases, of alerts or manual ones, have held it too long and are not obeyed"
+        }
         trouble::DOUBT => "a sensor isn't believed",
+        trouble::UNGUARDED => "unguarded, nothing can be done for it",
+        trouble::SENSOR => "a sensor fails or isn't believed",
+        trouble::KNOB => "a knob is out of the plan",
         trouble::ACTION => "writing to it fails",
         trouble::JOURNAL => "the journal can't be written",
         trouble::GPU_LOST => "the GPU doesn't answer",

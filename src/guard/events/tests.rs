@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 use super::log::{path, path_before};
 use super::*;
+use crate::device::faults::{Answer, Call, NOT_SUPPORTED, Setter};
 use crate::device::profile::A100_80GB;
 use crate::device::sim::{Conditions, Fault};
 use crate::guard::Tick;
@@ -283,8 +284,19 @@ fn a_card_that_vanishes_is_lost_and_back_and_found_throttled_after_a_crash() {
         1,
         "{whats:#?}"
     );
-    let doubted = |what: &What| matches!(what, What::TroubleBegan { trouble, .. } if trouble == trouble::DOUBT);
-    assert!(!whats.iter().any(doubted), "{whats:#?}");
+    // A card that is gone has no sensors to doubt; one that is back must prove them.
+    let of_a_sensor = |what: &What| matches!(what, What::TroubleBegan { trouble, .. } if trouble == trouble::DOUBT || trouble == trouble::SENSOR);
+    let back = whats.iter().position(
+        |what| matches!(what, What::TroubleEnded { trouble, .. } if trouble == trouble::GPU_LOST),
+    );
+    assert!(
+        !whats[..back.unwrap()].iter().any(of_a_sensor),
+        "{whats:#?}"
+    );
+    assert_eq!(
+        troubles(&whats, trouble::UNGUARDED),
+        ["+not_open", "-not_open"]
+    );
     let lost = |what: &What| match what {
         What::TroubleBegan { trouble, .. } => trouble == trouble::GPU_LOST,
         _ => false,
@@ -303,4 +315,148 @@ fn a_card_that_vanishes_is_lost_and_back_and_found_throttled_after_a_crash() {
         1,
         "{whats:#?}"
     );
+}
+
+/// What began (`+`) and what ended (`-`) of one trouble.
+fn troubles(whats: &[What], wanted: &str) -> Vec<String> {
+    let told = |sign, detail: &Option<Word>| format!("{sign}{}", detail.as_deref().unwrap_or(""));
+    let of = |what: &What| match what {
+        What::TroubleBegan { trouble, detail } if trouble == wanted => Some(told('+', detail)),
+        What::TroubleEnded {
+            trouble, detail, ..
+        } if trouble == wanted => Some(told('-', detail)),
+        _ => None,
+    };
+    whats.iter().filter_map(of).collect()
+}
+
+/// The log's lines meanwhile.
+fn logged(act: impl FnOnce()) -> String {
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+    impl std::io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            lock(&self.0).extend(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    tracing::subscriber::with_default(subscriber, act);
+    let bytes = lock(&lines.0).clone();
+    String::from_utf8(bytes).unwrap()
+}
+
+fn count(text: &str, line: &str) -> usize {
+    text.lines().filter(|it| it.contains(line)).count()
+}
+
+#[test]
+fn a_sensor_that_fails_is_told_once_with_its_code_and_once_when_it_is_back() {
+    let mut node = Node::new(&[&A100_80GB], &Settings::default());
+    let log = logged(|| {
+        node.run(5);
+        let fails = |code| {
+            let answers = &mut node.rack.card(0).faults.answers;
+            answers.set(Call::MemoryTemperature, Answer::code(code));
+        };
+        fails(999);
+        node.run(20);
+        let works = Call::MemoryTemperature;
+        node.rack.card(0).faults.answers.clear(works);
+        node.run(60);
+    });
+    let told = troubles(&whats(&node), trouble::SENSOR);
+    assert_eq!(told.first().unwrap(), "+memory: failing", "{told:?}");
+    assert!(told.last().unwrap().starts_with("-memory"), "{told:?}");
+    let failing = told.iter().filter(|it| *it == "+memory: failing").count();
+    assert_eq!(failing, 1, "{told:?}");
+    assert_eq!(
+        count(&log, "the memory sensor fails with NVML code 999"),
+        1,
+        "{log}"
+    );
+    assert_eq!(
+        count(&log, "the memory sensor is no longer at fault"),
+        1,
+        "{log}"
+    );
+    let line = log.lines().find(|it| it.contains("NVML code 999")).unwrap();
+    for told in [
+        "WARN",
+        "gpu=0",
+        "uuid=GPU-",
+        "sensor=\"memory\"",
+        "remedy=\"compare nvidia-smi",
+    ] {
+        assert!(line.contains(told), "{told} in {line}");
+    }
+}
+
+#[test]
+fn a_knob_that_is_refused_is_told_once_and_once_when_it_takes_again() {
+    let mut node = Node::new(&[&A100_80GB], &Settings::default());
+    let log = logged(|| {
+        node.rack.card(0).faults.power_limit = Setter::refuse(NOT_SUPPORTED);
+        node.set(0, HOT);
+        node.run(300);
+        node.rack.card(0).faults.power_limit = Setter::NONE;
+        node.run(400);
+    });
+    let told = troubles(&whats(&node), trouble::KNOB);
+    assert_eq!(told, ["+power_limit: refused", "-power_limit: refused"]);
+    assert_eq!(
+        count(&log, "power_limit is refused, whatever the value"),
+        1,
+        "{log}"
+    );
+    assert_eq!(
+        count(&log, "power_limit is part of the plan again"),
+        1,
+        "{log}"
+    );
+}
+
+#[test]
+fn a_card_that_nothing_can_be_done_for_is_told_once_with_the_reason() {
+    let settings = Settings {
+        power_limit: false,
+        gpu_clock: false,
+        ..Settings::default()
+    };
+    let mut node = Node::new(&[&A100_80GB], &settings);
+    let log = logged(|| drop(node.run(120)));
+    let events = node.shared.events.recent();
+    assert_eq!(
+        troubles(&whats(&node), trouble::UNGUARDED),
+        ["+nothing_to_turn"]
+    );
+    let sentence = events[0].to_string();
+    assert_eq!(
+        sentence,
+        "GPU 0: unguarded, nothing can be done for it (nothing_to_turn)"
+    );
+    assert_eq!(events[0].weight(), Weight::Error);
+    assert_eq!(
+        count(&log, "unguarded: nothing can be done for this GPU"),
+        1
+    );
+    assert_eq!(count(&log, "configure one under `apps`"), 1, "{log}");
+}
+
+#[test]
+fn a_card_that_does_all_it_should_has_no_trouble() {
+    let mut node = Node::new(&[&A100_80GB], &Settings::default());
+    let log = logged(|| drop(heat_wave(&mut node)));
+    for trouble in [trouble::SENSOR, trouble::KNOB, trouble::UNGUARDED] {
+        assert_eq!(troubles(&whats(&node), trouble), [""; 0]);
+    }
+    assert_eq!(count(&log, "remedy="), 0, "{log}");
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::guard::tally::{Action, ActionResult, Tally};
 use crate::guard::tick::Tick;
 use crate::policy::lease::{Holder, Turn};
-use crate::policy::{self, Decision, Doubt, Level, State, Trigger};
+use crate::policy::{self, Decision, Doubt, Level, State, Targets, Trigger};
 use crate::units::{Celsius, Moment};
 
 use super::event::{LeaseTurn, Outcome, Seen, Throttle, What, Word, trouble};
@@ -22,8 +22,18 @@ pub struct Watch {
     tally: Tally,
 }
 
-/// A trouble and, for writes, which: each kind of them fails on its own.
-type Key = (&'static str, &'static str);
+/// What became of a trouble on a tick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// It is there, or not, as before.
+    Same,
+    /// It began, perhaps as another one.
+    Began,
+    Ended,
+}
+
+/// A trouble and, for writes, sensors and knobs, which: each of them fails on its own.
+pub(super) type Key = (&'static str, &'static str);
 
 /// From the begin of a throttle until everything is given back.
 #[derive(Debug)]
@@ -104,7 +114,7 @@ impl Watch {
                 let outcome = self.episode.take().map(|episode| episode.outcome(now));
                 events.push(What::Recovered(outcome.unwrap_or_default()));
             }
-            None if !ongoing && decision.state != State::Normal && !tick.claim.is_empty() => {
+            None if !ongoing && is_throttled(decision) && !tick.claim.is_empty() => {
                 let throttle = Throttle::of(decision.level, None, "found so", seen);
                 events.push(What::Throttled(throttle));
                 self.begin(now);
@@ -140,13 +150,15 @@ impl Watch {
         // A card that is gone has no sensors to doubt.
         let doubt = decision.doubt.filter(|_| tick.up).map(Doubt::name);
         tell(trouble::DOUBT, doubt.is_some(), doubt.unwrap_or_default());
+        self.faulty(tick, events);
         self.failing(tick, events);
     }
 
     /// Writes that fail, until one of the same kind is taken or there is nothing left to write.
     fn failing(&mut self, tick: &Tick, events: &mut Vec<What>) {
         let now = tick.reading.at;
-        let idle = tick.decision.state == State::Normal && tick.claim.is_empty();
+        let nothing_asked = tick.decision.targets == Targets::default();
+        let idle = !is_throttled(&tick.decision) && nothing_asked && tick.claim.is_empty();
         let mut wrote = false;
         for (index, action) in Action::ALL.into_iter().enumerate() {
             let (before, counts) = (self.tally.actions[index], tick.tally.actions[index]);
@@ -175,10 +187,16 @@ impl Watch {
     }
 
     /// `current`: it is there, with its detail. Another detail is another trouble.
-    fn trouble(&mut self, now: Moment, key: Key, current: Option<Word>, events: &mut Vec<What>) {
+    pub(super) fn trouble(
+        &mut self,
+        now: Moment,
+        key: Key,
+        current: Option<Word>,
+        events: &mut Vec<What>,
+    ) -> Phase {
         let before = self.troubles.get(&key);
         if before.map(|(_, detail)| detail) == current.as_ref() {
-            return;
+            return Phase::Same;
         }
         let trouble = Word::from(key.0);
         let told = |detail: Word| Some(detail).filter(|detail| !detail.is_empty());
@@ -193,7 +211,9 @@ impl Watch {
             self.troubles.insert(key, (now, detail.clone()));
             let detail = told(detail);
             events.push(What::TroubleBegan { trouble, detail });
+            return Phase::Began;
         }
+        Phase::Ended
     }
 
     fn pause(&mut self, tick: &Tick, events: &mut Vec<What>) {
@@ -264,6 +284,11 @@ impl LeaseTurn {
             level: level.name().into(),
         })
     }
+}
+
+/// Held, or being given back.
+const fn is_throttled(decision: &Decision) -> bool {
+    !matches!(decision.state, State::Normal | State::Unguarded)
 }
 
 fn why(trigger: Trigger, decision: &Decision) -> &'static str {

@@ -28,11 +28,17 @@ struct Staged {
     rack: Rack,
     door: Arc<Mutex<()>>,
     reports: Mutex<Option<Receiver<Xid>>>,
+    /// GPUs that are counted and can't be listed.
+    nameless: usize,
 }
 
 impl Driver for Staged {
     fn inventory(&self) -> Result<Vec<Arc<Identity>>, DriverError> {
         self.rack.inventory()
+    }
+
+    fn count(&self) -> Result<usize, DriverError> {
+        Ok(self.rack.count()? + self.nameless)
     }
 
     fn open(&self, uuid: &Uuid) -> Result<Box<dyn Gpu>, DriverError> {
@@ -70,6 +76,7 @@ fn staged() -> (Arc<Staged>, Uuid) {
         rack: Rack::new(vec![card], || Moment::START),
         door: Arc::default(),
         reports: Mutex::default(),
+        nameless: 0,
     };
     (Arc::new(staged), uuid)
 }
@@ -95,6 +102,23 @@ fn wait(shared: &Shared, what: &str, holds: impl Fn() -> bool) {
 fn told(shared: &Shared, matching: impl Fn(&What) -> bool) -> bool {
     let events = shared.events.recent();
     events.iter().any(|event| matching(&event.what))
+}
+
+#[test]
+fn a_gpu_that_can_t_be_named_is_expected_beside_those_under_guard() {
+    let (state, locks) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let (driver, _) = staged();
+    let driver = Arc::new(Staged {
+        nameless: 2,
+        ..Arc::into_inner(driver).unwrap()
+    });
+    let shared = Arc::new(shared());
+    assert_eq!(shared.driver_status().expected, 0, "nobody was asked yet");
+    let guard = start(&driver, &shared, state.path(), locks.path());
+    wait(&shared, "ready", || shared.driver_status().ready);
+    assert_eq!(shared.driver_status().expected, 3);
+    assert_eq!(shared.stations().len(), 1);
+    assert!(guard.stop());
 }
 
 #[tokio::test]

@@ -52,8 +52,12 @@ impl Policy {
         let current = seen.reading.limit.ok();
         if self.means.power.is_none() && seen.claim.limit.is_some() && decision.level > Level::None
         {
-            // Out of the plan, what it was set to stays.
+            // Out of the plan, what it was set to stays; at alert, what seems to have no effect is
+            // taken to its end all the same.
             let on_card = current.or(seen.claim.limit.map(|ours| ours.next));
+            let hot = decision.heat.is_some_and(|heat| heat.is_hot());
+            let end = self.power.map(|power| power.min).filter(|_| hot);
+            let on_card = on_card.map(|limit| end.map_or(limit, |end| limit.min(end)));
             let lower = decision.targets.limit.into_iter().chain(on_card).min();
             decision.targets.limit = lower;
         }
@@ -92,7 +96,9 @@ impl Policy {
     fn keep_locks(&self, claim: &Claim, targets: &mut Targets) {
         let before = &self.last.targets;
         if claim.gpu_clock {
-            targets.gpu_clock = slower(targets.gpu_clock, before.gpu_clock);
+            // One that is given back in vain may be any.
+            let any = self.regulator.rungs().emergency().gpu_clock;
+            targets.gpu_clock = slower(targets.gpu_clock, before.gpu_clock.or(any));
         }
         if claim.memory_clock {
             targets.memory_clock = slower(targets.memory_clock, before.memory_clock);

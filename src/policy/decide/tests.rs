@@ -725,6 +725,14 @@ fn a_lock_on_the_card_is_not_loosened_while_hot() {
 }
 
 #[test]
+fn a_lock_that_is_given_back_in_vain_is_not_loosened_when_it_is_hot_again() {
+    let mut card = capped();
+    card.policy.last.targets.gpu_clock = None;
+    let decision = card.tick(HOT);
+    assert_eq!(decision.targets.gpu_clock, Some(lock(1000)), "the slowest");
+}
+
+#[test]
 fn what_a_dead_guard_left_is_gone_on_from_and_given_back() {
     let mut card = Card::new();
     card.claim.writing(w(400), w(250));

@@ -25,6 +25,9 @@ const RETURNS: f64 = 8.0;
 const RESTS: f64 = 0.35;
 const RESTS_FOR: Duration = Duration::from_secs(60);
 
+/// Under this share of its scale a card is cool after that time, whatever it drew at the fall.
+const IDLE: f64 = 0.2;
+
 /// Without a draw nothing explains a fall but time.
 const PER_SECOND_UNSEEN: f64 = 15.0;
 
@@ -95,9 +98,10 @@ impl Fall {
         value: Celsius,
         draw: Option<f64>,
         explained: bool,
+        scale: f64,
     ) -> bool {
         if let Some(fallen) = &mut self.fallen {
-            if fallen.holds(now, value, draw) {
+            if fallen.holds(now, value, draw, scale) {
                 return true;
             }
             self.fallen = None;
@@ -129,7 +133,7 @@ impl Fall {
 }
 
 impl Fallen {
-    fn holds(&mut self, now: Moment, value: Celsius, draw: Option<f64>) -> bool {
+    fn holds(&mut self, now: Moment, value: Celsius, draw: Option<f64>, scale: f64) -> bool {
         let rose = (value - self.before).degrees();
         self.before = value;
         let near = (self.from - value).degrees() <= AT_ONCE;
@@ -140,7 +144,7 @@ impl Fallen {
             let seconds = now.since(self.at).as_secs_f64();
             return (self.from - value).degrees() > PER_SECOND_UNSEEN * seconds;
         };
-        if draw > RESTS * then {
+        if draw > (RESTS * then).max(IDLE * scale) {
             self.rests_since = None;
             return true;
         }

@@ -86,7 +86,17 @@ struct Evidence {
     worked: bool,
     missing: Option<Missing>,
     doubt: Option<Doubt>,
+    /// Failures in a row, but for refusals.
+    failures: u32,
+    /// Since when it has been refused, and how often.
+    refused: Option<(Moment, u32)>,
 }
+
+/// A sensor that never worked is offered after so many failures in a row, and none after so many
+/// refusals in so long.
+const FAILURES: u32 = 2;
+const REFUSES: u32 = 5;
+const REFUSES_FOR: Duration = Duration::from_secs(10);
 
 /// One thermal sensor.
 #[derive(Clone, Debug)]
@@ -128,13 +138,16 @@ impl Judge {
     /// The card was opened anew, perhaps by another driver, which may have other sensors.
     pub fn reopened(&mut self, driver_version: Option<&str>) {
         let known = self.driver_version.as_deref();
-        if known.is_some() && known != driver_version {
+        let told = known.is_some() && driver_version.is_some();
+        if told && known != driver_version {
             let all = self.channels.iter_mut();
             for evidence in all.map(|it| &mut it.evidence).chain([&mut self.power]) {
                 (evidence.offered, evidence.worked) = (false, false);
             }
         }
-        self.driver_version = driver_version.map(str::to_owned);
+        if driver_version.is_some() {
+            self.driver_version = driver_version.map(str::to_owned);
+        }
     }
 
     /// Other settings, or other facts of the card.
@@ -158,7 +171,7 @@ impl Judge {
             let still = !matches!(doubt, Doubt::Missing);
             if let Some(channel) = self.channels.get_mut(sensor as usize) {
                 channel.run.inherit(still);
-                channel.evidence.offered = true;
+                (channel.evidence.offered, channel.evidence.worked) = (true, true);
                 channel.evidence.doubt = Some(Doubt::Inherited);
             }
         }
@@ -191,7 +204,7 @@ impl Judge {
         in_turn: bool,
     ) -> Judgement {
         let before = self.present();
-        let draw = self.read_draw(now, reading);
+        let draw = self.read_draw(now, reading, in_turn);
         let parts = self.read_sensors(now, reading, draw, in_turn);
         if self.present() != before || self.trips.has_core != self.present()[0] {
             self.resolve(facts);
@@ -211,8 +224,8 @@ impl Judge {
         }
     }
 
-    fn read_draw(&mut self, now: Moment, reading: &Reading) -> Option<Watts> {
-        self.power.note(reading.draw.err());
+    fn read_draw(&mut self, now: Moment, reading: &Reading, in_turn: bool) -> Option<Watts> {
+        self.power.note(now, reading.draw.err(), in_turn);
         let holds = |(at, _): &(Moment, Watts)| now.since(*at) <= DRAW_HOLDS;
         let draw = reading
             .draw
@@ -443,6 +456,8 @@ impl Channel {
                 worked: false,
                 missing: None,
                 doubt: None,
+                failures: 0,
+                refused: None,
             },
             run: Run::NEW,
             still: Still::new(stands),
@@ -457,8 +472,11 @@ impl Channel {
         in_turn: bool,
         around: &Surroundings,
     ) -> Part {
-        self.evidence.note(said.err());
-        let absent = !self.evidence.offered;
+        self.evidence.note(now, said.err(), in_turn);
+        let absent = !self.evidence.offered && !self.evidence.is_pending();
+        if absent {
+            self.run = Run::NEW;
+        }
         let value = said.ok();
         let trust = match value {
             _ if absent => Trust::Clear,
@@ -489,7 +507,7 @@ impl Channel {
         let (average, scale) = (around.average, around.scale);
         let fallen = self
             .fall
-            .is_fallen(now, value, average, around.explains_falls);
+            .is_fallen(now, value, average, around.explains_falls, scale);
         let frozen = match average.filter(|_| !around.holds_itself) {
             Some(average) => {
                 let lately = around.lately.unwrap_or(average);
@@ -520,10 +538,38 @@ impl Part {
 }
 
 impl Evidence {
-    fn note(&mut self, missing: Option<Missing>) {
-        self.offered |= missing != Some(Missing::NotSupported);
-        self.worked |= missing.is_none();
+    /// One answer. A sensor that has worked is never an absence. One that hasn't is offered once it
+    /// fails twice in a row with anything but "not supported", and is none again when it says just
+    /// that for long.
+    fn note(&mut self, now: Moment, missing: Option<Missing>, in_turn: bool) {
         self.missing = missing;
+        match missing {
+            None => {
+                (self.offered, self.worked) = (true, true);
+                self.failures = 0;
+            }
+            Some(Missing::NotSupported) => {
+                self.failures = 0;
+                let (since, answers) = *self.refused.get_or_insert((now, 0));
+                let answers = answers + u32::from(in_turn);
+                self.refused = Some((since, answers));
+                let long = now.since(since) >= REFUSES_FOR && answers >= REFUSES;
+                self.offered &= self.worked || !long;
+                return;
+            }
+            // Of a card that is gone, which says nothing of its sensors.
+            Some(Missing::Lost) => return,
+            Some(_) => {
+                self.failures += u32::from(in_turn);
+                self.offered |= self.failures >= FAILURES;
+            }
+        }
+        self.refused = None;
+    }
+
+    /// Its first failure may be noise.
+    const fn is_pending(&self) -> bool {
+        !self.offered && self.failures > 0
     }
 }
 

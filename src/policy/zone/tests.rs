@@ -120,3 +120,111 @@ fn the_trips_in_force_move_with_a_margin_and_stand_without() {
     let core = TripTable::resolve(&auto, &facts(Some(87.0), None), false, false);
     assert_eq!(core.in_force(&reading(60.0, None, None)), Some(core.core));
 }
+
+/// A card of this maximum that slows itself down, and shuts itself off, there.
+fn with_limits(gpu_max: Option<f64>, slowdown: Option<f64>, shutdown: Option<f64>) -> Facts {
+    let mut facts = facts(gpu_max, None);
+    facts.thresholds.slowdown = slowdown.map(Celsius::new);
+    facts.thresholds.shutdown = shutdown.map(Celsius::new);
+    facts
+}
+
+fn auto(facts: &Facts) -> TripTable {
+    TripTable::resolve(&TripOverrides::default(), facts, false, false)
+}
+
+#[test]
+fn critical_is_under_the_cards_own_slowdown_and_well_under_its_shutdown() {
+    for (max, slowdown, shutdown, critical) in [
+        (Some(105.0), Some(97.0), Some(100.0), 96.0),
+        (Some(102.0), Some(97.0), Some(102.0), 96.0),
+        (Some(105.0), None, Some(100.0), 97.0),
+        (None, Some(80.0), None, 79.0),
+        (Some(88.0), Some(89.0), Some(91.0), 88.0),
+        (Some(85.0), Some(0.0), Some(511.0), 85.0),
+    ] {
+        let table = auto(&with_limits(max, slowdown, shutdown));
+        assert_eq!(table.core.critical, Celsius::new(critical), "{max:?}");
+        assert_eq!(table.core, Trips::under(Celsius::new(critical)));
+        let lowered = critical < max.unwrap_or(85.0);
+        assert_eq!(table.origin == TripOrigin::Slowdown, lowered);
+    }
+}
+
+#[test]
+fn every_known_card_keeps_its_maximum_as_critical() {
+    // Of docs/thresholds.md: critical, slowdown, shutdown.
+    for (critical, slowdown, shutdown) in [
+        (85.0, 89.0, 92.0),
+        (83.0, 87.0, 90.0),
+        (91.0, 93.0, 98.0),
+        (87.0, 89.0, 95.0),
+        (87.0, 89.0, 92.0),
+        (84.0, 86.0, 91.0),
+    ] {
+        let mut facts = with_limits(Some(critical), Some(slowdown), Some(shutdown));
+        assert_eq!(auto(&facts).core.critical, Celsius::new(critical));
+        facts.tlimit.slowdown = Some(Celsius::new(critical - slowdown));
+        facts.tlimit.shutdown = Some(Celsius::new(critical - shutdown));
+        let margin = TripTable::resolve(&TripOverrides::default(), &facts, true, false);
+        assert_eq!(margin.margin, Celsius::new(0.0), "margin 0");
+    }
+}
+
+#[test]
+fn a_margin_is_critical_before_the_card_slows_itself_down() {
+    let mut facts = Facts::default();
+    facts.tlimit.slowdown = Some(Celsius::new(2.0));
+    let table = TripTable::resolve(&TripOverrides::default(), &facts, true, false);
+    assert!(table.of_margin(Celsius::new(3.0)).is_critical());
+    assert!(!table.of_margin(Celsius::new(3.1)).is_critical());
+    facts.tlimit.slowdown = Some(Celsius::new(255.0));
+    let table = TripTable::resolve(&TripOverrides::default(), &facts, true, false);
+    assert_eq!(table.margin, Celsius::new(0.0), "a misread");
+}
+
+/// Numbers of the operator on a card of 85 that slows itself down at 89.
+fn configured(alert: Option<f64>, critical: Option<f64>, safe: Option<f64>) -> TripTable {
+    let by = TripOverrides {
+        alert: alert.map(Celsius::new),
+        critical: critical.map(Celsius::new),
+        safe: safe.map(Celsius::new),
+    };
+    let facts = with_limits(Some(85.0), Some(89.0), Some(92.0));
+    TripTable::resolve(&by, &facts, false, false)
+}
+
+#[test]
+fn configured_trips_keep_their_distance_their_order_and_under_the_slowdown() {
+    for (given, expected) in [
+        ((Some(70.0), None, None), [85.0, 70.0, 64.0]),
+        ((None, Some(80.0), None), [80.0, 73.0, 67.0]),
+        ((None, None, Some(60.0)), [85.0, 78.0, 60.0]),
+        ((Some(78.0), Some(85.0), Some(72.0)), [85.0, 78.0, 72.0]),
+        // What can't stand on this card is lowered.
+        ((None, Some(95.0), None), [88.0, 81.0, 75.0]),
+        ((Some(90.0), None, None), [85.0, 78.0, 72.0]),
+        ((None, None, Some(80.0)), [85.0, 78.0, 72.0]),
+    ] {
+        let (alert, critical, safe) = given;
+        let table = configured(alert, critical, safe);
+        assert_eq!(trips(&table), expected.map(Celsius::new), "{given:?}");
+        assert_eq!(table.origin, TripOrigin::Configured);
+    }
+}
+
+#[test]
+fn what_was_lowered_is_told() {
+    let lowered = |by: TripOverrides| {
+        let facts = with_limits(Some(85.0), Some(89.0), Some(92.0));
+        TripTable::resolve(&by, &facts, false, false)
+            .core
+            .are_lowered(&by)
+    };
+    let critical = |degrees| TripOverrides {
+        critical: Some(Celsius::new(degrees)),
+        ..TripOverrides::default()
+    };
+    assert!(lowered(critical(95.0)));
+    assert!(!lowered(critical(88.0)) && !lowered(TripOverrides::default()));
+}

@@ -67,10 +67,12 @@ pub enum Outcome {
     NotAllowed,
     /// Can't be read, or no room for one more lease.
     Rejected,
+    /// Beside accepted or renewed, never instead: nothing can be done for one of its GPUs.
+    NotPossible,
 }
 
 impl Outcome {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Accepted,
         Self::Renewed,
         Self::Released,
@@ -80,6 +82,7 @@ impl Outcome {
         Self::WrongNode,
         Self::NotAllowed,
         Self::Rejected,
+        Self::NotPossible,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -93,6 +96,7 @@ impl Outcome {
             Self::WrongNode => "wrong_node",
             Self::NotAllowed => "not_allowed",
             Self::Rejected => "rejected",
+            Self::NotPossible => "not_possible",
         }
     }
 }

@@ -120,14 +120,22 @@ impl HookCounters {
 /// The combinations that there are: a heartbeat takes no lease, and so on.
 fn expected_alerts() -> BTreeMap<(Status, Action, Outcome), u64> {
     use Outcome::{
-        Accepted, Ignored, NotAllowed, Rejected, Released, Renewed, Stale, Unmapped, WrongNode,
+        Accepted, Ignored, NotAllowed, NotPossible, Rejected, Released, Renewed, Stale, Unmapped,
+        WrongNode,
     };
     let mut alerts = BTreeMap::new();
     let mut expect = |status, action, outcomes: &[Outcome]| {
         alerts.extend(outcomes.iter().map(|&o| ((status, action, o), 0)));
     };
     for action in [Action::Gradual, Action::Emergency] {
-        let firing = [Accepted, Renewed, Unmapped, WrongNode, Rejected];
+        let firing = [
+            Accepted,
+            Renewed,
+            Unmapped,
+            WrongNode,
+            Rejected,
+            NotPossible,
+        ];
         expect(Status::Firing, action, &firing);
         let resolved = [Released, Stale, Ignored, Unmapped, WrongNode];
         expect(Status::Resolved, action, &resolved);

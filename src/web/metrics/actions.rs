@@ -9,7 +9,7 @@ use crate::units::{Megahertz, Watts};
 
 use super::families::flag;
 use super::guard::{LEVELS, counted, ticked};
-use super::per_gpu::{PerGpu, Split};
+use super::per_gpu::{Pairs, PerGpu, Split};
 
 /// Results that exist at 0 from the start, for every action: an alert on `increase()` misses the
 /// first event of a series that comes with it. The others appear when they happen.
@@ -67,12 +67,15 @@ fn history(gpus: &mut PerGpu<'_, '_, '_>) -> fmt::Result {
     )
 }
 
-fn throttles(tick: &Tick) -> Vec<([&'static str; 2], f64)> {
+fn throttles(tick: &Tick) -> Pairs {
     let by_level = LEVELS.iter().zip(&tick.tally.throttles);
     by_level
         .flat_map(|(level, by_trigger)| {
             let triggers = Trigger::ALL.iter().zip(by_trigger);
-            triggers.map(|(trigger, &count)| ([level.name(), trigger.name()], count as f64))
+            triggers.map(|(trigger, &count)| {
+                let pair = [level.name().into(), trigger.name().into()];
+                (pair, count as f64)
+            })
         })
         .collect()
 }
@@ -122,14 +125,17 @@ fn actions(gpus: &mut PerGpu<'_, '_, '_>) -> fmt::Result {
     )
 }
 
-fn outcomes(tick: &Tick) -> Vec<([&'static str; 2], f64)> {
+fn outcomes(tick: &Tick) -> Pairs {
     let by_action = Action::ALL.iter().zip(&tick.tally.actions);
     by_action
         .flat_map(|(action, by_result)| {
             let results = ActionResult::ALL.iter().zip(by_result);
             results
                 .filter(|(result, count)| **count > 0 || RESULTS_FROM_START.contains(result))
-                .map(|(result, &count)| ([action.name(), result.name()], count as f64))
+                .map(|(result, &count)| {
+                    let pair = [action.name().into(), result.name().into()];
+                    (pair, count as f64)
+                })
         })
         .collect()
 }

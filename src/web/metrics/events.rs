@@ -7,7 +7,7 @@ use crate::guard::Tick;
 
 use super::families::flag;
 use super::gpu::reading;
-use super::per_gpu::{PerGpu, Split};
+use super::per_gpu::{Pairs, PerGpu, Split};
 
 /// Xid codes that exist at 0 from the start, because an alert on `increase()` misses the first
 /// event of a series that comes with it: the ones that mean a broken card or a lost driver, and
@@ -98,7 +98,7 @@ fn health(gpus: &mut PerGpu<'_, '_, '_>) -> fmt::Result {
     )
 }
 
-fn ecc(tick: &Tick) -> Vec<([&'static str; 2], f64)> {
+fn ecc(tick: &Tick) -> Pairs {
     let slow = &tick.reading.slow;
     let types = [
         ("corrected", slow.ecc_corrected),
@@ -110,7 +110,9 @@ fn ecc(tick: &Tick) -> Vec<([&'static str; 2], f64)> {
             ["volatile", "aggregate"]
                 .into_iter()
                 .zip(counts)
-                .filter_map(move |(scope, count)| Some(([kind, scope], count? as f64)))
+                .filter_map(move |(scope, count)| {
+                    Some(([kind.into(), scope.into()], count? as f64))
+                })
         })
         .collect()
 }

@@ -9,6 +9,7 @@ use crate::units::Celsius;
 use crate::web::snapshot::{GpuView, Snapshot};
 
 use super::actions;
+use super::evidence;
 use super::families::{Families, flag, one_hot};
 use super::per_gpu::{PerGpu, Split};
 
@@ -27,6 +28,7 @@ pub(super) fn up(gpus: &mut PerGpu<'_, '_, '_>) -> fmt::Result {
 pub(super) fn encode(gpus: &mut PerGpu<'_, '_, '_>) -> fmt::Result {
     heat(gpus)?;
     states(gpus)?;
+    evidence::encode(gpus)?;
     conditions(gpus)?;
     actions::encode(gpus)
 }

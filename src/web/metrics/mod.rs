@@ -3,6 +3,7 @@
 
 mod actions;
 mod events;
+mod evidence;
 mod families;
 mod gpu;
 mod guard;
@@ -31,6 +32,7 @@ use super::snapshot::Snapshot;
 
 use pieces::Pieces;
 
+pub(in crate::web) use evidence::FAN;
 pub use memo::Memo;
 pub use negotiate::Format;
 

@@ -12,6 +12,9 @@ use super::labels::{Label, LabelSet, OfGpu, of_gpu};
 /// Samples of one GPU under a label of their own.
 pub(super) type Split = Vec<(Cow<'static, str>, Option<f64>)>;
 
+/// The same under two labels.
+pub(super) type Pairs = Vec<([Cow<'static, str>; 2], f64)>;
+
 /// Writes them.
 pub(super) struct PerGpu<'f, 't, 's> {
     families: &'f mut Families<'t>,
@@ -91,15 +94,22 @@ impl<'f, 't, 's> PerGpu<'f, 't, 's> {
         name: &str,
         help: &str,
         names: [&'static str; 2],
-        split: impl Fn(&'s GpuView) -> Vec<([&'static str; 2], f64)>,
+        split: impl Fn(&'s GpuView) -> Pairs,
     ) -> fmt::Result {
-        let samples = self.gpus.iter().flat_map(|(of, gpu)| {
-            split(gpu).into_iter().map(|([first, second], value)| {
-                let own = [(names[0], first.into()), (names[1], second.into())];
-                (OfGpu(of, own), value)
-            })
-        });
+        let samples = paired(&self.gpus, names, split);
         self.families.counter(name, help, samples)
+    }
+
+    /// The same of a gauge.
+    pub(super) fn gauge_pairs(
+        &mut self,
+        name: &str,
+        help: &str,
+        names: [&'static str; 2],
+        split: impl Fn(&'s GpuView) -> Pairs,
+    ) -> fmt::Result {
+        let samples = paired(&self.gpus, names, split);
+        self.families.gauge(name, help, samples)
     }
 }
 
@@ -121,5 +131,18 @@ fn labelled<'a, 's>(
     gpus.iter().flat_map(move |(of, gpu)| {
         let samples = split(gpu).into_iter();
         samples.filter_map(move |(name, value)| Some((OfGpu(of, [(label, name)]), value?)))
+    })
+}
+
+fn paired<'a, 's>(
+    gpus: &'a [Gpu<'s>],
+    names: [&'static str; 2],
+    split: impl Fn(&'s GpuView) -> Pairs,
+) -> impl Iterator<Item = (OfGpu<'a, [Label<'static>; 2]>, f64)> {
+    gpus.iter().flat_map(move |(of, gpu)| {
+        let samples = split(gpu).into_iter();
+        samples.map(move |([first, second], value)| {
+            (OfGpu(of, [(names[0], first), (names[1], second)]), value)
+        })
     })
 }

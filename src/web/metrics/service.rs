@@ -46,6 +46,11 @@ pub(super) fn driver(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::R
         "GPUs under guard",
         Some(snapshot.gpus.len() as f64),
     )?;
+    families.single(
+        "thermal_guard_gpus_expected",
+        "GPUs that should be under guard: as many as the driver counts, or `gpus` lists",
+        Some(snapshot.driver.expected as f64),
+    )?;
     families.counter(
         "thermal_guard_nvml_initializations_total",
         "Times the driver was found, at the start or again",

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::time::UNIX_EPOCH;
 
 use crate::guard::events::{Event, Weight};
+use crate::policy::Unguarded;
 use crate::web::status::{App, Chain, Driver, Gpu, Status};
 
 use super::gpu;
@@ -86,7 +87,18 @@ fn notices(status: &Status) -> Vec<Part> {
         let text = "Simulated: these GPUs exist in this process only.";
         say("simulated", Tone::Notice, text);
     }
-    let denied = status.gpus.iter().filter(|gpu| gpu.permission == "denied");
+    // What is detached has its notice above.
+    let detached = Unguarded::Detached.name();
+    for gpu in &status.gpus {
+        let why = gpu.unguarded.as_deref();
+        if let Some(why) = why.filter(|why| !(driver.detached && *why == detached)) {
+            let (index, sentence) = (gpu.index, &gpu.why);
+            let text = format!("Unguarded: nothing can be done for GPU {index}: {sentence}.");
+            say(&format!("{why} {index}"), Tone::Bad, &text);
+        }
+    }
+    let denied = status.gpus.iter().filter(|gpu| gpu.unguarded.is_none());
+    let denied = denied.filter(|gpu| gpu.permission == "denied");
     let denied: Vec<_> = denied.map(|gpu| gpu.index.to_string()).collect();
     if !denied.is_empty() {
         let gpus = denied.join(", ");
@@ -125,7 +137,15 @@ fn summary(gpus: &[Gpu]) -> String {
         1 => "1 GPU".to_owned(),
         many => format!("{many} GPUs"),
     };
-    for state in ["emergency", "blind", "down", "gradual", "recovering"] {
+    let states = [
+        gpu::UNGUARDED,
+        "emergency",
+        "blind",
+        "down",
+        "gradual",
+        "recovering",
+    ];
+    for state in states {
         let count = gpus.iter().filter(|gpu| gpu::state(gpu) == state).count();
         if count > 0 {
             let _ = write!(words, ", {count} {state}");

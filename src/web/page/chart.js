@@ -22,7 +22,7 @@ const PLOTS = {
 };
 
 // How high the strip at the foot is: the graver, the higher, for who can't tell the colours.
-const STRIP = { recovering: 2, gradual: 3, blind: 6, emergency: 9 };
+const STRIP = { recovering: 2, gradual: 3, blind: 6, emergency: 9, unguarded: 12 };
 
 /** Per GPU, its points by their number. */
 const known = new Map();

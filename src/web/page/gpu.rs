@@ -5,6 +5,9 @@ use crate::web::status::{Gpu, Hour, Lease, Readings, TripPoints};
 
 use super::part::{Part, Tone};
 
+/// The state in which nothing can be done.
+pub(super) const UNGUARDED: &str = "unguarded";
+
 pub(super) fn card(gpu: &Gpu) -> Part {
     let now = &gpu.now;
     let trips = now.trips.as_ref();
@@ -23,6 +26,8 @@ pub(super) fn card(gpu: &Gpu) -> Part {
         .maybe("limit", limit(gpu))
         .text("throttles", throttles(gpu))
         .maybe("held", held(gpu))
+        .text("sensors", sensors(gpu))
+        .text("knobs", knobs(gpu))
         .text("slowed", now.clock_events.join(", ").replace('_', " "))
         .maybe("paused", gpu.paused_for_seconds.map(left));
     card.mark("alert", trips.map(|trips| trips.alert_celsius))
@@ -32,16 +37,45 @@ pub(super) fn card(gpu: &Gpu) -> Part {
         .list("leases", gpu.leases.iter().map(lease).collect())
 }
 
-/// `down` stands for everything that isn't heard of.
+/// `down` stands for everything that isn't heard of, but for what nothing can be done for: that
+/// needn't be heard of.
 pub(super) fn state(gpu: &Gpu) -> &'static str {
+    if gpu.state == UNGUARDED {
+        return UNGUARDED;
+    }
     let known = ["normal", "gradual", "emergency", "recovering", "blind"];
     let state = known.into_iter().find(|state| *state == gpu.state);
     state.filter(|_| gpu.up).unwrap_or("down")
 }
 
+/// What is held has been since its throttle began, under whichever guard and in whichever states.
 fn since(gpu: &Gpu) -> Option<String> {
-    let age = gpu.state_age_seconds.filter(|_| gpu.up)?;
+    let held = gpu.held_for_seconds.filter(|_| gpu.state != UNGUARDED);
+    let age = held.or(gpu.state_age_seconds);
+    let age = age.filter(|_| state(gpu) != "down")?;
     Some(format!("for {}", span(age)))
+}
+
+/// Those that there are.
+fn sensors(gpu: &Gpu) -> String {
+    let all = gpu.sensors.iter();
+    named(all.map(|sensor| (&sensor.name, &sensor.state)))
+}
+
+fn knobs(gpu: &Gpu) -> String {
+    named(gpu.knobs.iter().map(|knob| (&knob.name, &knob.state)))
+}
+
+fn named<'a>(all: impl Iterator<Item = (&'a String, &'a String)>) -> String {
+    let there = all.filter(|(_, state)| *state != "absent");
+    let there: Vec<_> = there
+        .map(|(name, state)| format!("{} {state}", name.replace('_', " ")))
+        .collect();
+    if there.is_empty() {
+        "none".to_owned()
+    } else {
+        there.join(", ")
+    }
 }
 
 fn celsius(degrees: f64) -> String {

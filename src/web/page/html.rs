@@ -133,6 +133,8 @@ fn gpu(part: &Part) -> String {
         ("Throttles", "throttles"),
         ("Throttled for", "held"),
         ("Slowed by", "slowed"),
+        ("Sensors", "sensors"),
+        ("Knobs", "knobs"),
         ("Paused", "paused"),
         ("UUID", "uuid"),
     ];

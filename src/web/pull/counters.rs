@@ -117,13 +117,22 @@ impl PullCounters {
 
 /// The combinations that there are.
 fn expected_alerts() -> BTreeMap<(State, Action, Outcome), u64> {
-    use Outcome::{Accepted, Ignored, NotAllowed, Rejected, Renewed, Unmapped, WrongNode};
+    use Outcome::{
+        Accepted, Ignored, NotAllowed, NotPossible, Rejected, Renewed, Unmapped, WrongNode,
+    };
     let mut alerts = BTreeMap::new();
     let mut expect = |state, action, outcomes: &[Outcome]| {
         alerts.extend(outcomes.iter().map(|&o| ((state, action, o), 0)));
     };
     for action in [Action::Gradual, Action::Emergency] {
-        let active = [Accepted, Renewed, Unmapped, WrongNode, Rejected];
+        let active = [
+            Accepted,
+            Renewed,
+            Unmapped,
+            WrongNode,
+            Rejected,
+            NotPossible,
+        ];
         expect(State::Active, action, &active);
         expect(State::Suppressed, action, &[Ignored]);
     }

@@ -65,17 +65,21 @@ pub(super) fn take(web: &Web, listings: &[&Listing]) -> BTreeSet<u64> {
         }
     }
     for (state, alert) in alerts.values() {
-        let (action, outcome) = match alert::action(&alert.labels, &settings) {
-            Err(outcome) => (Action::None, outcome),
-            Ok(action) if *state != State::Active => (action, Outcome::Ignored),
-            Ok(Action::Heartbeat) if is_ours(web, alert) => (Action::Heartbeat, Outcome::Accepted),
-            Ok(Action::Heartbeat) => (Action::Heartbeat, Outcome::WrongNode),
+        let (action, obeyed) = match alert::action(&alert.labels, &settings) {
+            Err(outcome) => (Action::None, outcome.into()),
+            Ok(action) if *state != State::Active => (action, Outcome::Ignored.into()),
+            Ok(Action::Heartbeat) if is_ours(web, alert) => {
+                (Action::Heartbeat, Outcome::Accepted.into())
+            }
+            Ok(Action::Heartbeat) => (Action::Heartbeat, Outcome::WrongNode.into()),
             Ok(action) => {
-                let outcome = alert::obey(web, &settings, Status::Firing, action, alert);
-                (action, outcome)
+                let obeyed = alert::obey(web, &settings, Status::Firing, action, alert);
+                (action, obeyed)
             }
         };
-        web.pull_counters.count_alert(*state, action, outcome);
+        for outcome in obeyed.outcomes() {
+            web.pull_counters.count_alert(*state, action, outcome);
+        }
     }
     beat(web, listings);
     alerts.into_keys().collect()

@@ -74,12 +74,21 @@ pub struct Gpu {
     pub state: String,
     pub level: String,
     pub why: String,
+    /// Why nothing can be done for it, in a word; left out while something can.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unguarded: Option<String>,
+    /// What is known of each.
+    pub sensors: Vec<Sensor>,
+    pub knobs: Vec<Knob>,
     /// Who brought the present throttle about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trigger: Option<String>,
     /// For how long the state has lasted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state_age_seconds: Option<f64>,
+    /// For how long something of the guard's, or of one before it, has been on the GPU.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_for_seconds: Option<f64>,
     pub asks: Asks,
     pub leases: Vec<Lease>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -110,20 +119,38 @@ pub struct Readings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub power_draw_watts: Option<f64>,
     pub clock_events: Vec<String>,
-    /// Beside the card's own, as configured.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub sensors: Vec<Sensor>,
 }
 
+/// First the configured ones, then the card's own.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Sensor {
     pub name: String,
-    /// Left out while it can't be read.
+    /// `working`, `failing`, `doubted` or `absent`.
+    pub state: String,
+    /// What it does, where that is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// Of a configured one; left out while it can't be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub celsius: Option<f64>,
-    pub alert_celsius: f64,
-    pub critical_celsius: f64,
+    /// Of a configured one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alert_celsius: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub critical_celsius: Option<f64>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Knob {
+    /// `power_limit`, `gpu_clock`, `memory_clock` or `fan`.
+    pub name: String,
+    /// `working`, `unproven`, `refused`, `ineffective` or `absent`.
+    pub state: String,
+    /// What it does, where that is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

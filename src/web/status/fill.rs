@@ -6,15 +6,14 @@ use crate::device::clock_events::REASONS;
 use crate::guard::Tick;
 use crate::guard::events::Event;
 use crate::policy::lease::Holder;
-use crate::policy::{ChainState, Level, Probe, Trips};
+use crate::policy::{ChainState, Level, Trips, Unguarded};
 use crate::units::{Celsius, Watts};
 use crate::web::snapshot::{AppSnapshot, ChainView, GpuView, LeaseView, Snapshot};
 
 use super::document::{
-    App, Asks, ByLevel, Chain, Driver, Gpu, Hour, Lease, Limit, Readings, Sensor, Status,
-    TripPoints,
+    App, Asks, ByLevel, Chain, Driver, Gpu, Hour, Lease, Limit, Readings, Status, TripPoints,
 };
-use super::why;
+use super::{evidence, why};
 
 impl Status {
     pub fn of(snapshot: &Snapshot) -> Self {
@@ -101,15 +100,25 @@ impl Gpu {
                 mean_celsius: round(mean.degrees()),
             }),
             limit: Limit::of(tick, gpu.up),
+            unguarded: decision
+                .unguarded
+                .map(|why| Unguarded::name(why).to_owned()),
+            sensors: evidence::sensors(tick, gpu.up),
+            knobs: evidence::knobs(tick),
             state: decision.state.name().to_owned(),
             level: decision.level.name().to_owned(),
             why: match (gpu.up, tick.up) {
-                (false, _) if snapshot.detached => "detached by an operator".to_owned(),
+                (false, _) if snapshot.detached && decision.unguarded.is_none() => {
+                    "detached by an operator".to_owned()
+                }
                 (false, true) => format!("not heard of for {:.0} s", age.as_secs_f64()),
                 _ => why::sentence(tick),
             },
             trigger: decision.trigger.map(|trigger| trigger.name().to_owned()),
             state_age_seconds: Some(seconds(snapshot.unix.saturating_sub(tick.changed))),
+            held_for_seconds: tick
+                .held_since
+                .map(|since| seconds(snapshot.unix.saturating_sub(since))),
             asks: Asks {
                 local: name(decision.asks.local),
                 alert: name(decision.asks.alert),
@@ -145,18 +154,6 @@ impl Readings {
             trips: tick.trips.map(TripPoints::of),
             power_draw_watts: reading.draw.ok().map(Watts::as_f64),
             clock_events: named.chain(unknown).map(str::to_owned).collect(),
-            sensors: tick.probes.iter().map(Sensor::of).collect(),
-        }
-    }
-}
-
-impl Sensor {
-    fn of(probe: &Probe) -> Self {
-        Self {
-            name: probe.name.to_string(),
-            celsius: probe.now.map(Celsius::degrees),
-            alert_celsius: probe.trips.alert.degrees(),
-            critical_celsius: probe.trips.critical.degrees(),
         }
     }
 }

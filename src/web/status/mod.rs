@@ -3,6 +3,7 @@
 
 mod document;
 mod events;
+mod evidence;
 mod fill;
 mod history;
 mod seats;
@@ -19,7 +20,8 @@ use axum::{Json, Router};
 use super::exposition::Exposition;
 
 pub use document::{
-    App, Asks, ByLevel, Chain, Driver, Gpu, Hour, Lease, Limit, Readings, Status, TripPoints,
+    App, Asks, ByLevel, Chain, Driver, Gpu, Hour, Knob, Lease, Limit, Readings, Sensor, Status,
+    TripPoints,
 };
 pub use events::{STREAMS, Streams};
 

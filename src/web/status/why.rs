@@ -1,9 +1,10 @@
 //! Why a GPU is in its state, in a sentence for people.
 
-use crate::device::Missing;
-use crate::guard::{Permission, Tick};
+use std::fmt::Write as _;
+
+use crate::guard::{Permission, Tick, evidence};
 use crate::policy::unguarded::out_of_the_plan;
-use crate::policy::{Doubt, Sensor, State, Trigger, Unguarded};
+use crate::policy::{Doubt, Sensor, SensorReport, SensorState, State, Trigger, Unguarded};
 use crate::units::Celsius;
 
 /// Speaks of a tick that still holds; whether it does is the caller's to say.
@@ -24,7 +25,7 @@ pub(super) fn sentence(tick: &Tick) -> String {
         (decision.contested, "somebody else keeps raising the limit"),
         (
             decision.overheld,
-            "alerts have held it too long and are not obeyed",
+            "leases, of alerts or manual ones, have held it too long: counted, not obeyed",
         ),
         (
             decision.doubt == Some(Doubt::Contradicted),
@@ -36,9 +37,15 @@ pub(super) fn sentence(tick: &Tick) -> String {
         ),
         (tick.paused_until.is_some(), "paused by an operator"),
     ];
+    let seen = tick.up && decision.state != State::Unguarded;
+    for fault in faulty(tick).filter(|_| seen) {
+        why.push_str("; ");
+        why.push_str(&fault);
+    }
     for (knob, state) in out_of_the_plan(&decision.knobs) {
         let (knob, state) = (knob.name(), state.name());
-        why.push_str(&format!("; {knob} is {state}: the plan goes on without it"));
+        // Writing to a String can't fail.
+        let _ = write!(why, "; {knob} is {state}: the plan goes on without it");
     }
     for (_, remark) in remarks.iter().filter(|(holds, _)| *holds) {
         why.push_str("; ");
@@ -57,9 +64,10 @@ fn rest(tick: &Tick) -> String {
 fn unguarded(tick: &Tick) -> String {
     let why = tick.decision.unguarded;
     let why = why.map_or("nothing can be done for it", Unguarded::explained);
-    match tick.claim.is_empty() {
-        true => why.to_owned(),
-        false => format!("{why}; what was throttled stays so, and is in the journal"),
+    if tick.claim.is_empty() {
+        why.to_owned()
+    } else {
+        format!("{why}; what was throttled stays so, and is in the journal")
     }
 }
 
@@ -118,34 +126,32 @@ fn distance(margin: Celsius, trip: &str) -> String {
 /// Which sensor isn't believed, and why.
 fn unseen(tick: &Tick) -> String {
     let decision = &tick.decision;
-    let sensor = decision.doubted.map_or("temperature", Sensor::name);
-    let missing = decision
-        .doubted
-        .and_then(|sensor| decision.sensors[sensor].missing);
-    match (decision.doubt, missing) {
-        (_, Some(Missing::Failed(code))) => {
-            format!("the {sensor} sensor fails with NVML code {code}")
-        }
-        (_, Some(Missing::Implausible(value))) => {
-            format!("the {sensor} sensor says {value}, which no working sensor says")
-        }
-        (_, Some(Missing::NotSupported)) => {
-            format!("the {sensor} sensor, which the card had, is not supported any more")
-        }
-        (_, Some(Missing::Lost)) => format!("the {sensor} sensor is gone"),
-        (Some(Doubt::Frozen), None) => {
-            format!("the {sensor} sensor doesn't follow the power")
-        }
-        (Some(Doubt::Fallen), None) => {
-            format!("the {sensor} sensor fell faster than metal cools")
-        }
-        (Some(Doubt::Inherited), None) => format!(
-            "the guard before this one doubted the {sensor} sensor, and it hasn't proven itself since"
-        ),
-        (Some(Doubt::Missing | Doubt::Contradicted | Doubt::Probe) | None, None) => {
-            "the temperature can't be trusted".to_owned()
-        }
-    }
+    let of = |sensor: Sensor| {
+        let report = decision.sensors[sensor];
+        let doubted = SensorReport {
+            state: SensorState::Doubted,
+            doubt: decision.doubt,
+            missing: None,
+        };
+        let what = evidence::of_sensor(&report).or(evidence::of_sensor(&doubted));
+        let name = sensor.name();
+        format!("the {name} sensor {}", what.unwrap_or_default())
+    };
+    let doubted = decision.doubted.map(of);
+    doubted.unwrap_or_else(|| "the temperature can't be trusted".to_owned())
+}
+
+/// Sensors that are at fault beside the one that blinds the guard, if one does.
+fn faulty(tick: &Tick) -> impl Iterator<Item = String> + '_ {
+    let decision = &tick.decision;
+    let blinding = decision.doubted.filter(|_| decision.state == State::Blind);
+    let others = decision.sensors.iter();
+    others
+        .filter(move |(sensor, _)| Some(*sensor) != blinding)
+        .filter_map(|(sensor, report)| {
+            let (name, what) = (sensor.name(), evidence::of_sensor(report)?);
+            Some(format!("the {name} sensor {what}"))
+        })
 }
 
 #[cfg(test)]

@@ -198,7 +198,7 @@ fn sight_takes_nine_good_seconds_at_every_pace() {
 
 #[test]
 fn a_sensor_that_fails_from_the_first_read_is_no_absence() {
-    for why in [FAILED, Missing::Implausible(255), Missing::Lost] {
+    for why in [FAILED, Missing::Implausible(255)] {
         let mut bench = Bench::core(60.0);
         bench.reading.core = Err(why);
         bench.until_blind();
@@ -220,6 +220,22 @@ fn a_sensor_that_was_never_offered_is_absent_and_one_that_once_worked_never_is()
     assert_eq!(bench.look().view, View::Blink);
     bench.until_blind();
     assert_eq!(state(&bench.look(), Sensor::Core), SensorState::Failing);
+}
+
+#[test]
+fn a_card_that_was_away_has_no_more_sensors_than_before() {
+    let mut bench = Bench::core(60.0);
+    bench.look();
+    let before = bench.reading.clone();
+    for away in [Missing::Lost, FAILED] {
+        bench.reading = Reading::missing(Moment::START, away);
+        bench.pass(5.0);
+        bench.reading = before.clone();
+        let judgement = bench.pass(30.0);
+        assert_eq!(heat(&judgement).to_alert, c(18.0), "{away:?}");
+        assert_eq!(state(&judgement, Sensor::Memory), SensorState::Absent);
+        assert_eq!(bench.judge.doubted(), BySensor::default());
+    }
 }
 
 #[test]
@@ -623,6 +639,19 @@ fn a_fallen_sensor_of_a_card_that_rests_is_believed_after_a_while() {
     bench.draws(60.0);
     let judgement = bench.pass(120.0);
     assert!(heat(&judgement).is_safe(), "two minutes at rest");
+}
+
+#[test]
+fn a_frozen_sensor_that_is_mended_at_idle_is_believed_after_a_while() {
+    let mut bench = Bench::core(70.0);
+    bench.draws(60.0);
+    bench.pass(60.0);
+    bench.draws(300.0);
+    bench.until_blind();
+    bench.draws(40.0);
+    bench.pass(300.0);
+    bench.reading.core = Ok(c(35.0));
+    assert!(heat(&bench.pass(120.0)).is_safe());
 }
 
 // The card's own slowdown.
