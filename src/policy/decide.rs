@@ -316,14 +316,11 @@ impl Policy {
             .or(limit)
             .or(self.power.map(|power| power.default));
         self.regulator.observe(now, &heat, draw);
-        // Somebody else's higher limit is lowered within this tick: ours is what counts.
-        let ours = seen.claim.limit.filter(|_| seen.confirmed);
-        let on_card = limit.map(|limit| ours.map_or(limit, |ours| limit.min(ours.next)));
         let drive = Drive {
             draw,
             clock: seen.reading.gpu_clock.ok(),
             original: self.original(seen),
-            limit: on_card.filter(|_| !seen.observes),
+            limit: Self::planned_from(seen),
         };
         match self.held.step(now, &situation) {
             State::Emergency if before != State::Emergency => self.regulator.bottom(now),
@@ -359,6 +356,13 @@ impl Policy {
             overheld,
             ..Decision::unseen()
         }
+    }
+
+    /// The limit on the card; of somebody else's higher one, which is lowered within this tick, ours.
+    fn planned_from(seen: &Observation<'_>) -> Option<Watts> {
+        let limit = seen.reading.limit.ok().filter(|_| !seen.observes)?;
+        let ours = seen.claim.limit.filter(|_| seen.confirmed);
+        Some(ours.map_or(limit, |ours| limit.min(ours.next)))
     }
 
     /// One step of giving back. It is complete only when the card has everything back, and the

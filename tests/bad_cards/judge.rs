@@ -330,9 +330,9 @@ impl<'a> Follower<'a> {
             let high = profile.gpu_clock_max.megahertz();
             let lowest = (high / 2).max(lock.low).max(refused_below(lock)) + 130;
             let clock = card.gpu_clock.map_or(high, |lock| lock.max.megahertz());
-            // While the card slows itself down further than that, no lock shows.
-            let slowed = card.state.thermal_speed < 0.7;
-            if clock > lowest && !slowed {
+            // Where something else slows it as much, no lock shows.
+            let runs = card.clock().megahertz() > high / 2 + 60;
+            if clock > lowest && runs {
                 working.insert("lock");
             }
         }

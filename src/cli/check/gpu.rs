@@ -25,6 +25,9 @@ const FAR_UNDER_MAX: Celsius = Celsius::new(15.0);
 const LOOKS: u32 = 3;
 const LOOK_EVERY: Duration = Duration::from_millis(1050);
 
+/// A minimum limit under this share of the default is that of a laptop's idle, not of work.
+const FAR_DOWN: f64 = 0.25;
+
 /// Looks at every guarded GPU, telling `report` as it goes.
 pub(super) fn all(flags: &Flags, config: &Config, report: &dyn Fn(Finding)) {
     let clock = Clock::start(flags.time_scale);
@@ -273,16 +276,16 @@ fn acts_in_normal_use(
         let estimate = reading.core.ok()? + reading.margin.ok()?;
         Some(estimate)
     });
-    if matches!(judged.view, View::Clear(heat) if heat.is_hot()) {
-        let warning = "it is that hot now, and will be throttled at once".to_owned();
-        return Some((warning, "look after its cooling, or set `thresholds`"));
-    }
     if own && core.are_lowered(&config.thresholds) {
         let warning = "what is configured can't stand on this card and is lowered".to_owned();
         return Some((
             warning,
             "keep thresholds.critical under the card's own slowdown, and safe under alert under critical",
         ));
+    }
+    if matches!(judged.view, View::Clear(heat) if heat.is_hot()) {
+        let warning = "it is that hot now, and will be throttled at once".to_owned();
+        return Some((warning, "look after its cooling, or set `thresholds`"));
     }
     if let Some(max) = max.filter(|max| own && core.critical > *max) {
         let warning = format!("critical is above the card's own maximum of {max}");
@@ -326,7 +329,21 @@ fn power(config: &Config, facts: &Facts, reading: &Reading, held: Option<LimitCl
     }
     let share = config.actuators.gradual_floor;
     let floor = default.scaled(share);
-    let warning = if now != default {
+    let least = min.as_f64() / default.as_f64().max(1.0);
+    let warning = if min == max {
+        Some((
+            "the limit can't be moved".to_owned(),
+            "nothing to do: clock lock and applications are what holds this card",
+        ))
+    } else if least < FAR_DOWN {
+        Some((
+            format!(
+                "an emergency goes down to the card's minimum, {:.0} % of its default",
+                least * 100.0
+            ),
+            "expect the GPU to be nearly at a standstill in an emergency",
+        ))
+    } else if now != default {
         Some((
             "not the default".to_owned(),
             "nothing to do: it will be given back exactly so",
