@@ -128,7 +128,8 @@ impl Journal {
     /// A journal under `state_dir`, with its own writer thread, which ends with the last clone.
     pub fn open(state_dir: &Path, uuid: &Uuid) -> Self {
         let path = path_of(state_dir, uuid);
-        let (requests, queue) = sync_channel::<Request>(1);
+        // One that nobody waits for must not be in the way of one that somebody does.
+        let (requests, queue) = sync_channel::<Request>(2);
         let thread = thread::Builder::new().name("journal".to_owned());
         let writer = match thread.spawn(move || write_all(&path, &queue)) {
             Ok(_) => Writer::Thread(requests),

@@ -271,16 +271,16 @@ fn acts_in_normal_use(
         let estimate = reading.core.ok()? + reading.margin.ok()?;
         Some(estimate)
     });
-    if matches!(judged.view, View::Clear(heat) if heat.is_hot()) {
-        let warning = "it is that hot now, and will be throttled at once".to_owned();
-        return Some((warning, "look after its cooling, or set `thresholds`"));
-    }
     if own && core.are_lowered(&config.thresholds) {
         let warning = "what is configured can't stand on this card and is lowered".to_owned();
         return Some((
             warning,
             "keep thresholds.critical under the card's own slowdown, and safe under alert under critical",
         ));
+    }
+    if matches!(judged.view, View::Clear(heat) if heat.is_hot()) {
+        let warning = "it is that hot now, and will be throttled at once".to_owned();
+        return Some((warning, "look after its cooling, or set `thresholds`"));
     }
     if let Some(max) = max.filter(|max| own && core.critical > *max) {
         let warning = format!("critical is above the card's own maximum of {max}");

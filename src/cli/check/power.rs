@@ -46,14 +46,14 @@ pub(super) fn of_gpu(
     let floor = default.scaled(config.actuators.gradual_floor);
     let warning = if min == max {
         Some((
-            "that is one limit, and none to lower it to".to_owned(),
-            NO_LIMIT,
+            "the limit can't be moved".to_owned(),
+            "nothing to do: clock lock and applications are what holds this card",
         ))
     } else if min < default.scaled(LITTLE) {
         let share = 100.0 * min.as_f64() / default.as_f64();
         Some((
-            format!("an emergency goes down to the minimum, {share:.0} % of the default"),
-            "nothing to do if that is meant; `actuators.power_limit.enabled: false` leaves the clocks",
+            format!("an emergency goes down to the card's minimum, {share:.0} % of its default"),
+            "expect the GPU to be nearly at a standstill in an emergency, or leave it the clocks with `actuators.power_limit.enabled: false`",
         ))
     } else if now != default {
         Some((

@@ -47,6 +47,9 @@ impl Hand {
         } else if !(settled && target.is_some()) && !self.waits(Knob::PowerLimit, wanted > current)
         {
             self.write_limit(gpu, current, wanted, tally);
+            if target.is_none() && wanted > current {
+                self.tell_rounding(gpu, wanted, tally);
+            }
         }
         if target.is_none()
             && let Some(original) = original
@@ -124,6 +127,25 @@ impl Hand {
             IGNORED_AGAIN
         };
         it.in_vain == 0 || (it.in_vain >= TRIES && self.now.since(it.at) < again)
+    }
+
+    /// A card that stores somewhat less than it is given back rounds, or clamps. One that rounds
+    /// makes a whole step of a milliwatt less.
+    fn tell_rounding(&mut self, gpu: &mut dyn Gpu, original: Watts, tally: &mut Tally) {
+        let Some(kept) = self.read_limit(gpu) else {
+            return;
+        };
+        let short = original.saturating_sub(kept);
+        if short <= self.rounds_by.max(GRAIN) || short > ROUNDS_BY {
+            return;
+        }
+        let one_less = kept.saturating_sub(Watts::from_milliwatts(1));
+        self.write_one(gpu, kept, one_less, tally);
+        let rounds = self.read_limit(gpu).is_some_and(|it| it < one_less);
+        if rounds {
+            self.rounds_by = short;
+        }
+        self.write_one(gpu, one_less, original, tally);
     }
 
     /// The limit straight from the card, if it says one that can be.

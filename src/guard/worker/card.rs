@@ -96,7 +96,10 @@ impl Worker {
         }
         if reading.core.is_err() {
             self.tally.read_failures += 1;
-            self.give_up_stale(now, reading.core == Err(Missing::NotSupported));
+            let answers =
+                reading.limit.is_ok() || reading.draw.is_ok() || reading.gpu_clock.is_ok();
+            let absent = reading.core == Err(Missing::NotSupported);
+            self.give_up_stale(now, absent || answers);
         } else {
             self.failing_since = None;
             self.last_success = Some(Clock::unix());
@@ -109,11 +112,13 @@ impl Worker {
         self.probes.read(now, poll, &self.identity)
     }
 
-    /// A handle whose core sensor only fails may be one of a driver that is gone without saying
-    /// so: it is opened anew. A card without such a sensor isn't one.
-    fn give_up_stale(&mut self, now: Moment, unsupported: bool) {
+    /// A handle on which all fails may be one of a driver that is gone without saying so: it is
+    /// opened anew. A card without a core sensor isn't one, nor is one that answers other calls.
+    fn give_up_stale(&mut self, now: Moment, answers: bool) {
         let since = *self.failing_since.get_or_insert(now);
-        if !unsupported && now.since(since) >= STALE_AFTER {
+        if answers {
+            self.failing_since = None;
+        } else if now.since(since) >= STALE_AFTER {
             tracing::warn!(gpu = self.identity.index, uuid = %self.identity.uuid, "no reading for long: opening the GPU anew");
             self.failing_since = None;
             self.gpu = None;
