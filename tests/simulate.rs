@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use common::node::{run, stderr, stdout};
 
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 16] = [
     "scenario",
     "profile",
     "policy",
@@ -30,6 +30,7 @@ const KEYS: [&str; 15] = [
     "above_alert_ratio",
     "above_critical_ratio",
     "limit_writes_per_hour",
+    "clock_writes_per_hour",
     "feasible",
     "restored",
 ];
@@ -179,6 +180,7 @@ fn a_cool_room_costs_nothing() {
     assert_eq!(runs.len(), 4);
     for run in runs {
         assert_eq!(run["limit_writes_per_hour"], 0.0, "{run}");
+        assert_eq!(run["clock_writes_per_hour"], 0.0, "{run}");
         assert_eq!(run["throughput"], 1.0, "{run}");
         assert_eq!(run["throughput_of_bound"], 1.0, "{run}");
     }

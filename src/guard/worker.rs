@@ -47,6 +47,8 @@ pub struct Worker {
     policy: Option<Policy>,
     full_at: Option<Moment>,
     failing_since: Option<Moment>,
+    /// How often in a row the handle was given up for a core sensor that only fails.
+    gave_up: u32,
     energy: Option<u64>,
     /// The last tick in turn.
     beat: Option<Moment>,
@@ -83,6 +85,7 @@ impl Worker {
             policy: None,
             full_at: None,
             failing_since: None,
+            gave_up: 0,
             energy: None,
             beat: None,
             woken: false,

@@ -1,4 +1,4 @@
-//! The driver and each GPU: sensors, thresholds in force, power limits.
+//! The driver and each GPU: sensors and thresholds in force.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -6,16 +6,14 @@ use std::thread;
 use std::time::Duration;
 
 use crate::config::{Config, GpuSelection, Mode};
-use crate::device::{
-    Cadence, Driver, DriverError, Facts, Gpu, Identity, Missing, PowerConstraints, Reading,
-};
+use crate::device::{Cadence, Driver, DriverError, Facts, Gpu, Identity, Missing, Reading};
 use crate::guard::roll::counted;
 use crate::guard::{Clock, journal};
 use crate::policy::zone::{TripOrigin, TripTable};
 use crate::policy::{Judge, Judgement, LimitClaim, Sensor, SensorReport, SensorState, View};
 use crate::units::Celsius;
 
-use super::{Finding, Flags, serve};
+use super::{Finding, Flags, power, serve};
 
 /// Alert this far under the card's own maximum acts in ordinary full-load operation on most cards.
 const FAR_UNDER_MAX: Celsius = Celsius::new(15.0);
@@ -24,9 +22,6 @@ const FAR_UNDER_MAX: Celsius = Celsius::new(15.0);
 /// a sensor lost.
 const LOOKS: u32 = 3;
 const LOOK_EVERY: Duration = Duration::from_millis(1050);
-
-/// A minimum limit under this share of the default is that of a laptop's idle, not of work.
-const FAR_DOWN: f64 = 0.25;
 
 /// Looks at every guarded GPU, telling `report` as it goes.
 pub(super) fn all(flags: &Flags, config: &Config, report: &dyn Fn(Finding)) {
@@ -161,7 +156,7 @@ fn of_gpu(
     if !matches!(judged.view, View::Never) {
         findings.push(thresholds(config, gpu.facts(), &reading, &judged, &table));
     }
-    findings.push(power(config, gpu.facts(), &reading, held));
+    findings.push(power::of_gpu(config, identity, gpu.facts(), &reading, held));
     findings
 }
 
@@ -306,57 +301,6 @@ fn acts_in_normal_use(
             "it will throttle in normal use; raise `thresholds`, or lower the card's target temperature",
         )
     })
-}
-
-fn power(config: &Config, facts: &Facts, reading: &Reading, held: Option<LimitClaim>) -> Finding {
-    const CHECK: &str = "power limit";
-    if !config.actuators.power_limit {
-        return Finding::ok(CHECK, "not used, as configured");
-    }
-    let Some(range) = facts.power else {
-        let remedy = "the guard can only lock clocks and tell applications here";
-        return Finding::warn(CHECK, "the card has none to set", remedy);
-    };
-    let PowerConstraints { default, min, max } = range;
-    let Ok(now) = reading.limit else {
-        let detail = format!("{min} to {max}, default {default}, now unreadable");
-        return Finding::warn(CHECK, detail, "see nvidia-smi -q -d POWER");
-    };
-    let detail = format!("{min} to {max}, default {default}, now {now}");
-    if let Some(held) = held.filter(|held| held.owns(now)) {
-        let original = held.original;
-        return Finding::ok(CHECK, format!("{detail}, a guard's; {original} before it"));
-    }
-    let share = config.actuators.gradual_floor;
-    let floor = default.scaled(share);
-    let least = min.as_f64() / default.as_f64().max(1.0);
-    let warning = if min == max {
-        Some((
-            "the limit can't be moved".to_owned(),
-            "nothing to do: clock lock and applications are what holds this card",
-        ))
-    } else if least < FAR_DOWN {
-        Some((
-            format!(
-                "an emergency goes down to the card's minimum, {:.0} % of its default",
-                least * 100.0
-            ),
-            "expect the GPU to be nearly at a standstill in an emergency",
-        ))
-    } else if now != default {
-        Some((
-            "not the default".to_owned(),
-            "nothing to do: it will be given back exactly so",
-        ))
-    } else if floor < min {
-        Some((
-            format!("the floor of gradual ({floor}) is under the card's minimum, which is used"),
-            "raise actuators.power_limit.gradual_floor, or expect less relief from gradual",
-        ))
-    } else {
-        None
-    };
-    Finding::ok(CHECK, detail).warned(warning)
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use crate::guard::journal::{self, Entry, Journal};
 use crate::guard::probe::Probes;
 use crate::guard::tally::{Action, ActionResult, Tally};
 use crate::policy::{Claim, Doubt, Judge, Judgement, Probe, TripOverrides, View};
-use crate::units::Moment;
+use crate::units::{Moment, Watts};
 
 use super::Outcome;
 
@@ -192,14 +192,17 @@ impl Job {
         let mut tally = Tally::default();
         let inherited = inherit(&mut hand, &self.entry, reading, &mut tally);
         let ours = *hand.claim();
+        let mut now = None;
         if let Some(gpu) = gpu {
             self.give_back(&mut hand, gpu, &mut tally);
+            let reading = gpu.read(self.clock.now(), Cadence::Full);
+            now = reading.plausible(gpu.facts()).limit.ok();
         }
         if !hand.claim().is_empty() {
             return Outcome::Kept(format!(
                 "kept: {} not given back ({})",
                 described(hand.claim()),
-                trouble(&tally)
+                trouble(&tally, now)
             ));
         }
         if !self.is_forgotten(uuid) {
@@ -274,8 +277,8 @@ fn described(claim: &Claim) -> String {
     parts.join(" and ")
 }
 
-/// What writes came to, but for those that worked.
-fn trouble(tally: &Tally) -> String {
+/// What writes came to, but for those that worked; `now` is the limit that is on the card.
+fn trouble(tally: &Tally, now: Option<Watts>) -> String {
     let mut troubles = Vec::new();
     for action in Action::ALL {
         for result in ActionResult::ALL {
@@ -284,9 +287,9 @@ fn trouble(tally: &Tally) -> String {
             }
         }
     }
-    if troubles.is_empty() {
-        "the limit can't be read".to_owned()
-    } else {
-        troubles.join(", ")
+    match now {
+        _ if !troubles.is_empty() => troubles.join(", "),
+        Some(now) => format!("the card takes no more than the {now} that are on it now"),
+        None => "the limit can't be read".to_owned(),
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::device::sim::Fault;
+use crate::device::sim::{Card, Fault};
 use crate::guard::virtual_node::Node;
 use crate::policy::{Level, RegulatorName, Settings};
 
@@ -84,6 +84,8 @@ pub(super) struct Run {
     pub(super) above_alert_ratio: f64,
     pub(super) above_critical_ratio: f64,
     pub(super) limit_writes_per_hour: f64,
+    /// Locks set and reset.
+    pub(super) clock_writes_per_hour: f64,
     pub(super) feasible: bool,
     pub(super) restored: bool,
 }
@@ -102,6 +104,7 @@ pub(super) struct Played {
     pub(super) policy: Policy,
     pub(super) score: Score,
     pub(super) limit_writes: u64,
+    pub(super) clock_writes: u64,
     pub(super) restored: bool,
     pub(super) ward: Option<Ward>,
     pub(super) trace: Vec<Point>,
@@ -149,10 +152,14 @@ pub(super) fn play(story: Story, policy: Policy, traced: bool) -> Played {
             });
         }
     }
-    let writes = (0..story.cards()).map(|card| node.rack.card(card).limit_writes);
+    let most = |writes: fn(&Card) -> u64| {
+        let writes = (0..story.cards()).map(|card| writes(&node.rack.card(card)));
+        writes.max().unwrap_or_default()
+    };
     Played {
         policy,
-        limit_writes: writes.max().unwrap_or_default(),
+        limit_writes: most(|card| card.limit_writes),
+        clock_writes: most(|card| card.lock_writes),
         score,
         restored: stage.cool_down(&mut node, &before),
         ward: stage.scene.ward.take(),

@@ -11,12 +11,13 @@ work: of the same load never limited; of bound: of what an oracle gets that runs
 alert and then holds exactly that; x script: times what fixed-step gets where it hears of heat at once
 (the oracle's: the most that physics allows whoever stays under alert); over: true °C over alert;
 > alert, > crit.: share of the time; temperatures are true ones, of the sensor nearest to its limit;
-back: all given back after a cool-down.
+limits/h: limits written in an hour; clocks/h: clock locks set and reset; back: all given back after a
+cool-down.
 fixed-step is the article's script: at its own 78 °C, whatever the card's alert, 120 W (or the card's
 minimum) and batch 1 (keeps 37 % of the work, draws 70 %); back after 30 s at or below 72 °C.
 ";
 
-const COLUMNS: [&str; 11] = [
+const COLUMNS: [&str; 12] = [
     "POLICY",
     "WORK %",
     "OF BOUND %",
@@ -26,7 +27,8 @@ const COLUMNS: [&str; 11] = [
     "MEAN °C",
     "> ALERT %",
     "> CRIT. %",
-    "WRITES/H",
+    "LIMITS/H",
+    "CLOCKS/H",
     "BACK",
 ];
 
@@ -146,6 +148,7 @@ fn row(label: String, run: &Run, script: Option<f64>) -> Vec<String> {
         percent(run.above_alert_ratio),
         percent(run.above_critical_ratio),
         format!("{:.1}", run.limit_writes_per_hour),
+        format!("{:.1}", run.clock_writes_per_hour),
         if run.restored { "yes" } else { "NO" }.to_owned(),
     ]
 }

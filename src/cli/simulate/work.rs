@@ -96,6 +96,7 @@ impl Result {
 
     fn run(&self, played: &Played) -> Run {
         let score = &played.score;
+        let per_hour = |writes: u64| writes as f64 / self.story.hours();
         Run {
             scenario: self.story.scenario.name(),
             profile: self.story.profile.key,
@@ -109,7 +110,8 @@ impl Result {
             mean_celsius: rounded(score.mean(), 2),
             above_alert_ratio: rounded(score.above_alert(), 5),
             above_critical_ratio: rounded(score.above_critical(), 5),
-            limit_writes_per_hour: rounded(played.limit_writes as f64 / self.story.hours(), 1),
+            limit_writes_per_hour: rounded(per_hour(played.limit_writes), 1),
+            clock_writes_per_hour: rounded(per_hour(played.clock_writes), 1),
             feasible: self.feasible,
             restored: played.restored,
         }
