@@ -16,7 +16,7 @@ fn garbage_of_fan_and_draw_is_absent_and_protection_goes_on() {
     assert_eq!(of(&guard, "thermal_guard_gpu_fan_speed_ratio", &[]), None);
 }
 
-/// 150 % is what some boards say of a fan that turns faster than its nominal speed.
+/// Once, and above every range: no reading at all.
 #[test]
 fn a_draw_of_not_available_once_moves_no_limit() {
     let machine = card("a100-80gb", &["load=0", "inlet=36"], &[]);

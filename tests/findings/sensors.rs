@@ -85,10 +85,6 @@ fn a_margin_that_fails_from_the_start(code: &str) {
     assert!(seen.slowed_to == 1.0, "{seen:?}");
     assert!(seen.hottest < 87.0, "{seen:?}");
     assert!(is_held(&guard, &guard.machine.gpu(0)));
-    assert!(
-        !seen.states.iter().any(|state| state == "normal") || seen.states.len() > 1,
-        "{seen:?}"
-    );
     assert_eq!(sensor(&guard, "margin").as_deref(), Some("failing"));
 }
 

@@ -27,9 +27,10 @@ pub(super) fn of_gpu(
     let Some(range) = facts.power else {
         let clocks = config.actuators.gpu_clock && facts.gpu_clock_max.is_some();
         let is_told = config.apps.iter().any(|app| app.gpus.matches(identity));
-        let remedy = match clocks || is_told {
-            true => NO_LIMIT,
-            false => Unguarded::NothingToTurn.explained(),
+        let remedy = if clocks || is_told {
+            NO_LIMIT
+        } else {
+            Unguarded::NothingToTurn.explained()
         };
         return Finding::warn(CHECK, "the card has none to set", remedy);
     };
