@@ -235,8 +235,13 @@ impl<'a> Follower<'a> {
                 Fault::Call(_, _, times) => *times == 0,
                 _ => false,
             };
+            // A sensor that follows again, by an offset, shows nothing that anybody could see.
+            let follows = matches!(fault, Fault::Sensor(_, sensor) if sensor.freeze == 0);
             if thermal && silent && self.silent_from.is_none() {
                 self.silent_from = Some(draw);
+            } else if thermal && follows {
+                self.silent_from = None;
+                self.draw_over = None;
             }
         }
         self.sign = None;
@@ -526,7 +531,17 @@ impl<'a> Follower<'a> {
                 Happening::Fault(Fault::Setter(Knob::Clock, Lie::Ignore))
             )
         });
-        let back = (unseen || on_card.lock.is_none()) && (foreign || same);
+        // A card that forgets, later, shows a limit that a dead guard had set long before its end.
+        let is =
+            |wanted: fn(&Happening) -> bool| self.story.happenings.iter().any(|(it, _)| wanted(it));
+        let forgets = is(|it| {
+            matches!(
+                it,
+                Happening::Fault(Fault::Setter(Knob::Limit, Lie::Forget(_)))
+            )
+        });
+        let nobodys = forgets && is(|it| matches!(it, Happening::Kill | Happening::Stop(_)));
+        let back = (unseen || on_card.lock.is_none()) && (foreign || nobodys || same);
         let limit = on_card.limit;
         prop_assert!(
             (state == State::Normal && back && journal.is_none()) || (names_it && !back),

@@ -16,8 +16,8 @@ const ROUNDS_BY: Watts = Watts::from_watts(5);
 
 /// A limit of ours that shows again so soon after it was given back was not set by somebody else.
 const FORGETS_WITHIN: Duration = Duration::from_secs(600);
-/// Of those, so many are remembered: more than a recovery has steps.
-const SET_LATELY: usize = 16;
+/// Of those, so many are remembered: more than ten minutes of governing and a recovery take.
+const SET_LATELY: usize = 64;
 
 /// A limit that changes nothing is tried so often, and then now and then: what it was rounded to
 /// seldom, and what was ignored as often as a knob without effect is tried where nothing else is
