@@ -3,8 +3,11 @@
 mod common;
 
 use std::fs;
-use std::process::Stdio;
+use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::Duration;
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 use common::node::{Guard, Node, ORIGINAL_WATTS, run, stdout, wait_until};
@@ -190,4 +193,203 @@ fn an_app_is_told_to_go_on_once_its_gpu_is_given_back() {
     assert_eq!(said(), "SIZE=4\n");
     let again = node.run(&["restore", &config]);
     assert!(stdout(&again).contains("nothing"), "{}", stdout(&again));
+}
+
+/// The journal of a dead guard, as if it had died at another moment.
+fn rewrite_journal(node: &Node, change: impl FnOnce(&mut Value)) {
+    let uuid = node.machine.gpu(0)["uuid"].as_str().unwrap().to_owned();
+    let directory = node.state_dir().join("gpus");
+    let path = directory.join(format!("{uuid}.json"));
+    // Killed before the newest had its name.
+    let unnamed = directory.join(format!(".{uuid}.json.thermal-guard"));
+    let newest = if unnamed.exists() { &unnamed } else { &path };
+    let mut journal = serde_json::from_slice(&fs::read(newest).unwrap()).unwrap();
+    change(&mut journal);
+    fs::write(newest, serde_json::to_vec(&journal).unwrap()).unwrap();
+    fs::rename(newest, &path).unwrap();
+}
+
+/// Killed between the setter and the read-back of it: the last it knows is what it asked for.
+fn asked_for(node: &Node, milliwatts: u32, confirmed: bool) {
+    rewrite_journal(node, |journal| {
+        journal["confirmed"] = confirmed.into();
+        journal["limit"]["previous_milliwatts"] = journal["limit"]["original_milliwatts"].clone();
+        journal["limit"]["next_milliwatts"] = milliwatts.into();
+    });
+}
+
+#[track_caller]
+fn assert_said(output: &Output, code: i32, words: &[&str]) {
+    let said = stdout(output);
+    assert_eq!(output.status.code(), Some(code), "{said}");
+    for word in words {
+        assert!(said.contains(word), "{word}: {said}");
+    }
+}
+
+fn is_at(node: &Node, watts: f64) -> bool {
+    (node.limit() - watts).abs() < f64::EPSILON
+}
+
+#[test]
+fn what_a_card_made_of_a_write_that_was_never_read_back_is_given_back() {
+    // Rounded, and clamped.
+    for (has, asked) in [("250", 252_345), ("250", 100_000)] {
+        for confirmed in [false, true] {
+            let node = Node::with_a_dead_guards_remains();
+            node.cool();
+            node.machine.ctl(&["limit", has]);
+            asked_for(&node, asked, confirmed);
+            let output = node.run(&["restore", "--wait=1s"]);
+            if confirmed {
+                // The control: what was read back as something else, somebody else has set.
+                assert_said(&output, 0, &["left alone", "250 W", "387.7 W"]);
+                assert!(is_at(&node, 250.0));
+            } else {
+                assert_said(&output, 0, &["gave back the power limit 387.7 W"]);
+                assert!(is_at(&node, ORIGINAL_WATTS), "{} W", node.limit());
+            }
+            assert!(!node.is_locked() && node.journals() == 0);
+        }
+    }
+}
+
+#[test]
+fn a_new_guard_goes_on_with_what_a_card_made_of_a_write_that_was_never_read_back() {
+    let node = Node::with_a_dead_guards_remains();
+    node.cool();
+    node.machine.ctl(&["limit", "250"]);
+    asked_for(&node, 252_345, false);
+    let _guard = node.serve();
+    wait_until("all given back", || {
+        is_at(&node, ORIGINAL_WATTS) && !node.is_locked() && node.journals() == 0
+    });
+}
+
+#[test]
+fn a_card_that_rounds_has_its_limit_back_as_nearly_as_it_stores_it() {
+    for (setter, stored) in [
+        ("quantise=1,offset=1", 387.653),
+        ("quantise=5000", 385.0),
+        ("quantise=5000,offset=1", 384.999),
+    ] {
+        let node = Node::with_a_dead_guards_remains();
+        node.cool();
+        node.machine.ctl(&["setter", "power-limit", setter]);
+        let output = node.run(&["restore", "--wait=1s"]);
+        assert_said(&output, 0, &["gave back"]);
+        assert!(is_at(&node, stored), "{setter}: {} W", node.limit());
+        assert_eq!(node.journals(), 0, "{setter}");
+    }
+}
+
+/// However near: it may take the original another day.
+#[test]
+fn a_card_that_clamps_keeps_its_journal_and_both_limits_are_named() {
+    let node = Node::with_a_dead_guards_remains();
+    node.cool();
+    for clamp in [250, 385] {
+        let setter = format!("clamp=100000:{clamp}000");
+        node.machine.ctl(&["setter", "power-limit", &setter]);
+        let output = node.run(&["restore", "--wait=1s"]);
+        let has = format!("the card has {clamp} W");
+        assert_said(&output, 1, &["kept", "387.7 W", &has]);
+        assert!(is_at(&node, f64::from(clamp)));
+        assert_eq!(node.journals(), 1);
+    }
+    node.machine.ctl(&["setter", "power-limit", "none"]);
+    assert_said(&node.run(&["restore"]), 0, &["gave back"]);
+    assert!(is_at(&node, ORIGINAL_WATTS) && !node.is_locked());
+}
+
+#[test]
+fn a_card_that_ignores_writes_keeps_the_claim_on_its_lock_too() {
+    let node = Node::with_a_dead_guards_remains();
+    node.cool();
+    node.machine.ctl(&["fault", "ignored-writes"]);
+    let output = node.run(&["restore", "--wait=1s"]);
+    assert_said(&output, 1, &["the power limit 387.7 W", "the SM clock"]);
+    assert!(node.is_locked());
+    node.machine.ctl(&["fault", "none"]);
+    assert_said(&node.run(&["restore"]), 0, &["gave back"]);
+    assert!(is_at(&node, ORIGINAL_WATTS) && !node.is_locked());
+}
+
+/// A card whose limit lies over what it takes now, throttled by a guard.
+fn out_of_its_range() -> (Node, Guard) {
+    let node = Node::new(&["a100-80gb"]);
+    let facts = ["facts", "min_w=150", "max_w=300", "limit_w=330"];
+    node.machine.ctl(&facts);
+    let guard = node.serve();
+    node.heat();
+    wait_until("throttled", || node.limit() < 300.0 && node.is_locked());
+    (node, guard)
+}
+
+const NEAREST: &str = "330 W isn't taken any more (150 W to 300 W): 300 W is set, the nearest";
+
+#[test]
+fn an_original_that_is_out_of_range_by_now_is_replaced_by_the_nearest() {
+    let (node, guard) = out_of_its_range();
+    drop(guard);
+    node.cool();
+    let output = node.run(&["restore", "--wait=1s"]);
+    assert_said(&output, 0, &[NEAREST, "gave back the SM clock"]);
+    assert!(is_at(&node, 300.0) && !node.is_locked());
+    assert_eq!(node.journals(), 0);
+    assert_said(&node.run(&["restore"]), 0, &["nothing is left"]);
+}
+
+#[test]
+fn a_running_guard_waits_for_the_range_that_held_the_original() {
+    let (node, _guard) = out_of_its_range();
+    node.cool();
+    wait_until("the nearest is set", || {
+        is_at(&node, 300.0) && !node.is_locked()
+    });
+    thread::sleep(Duration::from_secs(2));
+    assert_eq!(node.journals(), 1, "claimed on");
+    node.machine.ctl(&["facts", "max_w=own"]);
+    wait_until("given back", || is_at(&node, 330.0) && node.journals() == 0);
+}
+
+#[test]
+fn a_guard_that_stops_leaves_an_original_out_of_range_to_restore() {
+    let (node, mut guard) = out_of_its_range();
+    node.cool();
+    wait_until("the nearest is set", || is_at(&node, 300.0));
+    let term = Command::new("kill").arg(guard.0.id().to_string()).status();
+    assert!(term.unwrap().success());
+    wait_until("stopped", || guard.0.try_wait().unwrap().is_some());
+    assert!(is_at(&node, 300.0) && node.journals() == 1);
+    assert_said(&node.run(&["restore"]), 0, &[NEAREST]);
+    assert_eq!(node.journals(), 0);
+}
+
+#[test]
+fn a_sensor_that_the_dead_guard_doubted_must_prove_itself_or_be_overruled() {
+    for doubt in ["frozen", "missing"] {
+        let node = Node::with_a_dead_guards_remains();
+        let capped = node.limit();
+        node.cool();
+        let well = node.machine.gpu(0)["die"].as_f64().unwrap();
+        assert!(well < 60.0, "{well} °C: nothing but the doubt holds it");
+        rewrite_journal(&node, |journal| {
+            journal["state"] = "blind".into();
+            journal["doubts"] = serde_json::json!({ "core": doubt });
+        });
+        if doubt == "missing" {
+            node.machine.ctl(&["answer", "temperature", "999"]);
+            node.machine.ctl(&["answer", "temperature-v", "999"]);
+        }
+        let output = node.run(&["restore", "--wait=1s"]);
+        let why = match doubt {
+            "missing" => "its core sensor can't be read",
+            _ => "its core sensor isn't believed (frozen)",
+        };
+        assert_said(&output, 1, &["kept", why, "--force"]);
+        assert!(is_at(&node, capped) && node.is_locked() && node.journals() == 1);
+        assert_said(&node.run(&["restore", "--force"]), 0, &["gave back"]);
+        assert!(is_at(&node, ORIGINAL_WATTS) && !node.is_locked());
+    }
 }

@@ -20,6 +20,7 @@ use super::domain::Domain;
 use super::journal::{Entry, Journal, Reason, boot_id};
 use super::tally::{Action, ActionResult, Tally};
 use super::tick::Permission;
+pub use limit::OutOfReach;
 use outcomes::Backoff;
 
 /// The writing hand on one GPU: what is claimed, and the journal that says so.
@@ -141,6 +142,11 @@ impl Hand {
 
     pub const fn permission(&self) -> Permission {
         self.permission
+    }
+
+    /// The limit on the card when it was last known.
+    pub const fn last_limit(&self) -> Option<Watts> {
+        self.last_limit
     }
 
     pub const fn confirmed(&self) -> bool {

@@ -29,7 +29,10 @@ pub fn inherit(hand: &mut Hand, left: &Entry, reading: &Reading, tally: &mut Tal
         Ok(claim) if claim == left.claim => Inherited::Ours,
         Ok(claim) => {
             hand.reclaim(claim, tally);
-            Inherited::AllButTheLimit
+            match claim.limit {
+                Some(_) => Inherited::Ours,
+                None => Inherited::AllButTheLimit,
+            }
         }
     }
 }

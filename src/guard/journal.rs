@@ -75,17 +75,25 @@ impl Entry {
         if energy.is_some_and(|(then, now)| now < then) && !self.claim.limit.is_some_and(shows) {
             return Err("the driver was reloaded");
         }
-        // A guard that died before it read its last write back may have left what the card made of
-        // it: something between the two.
-        let rounded = |limit: &LimitClaim, now| !self.confirmed && limit.spans(now);
-        let foreign = |limit: &LimitClaim| {
-            let theirs = |now| !limit.owns(now) && !rounded(limit, now);
-            reading.limit.is_ok_and(theirs)
+        let ours = |limit: LimitClaim| match reading.limit {
+            Ok(now) => self.as_stored(limit, now),
+            Err(_) => Some(limit),
         };
         Ok(Claim {
-            limit: self.claim.limit.filter(|limit| !foreign(limit)),
+            limit: self.claim.limit.and_then(ours),
             ..self.claim
         })
+    }
+
+    /// The claim on the limit that is on the card. A guard that died before it read its last write
+    /// back may have left what the card made of it, something between the two: then that is ours
+    /// from here on.
+    fn as_stored(&self, limit: LimitClaim, now: Watts) -> Option<LimitClaim> {
+        if limit.owns(now) {
+            return Some(limit);
+        }
+        let next = now;
+        (!self.confirmed && limit.spans(now)).then_some(LimitClaim { next, ..limit })
     }
 }
 

@@ -8,10 +8,10 @@ use std::time::Duration;
 use crate::config::SensorConfig;
 use crate::device::{Cadence, ClockRange, Driver, Gpu, Missing, Reading, Uuid};
 use crate::guard::Clock;
-use crate::guard::actuate::Hand;
+use crate::guard::actuate::{Hand, OutOfReach};
 use crate::guard::events::{Events, GpuName, What};
 use crate::guard::inherit::{Inherited, inherit};
-use crate::guard::journal::{self, Entry, Journal};
+use crate::guard::journal::{self, Entry, Journal, Reason};
 use crate::guard::probe::Probes;
 use crate::guard::tally::{Action, ActionResult, Tally};
 use crate::policy::{Claim, Doubt, Judge, Judgement, Probe, TripOverrides, View};
@@ -174,7 +174,7 @@ impl Job {
                     "still {over:.0} °C above safe; run `thermal-guard restore` again when it has cooled down, or with --force"
                 ))
             }
-            (None, _) => Readiness::Wait(unseen(judged)),
+            (None, _) => Readiness::Wait(unseen(judged, &self.entry.reason)),
         }
     }
 
@@ -191,34 +191,47 @@ impl Job {
         hand.set_restore_clock(self.restore_clock);
         let mut tally = Tally::default();
         let inherited = inherit(&mut hand, &self.entry, reading, &mut tally);
-        let ours = *hand.claim();
-        let mut now = None;
+        let mut ours = *hand.claim();
+        let mut out_of_reach = None;
         if let Some(gpu) = gpu {
             self.give_back(&mut hand, gpu, &mut tally);
-            let reading = gpu.read(self.clock.now(), Cadence::Full);
-            now = reading.plausible(gpu.facts()).limit.ok();
+            out_of_reach = settle_for_nearest(&mut hand, &mut tally);
         }
         if !hand.claim().is_empty() {
             return Outcome::Kept(format!(
                 "kept: {} not given back ({})",
                 described(hand.claim()),
-                trouble(&tally, now)
+                trouble(&tally, hand.last_limit())
             ));
         }
         if !self.is_forgotten(uuid) {
             return Outcome::Kept("given back, but its journal can't be removed".to_owned());
         }
-        Outcome::Done(match inherited {
-            Inherited::Nothing(reason) => format!("nothing to give back: {reason}"),
-            Inherited::Ours => format!("gave back {}", described(&ours)),
-            Inherited::AllButTheLimit if ours.is_empty() => {
-                "somebody else has set the power limit since: left alone".to_owned()
-            }
-            Inherited::AllButTheLimit => format!(
-                "gave back {}; somebody else has set the power limit since: left alone",
-                described(&ours)
-            ),
-        })
+        if let Inherited::Nothing(reason) = inherited {
+            return Outcome::Done(format!("nothing to give back: {reason}"));
+        }
+        if out_of_reach.is_some() {
+            ours.limit = None;
+        }
+        let given_back = (!ours.is_empty()).then(|| format!("gave back {}", described(&ours)));
+        let foreign = matches!(inherited, Inherited::AllButTheLimit);
+        let foreign = foreign.then(|| self.left_alone(reading));
+        let parts = [given_back, out_of_reach.map(said), foreign];
+        Outcome::Done(parts.into_iter().flatten().collect::<Vec<_>>().join("; "))
+    }
+
+    /// What somebody else has set, and what was there before the guard: for whoever knows better.
+    fn left_alone(&self, reading: &Reading) -> String {
+        let theirs = reading.limit.map(|limit| format!(" to {limit}"));
+        let before = self.entry.claim.limit.map(|ours| {
+            let original = ours.original;
+            format!(" (it was {original} before the guard)")
+        });
+        format!(
+            "somebody else has set the power limit{} since{}: left alone",
+            theirs.unwrap_or_default(),
+            before.unwrap_or_default()
+        )
     }
 
     fn give_back(&self, hand: &mut Hand, gpu: &mut dyn Gpu, tally: &mut Tally) {
@@ -248,9 +261,34 @@ impl Job {
     }
 }
 
-/// Why the temperature isn't known.
-fn unseen(judged: Option<Judgement>) -> String {
+/// An original limit that the card doesn't take any more is given up once the nearest is set.
+fn settle_for_nearest(hand: &mut Hand, tally: &mut Tally) -> Option<OutOfReach> {
+    let out_of_reach = hand.out_of_reach()?;
+    let claim = Claim {
+        limit: None,
+        ..*hand.claim()
+    };
+    hand.reclaim(claim, tally);
+    Some(out_of_reach)
+}
+
+fn said(it: OutOfReach) -> String {
+    let OutOfReach {
+        original,
+        range,
+        set,
+    } = it;
+    let (min, max) = (range.min, range.max);
+    format!("{original} isn't taken any more ({min} to {max}): {set} is set, the nearest")
+}
+
+/// Why the temperature isn't known; what the dead guard doubted is its word.
+fn unseen(judged: Option<Judgement>, left: &Reason) -> String {
     let doubted = judged.and_then(|it| it.doubted.zip(it.doubt));
+    let doubted = doubted.map(|(sensor, doubt)| match doubt {
+        Doubt::Inherited => (sensor, left.doubted[sensor].unwrap_or(doubt)),
+        _ => (sensor, doubt),
+    });
     let why = match doubted {
         Some((sensor, Doubt::Missing)) => format!("its {} sensor can't be read", sensor.name()),
         Some((sensor, doubt)) => format!(
@@ -288,7 +326,10 @@ fn trouble(tally: &Tally, now: Option<Watts>) -> String {
         }
     }
     match now {
-        _ if !troubles.is_empty() => troubles.join(", "),
+        Some(now) if !troubles.is_empty() => {
+            format!("the card has {now}; {}", troubles.join(", "))
+        }
+        None if !troubles.is_empty() => troubles.join(", "),
         Some(now) => format!("the card takes no more than the {now} that are on it now"),
         None => "the limit can't be read".to_owned(),
     }

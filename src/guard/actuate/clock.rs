@@ -90,13 +90,20 @@ impl Hand {
             None | Some(Err(OutOfRange | Unsupported)) => domain.reset(gpu),
             Some(result) => result,
         };
-        if result.is_ok() {
+        // A card that has just said so of a limit, too, and not set it: the lock can't be looked at.
+        let ignored = result.is_ok() && self.ignores_writes;
+        if result.is_ok() && !ignored {
             self.note_lock(domain, None, false);
             self.record(domain.claimed(self.claim, false), tally);
         } else {
             self.put_off(domain.knob());
         }
-        self.done(domain.reset_action(), outcome(result), tally);
+        let result = if ignored {
+            ActionResult::NotTaken
+        } else {
+            outcome(result)
+        };
+        self.done(domain.reset_action(), result, tally);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::device::plausible::is_limit;
-use crate::device::{ActuatorError, Gpu, Knob, Reading};
+use crate::device::{ActuatorError, Gpu, Knob, PowerConstraints, Reading};
 use crate::policy::knobs::GRAIN;
 use crate::policy::{Claim, LimitClaim, Outcome, Write};
 use crate::units::Watts;
@@ -25,6 +25,14 @@ const SET_LATELY: usize = 64;
 const TRIES: u32 = 3;
 const ROUNDED_AGAIN: Duration = Duration::from_secs(60);
 const IGNORED_AGAIN: Duration = Duration::from_secs(3);
+
+/// A limit that can't be given back, and what is on the card instead.
+#[derive(Clone, Copy, Debug)]
+pub struct OutOfReach {
+    pub original: Watts,
+    pub range: PowerConstraints,
+    pub set: Watts,
+}
 
 impl Hand {
     pub(super) fn apply_limit(
@@ -53,9 +61,8 @@ impl Hand {
         }
         if target.is_none()
             && let Some(original) = original
-            && self
-                .read_limit(gpu)
-                .is_some_and(|it| self.is_back(original, it))
+            && let Some(now) = self.read_limit(gpu)
+            && (self.is_back(original, now) || self.is_nearest(gpu, original, now, tally))
         {
             self.confirmed = false;
             self.stored = None;
@@ -163,6 +170,51 @@ impl Hand {
     fn is_back(&self, original: Watts, current: Watts) -> bool {
         current == original
             || (current < original && original.saturating_sub(current) <= self.rounds_by)
+    }
+
+    /// The card was just asked for its original limit and has less: whether that is as near as it
+    /// gets. One that rounds stores a step less when it is asked for a little less than it has; one
+    /// at the end of what it takes stores just that, and may take the original another day.
+    fn is_nearest(
+        &mut self,
+        gpu: &mut dyn Gpu,
+        original: Watts,
+        has: Watts,
+        tally: &mut Tally,
+    ) -> bool {
+        let asked = self
+            .stored
+            .is_some_and(|it| (it.asked, it.stored, it.at) == (original, has, self.now));
+        let short = original.saturating_sub(has);
+        if !asked || !has.is_just_under(original) {
+            return false;
+        }
+        let a_little_less = has.saturating_sub(Watts::from_milliwatts(1));
+        self.write_one(gpu, has, a_little_less, tally);
+        let Some(less) = self.read_limit(gpu) else {
+            return false;
+        };
+        if less < has {
+            self.write_one(gpu, less, original, tally);
+        }
+        let rounds = self.read_limit(gpu) == Some(has) && short <= has.saturating_sub(less);
+        if rounds {
+            self.rounds_by = self.rounds_by.max(short);
+        }
+        rounds
+    }
+
+    /// The original limit lies outside of what the card takes now, and the nearest it does take is on
+    /// it: nothing more can be given back.
+    pub fn out_of_reach(&self) -> Option<OutOfReach> {
+        let (original, range) = (self.claim.limit?.original, self.range?);
+        let nearest = range.clamp(original);
+        let set = self.last_limit.filter(|&it| self.is_back(nearest, it))?;
+        (nearest != original).then_some(OutOfReach {
+            original,
+            range,
+            set,
+        })
     }
 
     /// Writes a limit; where a lower one is refused, also the one halfway to it, once: a card may

@@ -1,0 +1,229 @@
+//! What a card may be told, and what it makes of it: each story draws one of both.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use super::common::dice::Dice;
+use super::common::node::Node;
+
+/// The knobs that the configuration leaves to the guard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Knobs {
+    Limit,
+    Clock,
+    Both,
+    /// With the memory clock, on a card that has several.
+    All,
+}
+
+impl Knobs {
+    const ALL: [Self; 4] = [Self::Limit, Self::Clock, Self::Both, Self::All];
+
+    pub(super) fn draw(dice: &mut Dice) -> Self {
+        Self::ALL[dice.index(Self::ALL.len())]
+    }
+
+    pub(super) const fn actuators(self) -> &'static str {
+        match self {
+            Self::Limit => "{ gpu_clock: { enabled: false } }",
+            Self::Clock => "{ power_limit: { enabled: false } }",
+            Self::Both => "{}",
+            Self::All => "{ memory_clock: { enabled: true } }",
+        }
+    }
+
+    /// The cards on which all of them are there.
+    pub(super) const fn profiles(self) -> &'static [&'static str] {
+        match self {
+            Self::All => &["l40s", "rtx-4090"],
+            _ => &["a100-80gb", "v100-32gb", "l40s", "rtx-4090"],
+        }
+    }
+
+    const fn has_limit(self) -> bool {
+        !matches!(self, Self::Clock)
+    }
+
+    const fn has_clock(self) -> bool {
+        !matches!(self, Self::Limit)
+    }
+}
+
+/// What becomes of a number that is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Setter {
+    Honest,
+    /// A milliwatt less, as reported of real cards; of a clock, whole steps.
+    RoundsALittle,
+    RoundsTo5W,
+    /// What is lower than this is taken for it.
+    ClampsLow,
+    /// What is higher: the original can't be given back.
+    ClampsHigh,
+    /// NVML's code; for some of the time.
+    Refuses(u32),
+    /// What is low.
+    RefusesLow(u32),
+    /// What is high, the original among it.
+    RefusesHigh(u32),
+    /// Says success, for some of the time.
+    Ignores,
+}
+
+impl Setter {
+    /// Told in turn, so that a few stories meet each.
+    const ALL: [Self; 12] = [
+        Self::Honest,
+        Self::RoundsALittle,
+        Self::RoundsTo5W,
+        Self::ClampsLow,
+        Self::ClampsHigh,
+        Self::Refuses(2),
+        Self::Refuses(3),
+        Self::Refuses(999),
+        Self::RefusesLow(2),
+        Self::RefusesLow(999),
+        Self::RefusesHigh(3),
+        Self::Ignores,
+    ];
+
+    pub(super) fn of_story(seed: u64) -> Self {
+        Self::ALL[usize::try_from(seed).unwrap_or(0) % Self::ALL.len()]
+    }
+
+    /// Ends by itself, at some moment of the story.
+    pub(super) const fn passes(self) -> bool {
+        matches!(self, Self::Refuses(_) | Self::Ignores)
+    }
+
+    /// The original can't be given back as long as it lasts.
+    pub(super) const fn keeps(self) -> bool {
+        matches!(
+            self,
+            Self::ClampsHigh | Self::Refuses(_) | Self::RefusesHigh(_) | Self::Ignores
+        )
+    }
+
+    /// What the card has once it was asked for its original limit, in mW.
+    pub(super) const fn stored(self, original: u32) -> u32 {
+        match self {
+            Self::RoundsALittle => original - 1,
+            Self::RoundsTo5W => original / 5000 * 5000,
+            _ => original,
+        }
+    }
+
+    fn of_limit(self, original: u32) -> String {
+        let share = |percent| original / 100 * percent;
+        match self {
+            Self::Honest => "none".to_owned(),
+            Self::RoundsALittle => "quantise=1,offset=1".to_owned(),
+            Self::RoundsTo5W => "quantise=5000".to_owned(),
+            Self::ClampsLow => format!("clamp={}:{original}", share(60)),
+            Self::ClampsHigh => format!("clamp=100000:{}", share(70)),
+            Self::Refuses(code) => format!("refuse={code}"),
+            Self::RefusesLow(code) => format!("refuse={code}:0:{}", share(60)),
+            Self::RefusesHigh(code) => format!("refuse={code}:{}:{}", share(80), 2 * original),
+            Self::Ignores => "ignore".to_owned(),
+        }
+    }
+
+    fn of_clock(self) -> String {
+        match self {
+            Self::Honest => "none".to_owned(),
+            Self::RoundsALittle => "quantise=15".to_owned(),
+            Self::RoundsTo5W => "quantise=100".to_owned(),
+            Self::ClampsLow => "clamp=900:20000".to_owned(),
+            Self::ClampsHigh => "clamp=1:1000".to_owned(),
+            Self::Refuses(code) => format!("refuse={code}"),
+            Self::RefusesLow(code) => format!("refuse={code}:0:1000"),
+            Self::RefusesHigh(code) => format!("refuse={code}:1200:20000"),
+            Self::Ignores => "ignore".to_owned(),
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Honest => "honest",
+            Self::RoundsALittle => "1 mW less",
+            Self::RoundsTo5W => "whole 5 W",
+            Self::ClampsLow => "clamps low",
+            Self::ClampsHigh => "clamps high",
+            Self::Refuses(_) => "refuses for a while",
+            Self::RefusesLow(_) => "refuses what is low",
+            Self::RefusesHigh(_) => "refuses what is high",
+            Self::Ignores => "ignores for a while",
+        }
+    }
+}
+
+/// The card of one story.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Card {
+    pub(super) knobs: Knobs,
+    pub(super) setter: Setter,
+}
+
+impl Card {
+    pub(super) const HONEST: Self = Self {
+        knobs: Knobs::Both,
+        setter: Setter::Honest,
+    };
+
+    pub(super) fn misbehave(self, node: &Node, original: f64) {
+        let milliwatts = milliwatts(original);
+        if self.knobs.has_limit() {
+            let how = self.setter.of_limit(milliwatts);
+            node.machine.ctl(&["setter", "power-limit", &how]);
+        }
+        if self.knobs.has_clock() {
+            let how = self.setter.of_clock();
+            node.machine.ctl(&["setter", "gpu-clock", &how]);
+            node.machine.ctl(&["setter", "memory-clock", &how]);
+        }
+    }
+
+    pub(super) fn behave(node: &Node) {
+        for knob in ["power-limit", "gpu-clock", "memory-clock"] {
+            node.machine.ctl(&["setter", knob, "none"]);
+        }
+    }
+
+    /// A lock can't be read, so that nobody can know of a reset that the card only says it did.
+    pub(super) fn ignores_resets(self) -> bool {
+        self.setter == Setter::Ignores && self.knobs.has_clock()
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a limit in whole milliwatts"
+)]
+pub(super) fn milliwatts(watts: f64) -> u32 {
+    (watts * 1000.0).round() as u32
+}
+
+/// How many stories of each kind were told.
+#[derive(Default)]
+pub(super) struct Told(Mutex<BTreeMap<String, u64>>);
+
+impl Told {
+    pub(super) fn count(&self, what: &str) {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *counts.entry(what.to_owned()).or_default() += 1;
+    }
+
+    pub(super) fn card(&self, card: Card) {
+        self.count(&format!("knobs {:?}", card.knobs));
+        self.count(&format!("setter {}", card.setter.name()));
+    }
+
+    pub(super) fn text(&self) -> String {
+        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let each = counts
+            .iter()
+            .map(|(what, count)| format!("{what}: {count}"));
+        each.collect::<Vec<_>>().join(", ")
+    }
+}
