@@ -32,10 +32,17 @@ fn replay(mut policy: Policy, ticks: &[Tick]) {
     for tick in ticks {
         let seen = Observation {
             reading: &tick.reading,
+            facts: &tick.facts,
+            open: true,
+            locked_out: false,
+            observes: false,
+            has_app: false,
+            writes: &tick.writes,
             probes: &[],
             woken: false,
             claim: &tick.claim,
             confirmed: true,
+            set_lately: false,
             asked: Asked::default(),
             lease_clock: tick.at,
             paused: false,
@@ -60,7 +67,7 @@ pub(super) fn measure(criterion: &mut Criterion) {
         };
         let ticks = story(&settings, inlet);
         let first = &ticks[0];
-        let policy = Policy::new(settings, &first.facts, &first.reading);
+        let policy = Policy::new(settings, &first.facts);
         assert!(first.reading.at > Moment::START);
         group.bench_function(BenchmarkId::from_parameter(name), |bencher| {
             bencher.iter_batched(

@@ -8,7 +8,7 @@ use criterion::Criterion;
 use tempfile::TempDir;
 use thermal_guard::config::Config;
 use thermal_guard::device::Uuid;
-use thermal_guard::guard::journal::{Entry, Journal, boot_id};
+use thermal_guard::guard::journal::{Entry, Journal, Reason, boot_id};
 use thermal_guard::policy::Claim;
 use thermal_guard::units::Watts;
 
@@ -27,6 +27,9 @@ pub(super) fn measure(criterion: &mut Criterion) {
         claim,
         boot_id: boot_id(),
         energy_millijoules: Some(1),
+        confirmed: true,
+        reason: Reason::default(),
+        since: None,
     };
     let places = [
         ("journal, this disk", tempfile::tempdir()),

@@ -11,6 +11,8 @@
 mod decision;
 mod disk;
 mod exposition;
+#[path = "../../tests/common/fleet.rs"]
+mod fleet;
 mod hook;
 mod medians;
 #[path = "../page.rs"]

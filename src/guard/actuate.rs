@@ -58,7 +58,7 @@ pub struct Hand {
     /// The last limit that was given back, and when: a card may forget that, too.
     returned: Option<(LimitClaim, Moment)>,
     /// What it stored lately, newest first.
-    set_lately: VecDeque<Watts>,
+    set_lately: VecDeque<(Watts, Moment)>,
     /// The last limit written was read back.
     confirmed: bool,
     /// The disk knows that.
@@ -151,6 +151,13 @@ impl Hand {
 
     pub const fn confirmed(&self) -> bool {
         self.confirmed
+    }
+
+    /// The card stored this limit for us not long ago.
+    pub fn has_set_lately(&self, limit: Watts) -> bool {
+        let lately = |at: Moment| self.now.since(at) <= limit::FORGETS_WITHIN;
+        let mut known = self.set_lately.iter();
+        known.any(|(set, at)| *set == limit && lately(*at))
     }
 
     /// What came of the last tick's writes.

@@ -242,6 +242,7 @@ impl Worker {
             woken: self.woken,
             claim: self.hand.claim(),
             confirmed: self.hand.confirmed(),
+            set_lately: reading.limit.is_ok_and(|it| self.hand.has_set_lately(it)),
             asked: inputs.asked,
             lease_clock: wall,
             paused: inputs.paused_until.is_some(),

@@ -76,8 +76,15 @@ pub struct Contest {
 impl Contest {
     /// Looks at the limit read on this tick; somebody else's becomes the claim's original. A lower
     /// one must be read twice for that: it is left alone, so there is time to be sure.
-    pub fn observe(&mut self, now: Moment, current: Watts, claim: &mut LimitClaim) -> Verdict {
-        let foreign = !claim.owns(current);
+    /// `lately`: it was ours a while ago.
+    pub fn observe(
+        &mut self,
+        now: Moment,
+        current: Watts,
+        lately: bool,
+        claim: &mut LimitClaim,
+    ) -> Verdict {
+        let foreign = !claim.owns(current) && !lately;
         if current <= claim.next {
             if !foreign {
                 self.suspect = None;

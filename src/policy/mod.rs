@@ -103,6 +103,8 @@ pub struct Observation<'a> {
     pub claim: &'a Claim,
     /// The last limit written was read back as written: a different one now is somebody else's.
     pub confirmed: bool,
+    /// The limit that shows is one that was set lately: a card may forget the last one.
+    pub set_lately: bool,
     /// What live leases ask.
     pub asked: Asked,
     /// The leases' clock: it runs with the wall, also where sampling is sped up.

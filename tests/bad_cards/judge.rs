@@ -540,7 +540,12 @@ impl<'a> Follower<'a> {
                 Happening::Fault(Fault::Setter(Knob::Limit, Lie::Forget(_)))
             )
         });
-        let nobodys = forgets && is(|it| matches!(it, Happening::Kill | Happening::Stop(_)));
+        // Or later than an operator may have set the same.
+        let late = is(
+            |it| matches!(it, Happening::Fault(Fault::Setter(Knob::Limit, Lie::Forget(after))) if *after > 50.0),
+        );
+        let nobodys =
+            forgets && (late || is(|it| matches!(it, Happening::Kill | Happening::Stop(_))));
         let back = (unseen || on_card.lock.is_none()) && (foreign || nobodys || same);
         let limit = on_card.limit;
         prop_assert!(

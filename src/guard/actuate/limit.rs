@@ -14,10 +14,11 @@ use super::{Direction, Hand, Stored};
 /// What a card stores less than it is asked for is its rounding up to here, and beyond it a clamp.
 const ROUNDS_BY: Watts = Watts::from_watts(5);
 
-/// A limit of ours that shows again so soon after it was given back was not set by somebody else.
-const FORGETS_WITHIN: Duration = Duration::from_secs(600);
-/// Of those, so many are remembered: more than ten minutes of governing and a recovery take.
-const SET_LATELY: usize = 64;
+/// A limit of ours that shows again so soon after it was set, or another given back, is one that the
+/// card forgot to forget. Later it may be an operator's, who likes round numbers, too.
+pub(super) const FORGETS_WITHIN: Duration = Duration::from_secs(60);
+/// So many are remembered: a governor and a recovery set some in a minute.
+const SET_LATELY: usize = 16;
 
 /// A limit that changes nothing is tried so often, and then now and then: what it was rounded to
 /// seldom, and what was ignored as often as a knob without effect is tried where nothing else is
@@ -81,17 +82,11 @@ impl Hand {
         let Some((ours, at)) = self.returned else {
             return;
         };
-        if self.claim.limit.is_some() {
+        if self.claim.limit.is_some() || self.now.since(at) > FORGETS_WITHIN {
             self.returned = None;
             return;
         }
-        if self.now.since(at) > FORGETS_WITHIN {
-            self.returned = None;
-            self.set_lately.clear();
-            return;
-        }
-        let again =
-            |now: Watts| self.set_lately.contains(&now) && !self.is_back(ours.original, now);
+        let again = |now: Watts| self.has_set_lately(now) && !self.is_back(ours.original, now);
         if reading.limit.is_ok_and(again) && reading.at > at {
             tracing::warn!(gpu = self.index, uuid = %self.uuid, original = %ours.original, "the card forgot the limit that was given back: giving it back again");
             self.put_off(Knob::PowerLimit);
@@ -312,10 +307,9 @@ impl Hand {
         let before = self
             .stored
             .filter(|it| (it.asked, it.stored) == (asked, stored));
-        if !self.set_lately.contains(&stored) {
-            self.set_lately.truncate(SET_LATELY - 1);
-            self.set_lately.push_front(stored);
-        }
+        self.set_lately.retain(|(limit, _)| *limit != stored);
+        self.set_lately.truncate(SET_LATELY - 1);
+        self.set_lately.push_front((stored, self.now));
         self.stored = Some(Stored {
             asked,
             stored,

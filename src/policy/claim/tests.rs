@@ -32,13 +32,13 @@ fn a_lower_foreign_limit_stands_and_is_given_back() {
         next: W(300),
     };
     let mut contest = Contest::default();
-    let verdict = contest.observe(at(0), W(250), &mut limit);
+    let verdict = contest.observe(at(0), W(250), false, &mut limit);
     assert_eq!(
         (verdict, limit.original),
         (Verdict::MaybeLower, W(400)),
         "once"
     );
-    let verdict = contest.observe(at(1), W(250), &mut limit);
+    let verdict = contest.observe(at(1), W(250), false, &mut limit);
     assert_eq!((verdict, limit.original), (Verdict::Lower, W(250)));
 }
 
@@ -52,7 +52,7 @@ fn a_higher_one_is_corrected_at_once_then_every_ten_seconds() {
     };
     let mut corrections = Vec::new();
     for second in 0..25 {
-        if contest.observe(at(second), W(390), &mut limit) == Verdict::Higher {
+        if contest.observe(at(second), W(390), false, &mut limit) == Verdict::Higher {
             contest.corrected(at(second));
             corrections.push(second);
         }
@@ -71,7 +71,7 @@ fn our_own_original_put_back_by_another_is_corrected_too() {
         next: W(300),
     };
     assert_eq!(
-        Contest::default().observe(at(0), W(400), &mut limit),
+        Contest::default().observe(at(0), W(400), false, &mut limit),
         Verdict::Higher
     );
     assert_eq!(limit.original, W(400));
@@ -106,8 +106,14 @@ fn our_own_limit_and_a_lower_one_of_ours_stand() {
         next: W(300),
     };
     let mut contest = Contest::default();
-    assert_eq!(contest.observe(at(0), W(300), &mut limit), Verdict::Ours);
-    assert_eq!(contest.observe(at(0), W(250), &mut limit), Verdict::Ours);
+    assert_eq!(
+        contest.observe(at(0), W(300), false, &mut limit),
+        Verdict::Ours
+    );
+    assert_eq!(
+        contest.observe(at(0), W(250), false, &mut limit),
+        Verdict::Ours
+    );
     assert_eq!(limit.original, W(400));
 }
 
@@ -123,11 +129,11 @@ fn a_lower_limit_that_is_read_once_is_nobodys() {
         // An odd answer every other time, each time another one, between right ones.
         let odd = W(100 + u32::try_from(second).expect("small"));
         assert_eq!(
-            contest.observe(at(2 * second), odd, &mut limit),
+            contest.observe(at(2 * second), odd, false, &mut limit),
             Verdict::MaybeLower
         );
         assert_eq!(
-            contest.observe(at(2 * second + 1), W(300), &mut limit),
+            contest.observe(at(2 * second + 1), W(300), false, &mut limit),
             Verdict::Ours
         );
     }
@@ -135,7 +141,7 @@ fn a_lower_limit_that_is_read_once_is_nobodys() {
     // Two odd ones in a row that differ are no limit, either.
     for odd in [W(1), W(2), W(3)] {
         assert_eq!(
-            contest.observe(at(50), odd, &mut limit),
+            contest.observe(at(50), odd, false, &mut limit),
             Verdict::MaybeLower
         );
     }

@@ -23,8 +23,9 @@ impl Policy {
         else {
             return;
         };
-        let foreign = !ours.owns(current);
-        let verdict = self.contest.observe(now, current, &mut ours);
+        let lately = seen.set_lately;
+        let foreign = !ours.owns(current) && !lately;
+        let verdict = self.contest.observe(now, current, lately, &mut ours);
         decision.foreign_limit = foreign && verdict != Verdict::MaybeLower;
         if verdict == Verdict::MaybeLower {
             let limit = decision.targets.limit.unwrap_or(current);

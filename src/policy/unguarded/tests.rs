@@ -54,6 +54,7 @@ impl Case {
             woken: false,
             claim: &Claim::default(),
             confirmed: true,
+            set_lately: false,
             asked: Asked::default(),
             lease_clock: Moment::START,
             paused: false,
