@@ -549,7 +549,7 @@ fn a_hot_gpu_whose_lock_cannot_be_had_is_watched_and_not_written_to() {
     };
     let deadline = shared.clock.wall() + Duration::from_secs(20);
     while throttled().is_none() && shared.clock.wall() < deadline {
-        std::thread::sleep(Duration::from_millis(5));
+        thread::sleep(Duration::from_millis(5));
     }
     let tick = throttled().expect("it is seen, and what would be done");
     assert_eq!(tick.permission, Permission::Denied);
@@ -594,7 +594,7 @@ fn what_a_dead_guard_left_on_a_gpu_no_longer_configured_is_given_back() {
     let deadline = shared.clock.wall() + Duration::from_secs(5);
     let given_back = || rack.card(0).limit == W(400) && shared.stations().is_empty();
     while !given_back() && shared.clock.wall() < deadline {
-        std::thread::sleep(Duration::from_millis(10));
+        thread::sleep(Duration::from_millis(10));
     }
     assert_eq!(rack.card(0).limit, W(400));
     assert!(shared.stations().is_empty(), "and then let go of");
@@ -633,7 +633,7 @@ fn panic_while_throttled(disk_refuses: bool) {
         let deadline = shared.clock.wall() + Duration::from_secs(20);
         while !holds() {
             assert!(shared.clock.wall() < deadline, "{what}");
-            std::thread::sleep(Duration::from_millis(5));
+            thread::sleep(Duration::from_millis(5));
         }
     };
     wait("throttled", &|| rack.card(0).limit < W(390));

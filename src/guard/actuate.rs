@@ -83,7 +83,7 @@ pub struct Hand {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stored {
     asked: Watts,
-    stored: Watts,
+    made: Watts,
     /// It changed nothing, so often in a row; and when it was tried last.
     in_vain: u32,
     at: Moment,

@@ -72,8 +72,8 @@ impl Node {
             rack,
             shared,
             driver,
-            journals,
             workers,
+            journals,
             nanos,
         }
     }

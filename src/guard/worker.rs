@@ -32,6 +32,10 @@ pub struct Setup {
 }
 
 /// One GPU's control loop.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent circumstances of one card"
+)]
 pub struct Worker {
     identity: Arc<Identity>,
     facts: Arc<Facts>,

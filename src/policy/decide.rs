@@ -265,7 +265,7 @@ impl Policy {
         let closed = self
             .closed_since
             .is_some_and(|since| now.since(since) >= CLOSED_FOR);
-        decision.unguarded = Unguarded::of(seen, view, &decision.knobs, closed);
+        decision.unguarded = Unguarded::of(seen, view, decision.knobs, closed);
         let was = std::mem::replace(&mut self.unguarded, decision.unguarded.is_some());
         if decision.unguarded.is_some() {
             decision.state = State::Unguarded;
@@ -303,11 +303,7 @@ impl Policy {
         }
         let local = self.local.state().level();
         let (asked, overheld) = self.admit(seen, local);
-        if self.held.state() == State::Normal && !seen.claim.is_empty() {
-            // `normal` means that nothing of ours is on the card.
-            self.held.recover_again(now);
-            self.given_back = true;
-        }
+        self.recover_again(now, seen);
         let before = self.held.state();
         let situation = Situation {
             asked,
@@ -315,19 +311,8 @@ impl Policy {
             overheld,
             ..alone
         };
-        // A card whose draw can't be read is taken to draw what it may.
-        let limit = seen.reading.limit.ok();
-        let draw = judged
-            .draw
-            .or(limit)
-            .or(self.power.map(|power| power.default));
-        self.regulator.observe(now, &heat, draw);
-        let drive = Drive {
-            draw,
-            clock: seen.reading.gpu_clock.ok(),
-            original: self.original(seen),
-            limit: Self::planned_from(seen),
-        };
+        let drive = self.drive(judged, seen);
+        self.regulator.observe(now, &heat, drive.draw);
         match self.held.step(now, &situation) {
             State::Emergency if before != State::Emergency => self.regulator.bottom(now),
             State::Recovering if !alone.withheld => {
@@ -362,6 +347,26 @@ impl Policy {
             foreign_limit: false,
             overheld,
             ..Decision::unseen()
+        }
+    }
+
+    /// `normal` means that nothing of ours is on the card.
+    fn recover_again(&mut self, now: Moment, seen: &Observation<'_>) {
+        if self.held.state() == State::Normal && !seen.claim.is_empty() {
+            self.held.recover_again(now);
+            self.given_back = true;
+        }
+    }
+
+    /// The power side of the card. One whose draw can't be read is taken to draw what it may.
+    fn drive(&self, judged: &Judgement, seen: &Observation<'_>) -> Drive {
+        let limit = seen.reading.limit.ok();
+        let default = self.power.map(|power| power.default);
+        Drive {
+            draw: judged.draw.or(limit).or(default),
+            clock: seen.reading.gpu_clock.ok(),
+            original: self.original(seen),
+            limit: Self::planned_from(seen),
         }
     }
 

@@ -162,6 +162,10 @@ pub(super) struct Knobs {
 }
 
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "what one knob was seen to do, each by itself"
+)]
 struct Trial {
     state: KnobState,
     denied: bool,
@@ -332,17 +336,9 @@ impl Knobs {
         match goes {
             // A setting takes a moment to show.
             Some(true) if !written => {}
-            Some(true) => {
+            obeys => {
                 trial.against = None;
-                return false;
-            }
-            Some(false) => {
-                trial.against = None;
-                trial.renewed = false;
-                return false;
-            }
-            None => {
-                trial.against = None;
+                trial.renewed &= obeys != Some(false);
                 return false;
             }
         }

@@ -68,7 +68,7 @@ impl Unguarded {
     pub(super) fn of(
         seen: &Observation<'_>,
         view: View,
-        knobs: &ByKnob<KnobReport>,
+        knobs: ByKnob<KnobReport>,
         closed_for_long: bool,
     ) -> Option<Self> {
         let states =

@@ -49,11 +49,11 @@ impl Hand {
         };
         let settled = self
             .stored
-            .is_some_and(|it| (it.asked, it.stored) == (wanted, current) && self.rests(it));
+            .is_some_and(|it| (it.asked, it.made) == (wanted, current) && self.rests(it));
         if wanted == current || (settled && wanted < current) {
             self.confirmed |= self.claim.limit.is_some() && wanted == current;
             self.ignores_writes &= wanted != current;
-        } else if !(settled && target.is_some()) && !self.waits(Knob::PowerLimit, wanted > current)
+        } else if (!settled || target.is_none()) && !self.waits(Knob::PowerLimit, wanted > current)
         {
             self.write_limit(gpu, current, wanted, tally);
             if target.is_none() && wanted > current {
@@ -123,7 +123,7 @@ impl Hand {
     /// What came of a limit isn't asked for again, but where nothing did: a card that doesn't listen
     /// may do so later.
     fn rests(&self, it: Stored) -> bool {
-        let again = if it.stored.saturating_sub(it.asked) <= ROUNDS_BY {
+        let again = if it.made.saturating_sub(it.asked) <= ROUNDS_BY {
             ROUNDED_AGAIN
         } else {
             IGNORED_AGAIN
@@ -179,7 +179,7 @@ impl Hand {
     ) -> bool {
         let asked = self
             .stored
-            .is_some_and(|it| (it.asked, it.stored, it.at) == (original, has, self.now));
+            .is_some_and(|it| (it.asked, it.made, it.at) == (original, has, self.now));
         let short = original.saturating_sub(has);
         if !asked || !has.is_just_under(original) {
             return false;
@@ -221,11 +221,12 @@ impl Hand {
         if !refused || !worth_it {
             return;
         }
-        let still_refused = self.write_one(gpu, from, halfway, tally);
-        if let Some(write) = &mut self.writes[Knob::PowerLimit] {
-            // To the plan it is one answer to what was wanted.
+        // Taken, it is the start of the next try; refused, the two are one answer to what was wanted.
+        if self.write_one(gpu, from, halfway, tally)
+            && let Some(write) = &mut self.writes[Knob::PowerLimit]
+        {
             write.value = to.milliwatts();
-            write.varied = still_refused;
+            write.varied = true;
         }
     }
 
@@ -306,13 +307,13 @@ impl Hand {
     fn store(&mut self, from: Watts, asked: Watts, stored: Watts, tally: &mut Tally) {
         let before = self
             .stored
-            .filter(|it| (it.asked, it.stored) == (asked, stored));
+            .filter(|it| (it.asked, it.made) == (asked, stored));
         self.set_lately.retain(|(limit, _)| *limit != stored);
         self.set_lately.truncate(SET_LATELY - 1);
         self.set_lately.push_front((stored, self.now));
         self.stored = Some(Stored {
             asked,
-            stored,
+            made: stored,
             in_vain: before.map_or(0, |it| it.in_vain) + u32::from(stored == from),
             at: self.now,
         });

@@ -61,7 +61,7 @@ impl Case {
             fallback: false,
             apps_well: true,
         };
-        Unguarded::of(&seen, self.view, &self.knobs, self.closed_for_long)
+        Unguarded::of(&seen, self.view, self.knobs, self.closed_for_long)
     }
 }
 
