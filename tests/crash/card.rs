@@ -55,6 +55,7 @@ pub(super) enum Setter {
     Honest,
     /// A milliwatt less, as reported of real cards; of a clock, whole steps.
     RoundsALittle,
+    /// The same in steps of 5 W.
     RoundsTo5W,
     /// What is lower than this is taken for it.
     ClampsLow,
@@ -108,7 +109,7 @@ impl Setter {
     pub(super) const fn stored(self, original: u32) -> u32 {
         match self {
             Self::RoundsALittle => original - 1,
-            Self::RoundsTo5W => original / 5000 * 5000,
+            Self::RoundsTo5W => original / 5000 * 5000 - 1,
             _ => original,
         }
     }
@@ -118,7 +119,7 @@ impl Setter {
         match self {
             Self::Honest => "none".to_owned(),
             Self::RoundsALittle => "quantise=1,offset=1".to_owned(),
-            Self::RoundsTo5W => "quantise=5000".to_owned(),
+            Self::RoundsTo5W => "quantise=5000,offset=1".to_owned(),
             Self::ClampsLow => format!("clamp={}:{original}", share(60)),
             Self::ClampsHigh => format!("clamp=100000:{}", share(70)),
             Self::Refuses(code) => format!("refuse={code}"),
@@ -146,7 +147,7 @@ impl Setter {
         match self {
             Self::Honest => "honest",
             Self::RoundsALittle => "1 mW less",
-            Self::RoundsTo5W => "whole 5 W",
+            Self::RoundsTo5W => "5 W steps",
             Self::ClampsLow => "clamps low",
             Self::ClampsHigh => "clamps high",
             Self::Refuses(_) => "refuses for a while",

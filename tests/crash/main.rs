@@ -411,3 +411,57 @@ fn a_lost_journal_would_be_noticed() {
     );
     assert!(!victim.is_as_before());
 }
+
+/// Each call that touches the card takes so long, which leaves time to see a write and kill the
+/// guard before it has read it back.
+const SLOW_MICROSECONDS: &str = "200000";
+
+#[test]
+fn a_guard_killed_before_it_read_its_write_back_is_recovered_from() {
+    let setters = [Setter::RoundsALittle, Setter::RoundsTo5W, Setter::ClampsLow];
+    thread::scope(|scope| {
+        for setter in setters {
+            for by_restore in [true, false] {
+                scope.spawn(move || die_before_the_read_back(setter, by_restore));
+            }
+        }
+    });
+}
+
+fn die_before_the_read_back(setter: Setter, by_restore: bool) {
+    let knobs = Knobs::Both;
+    let story = format!("{setter:?}, restore: {by_restore}");
+    let victim = Victim::with(Card { knobs, setter }, &mut Dice(7));
+    let sets = |to: &[&str]| victim.node.machine.ctl(to);
+    // Not so fast that a tick is over before anybody has looked.
+    sets(&["time-scale", "1"]);
+    let guard = victim.serve();
+    wait_until("a guard at work", || {
+        victim.node.machine.gpu(0)["calls"].as_u64() > Some(300)
+    });
+    sets(&["latency", SLOW_MICROSECONDS]);
+    victim.node.heat();
+    sets(&["advance", "300"]);
+    let end = Instant::now() + PATIENCE;
+    while victim.has_its_limit() {
+        assert!(Instant::now() < end, "{story}: not throttled");
+    }
+    drop(guard);
+    sets(&["latency", "0"]);
+    let (entries, _) = journal::load_all(&victim.node.state_dir());
+    let [entry] = &entries[..] else {
+        panic!("{story}: {entries:?}");
+    };
+    let limit = entry.claim.limit.unwrap();
+    let has = Watts::from_milliwatts(milliwatts(victim.node.limit()));
+    assert!(
+        !entry.confirmed && !limit.owns(has),
+        "{story}: {has} is read back: {entry:?}"
+    );
+    sets(&["time-scale", "100"]);
+    victim.recover(&story, by_restore, &Told::default());
+    assert!(
+        victim.has_its_limit() && !victim.is_taken_for_foreign(),
+        "{story}"
+    );
+}
