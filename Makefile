@@ -52,6 +52,10 @@ crash-test: install-deps ## a thousand guards killed at random moments (about si
 	cargo build --workspace --locked
 	THERMAL_GUARD_CRASH_STORIES=1000 cargo test --locked --test crash -- --nocapture
 
+.PHONY: bad-cards
+bad-cards: ## ten thousand random bad cards: hot ones are held by what works, whatever else is broken (half an hour)
+	THERMAL_GUARD_BAD_CARDS=10000 cargo test --locked --release --test bad_cards -- --nocapture
+
 .PHONY: storm-test
 storm-test: install-deps ## scrapes beside a hung GPU, a storm of deliveries, a thousand slow clients, with bars (about six minutes)
 	cargo build --release --workspace --locked

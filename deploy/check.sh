@@ -139,6 +139,7 @@ check $kubernetes/prometheusrule.sh 's/yml$/yaml/' python3 deploy/check/kubernet
 
 check deploy/node-problem-detector/thermal-guard.json 's/"permanent"/"permnent"/' python3 deploy/check/npd.py
 check deploy/node-problem-detector/thermal-guard-health 's/state="blind"/state="blinded"/' health
+check deploy/node-problem-detector/thermal-guard-health 's/state="unguarded"/state="unguardd"/' health
 check deploy/slurm/thermal-guard-slurm-health 's/Comment=/Reason=/' health
 check .github/workflows/ci.yml 's/^    runs-on:/    run-on:/' check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml
 check .github/workflows/ci.yml 's/@[0-9a-f]{40}.*/@v4/' zizmor --offline --quiet .github/workflows/ci.yml

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # thermal-guard-health and the Slurm recipe against a real guard over the simulated NVML library: a good card, a hot one,
-# one without a temperature, a lost one, no guard. GUARD is the program; nvml-simctl and the library lie beside it.
+# one without a temperature, a lost one, one that nothing can be done for, one that is missing, no guard. GUARD is the program; nvml-simctl and the library lie beside it.
 # test.sh FOLDER: of the tree whose scripts are tried.
 set -euo pipefail
 health=$1/deploy/node-problem-detector/thermal-guard-health
@@ -65,6 +65,18 @@ says 1 "GPU 0 is lost or hangs"
 ctl fault --gpu 0 none
 says 0 ""
 comment "update NodeName=n1 Comment="
+
+# One that never had a temperature, and one that isn't there.
+kill -9 "$guard"
+wait "$guard" 2>/dev/null || true
+guard=
+echo 'gpus: [0, 7]' >"$here/config.yml"
+ctl fault --gpu 0 unsupported:temperature,memory-temperature
+"$program" serve --config.file="$here/config.yml" --nvml.library="$built/libnvidia_ml.so" --state.dir="$here/state2" \
+    --lock.dir="$here/locks2" --debug.time-scale=40 --web.listen-address="127.0.0.1:$port" 2>"$here/log" &
+guard=$!
+says 1 "GPU 0 is unguarded, only 1 of 2 GPUs are there"
+ctl fault --gpu 0 none
 
 # Watched is not protected.
 kill -9 "$guard"

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::device::{Driver, Facts, Gpu, Identity, Missing, Reading};
-use crate::policy::{Decision, Event, Observation, Policy, Probe, Targets, Unguarded};
+use crate::policy::{Decision, Event, Observation, Policy, Probe, Targets, Trips, Unguarded};
 use crate::units::{Celsius, Moment};
 
 use super::actuate::Hand;
@@ -47,6 +47,8 @@ pub struct Worker {
     policy: Option<Policy>,
     full_at: Option<Moment>,
     failing_since: Option<Moment>,
+    /// How often in a row the handle was given up for a core sensor that only fails.
+    gave_up: u32,
     energy: Option<u64>,
     /// The last tick in turn.
     beat: Option<Moment>,
@@ -59,6 +61,8 @@ pub struct Worker {
     changed: Duration,
     /// Shown as let go of.
     let_go: bool,
+    /// The trips that the log was told of, where they aren't as configured.
+    lowered: Option<Trips>,
     tally: Tally,
     watch: Watch,
 }
@@ -81,6 +85,7 @@ impl Worker {
             policy: None,
             full_at: None,
             failing_since: None,
+            gave_up: 0,
             energy: None,
             beat: None,
             woken: false,
@@ -89,6 +94,7 @@ impl Worker {
             last_success: None,
             changed: Clock::unix(),
             let_go: false,
+            lowered: None,
             tally: Tally::default(),
             watch: Watch::default(),
         }
@@ -137,6 +143,7 @@ impl Worker {
                 .apply(gpu.as_mut(), &decision.targets, &reading, &mut self.tally);
         }
         self.apps_well = shared.tell_apps(&self.identity, decision.targets.app);
+        self.say_lowered();
         self.account(now, &reading, &decision);
         let up = self.gpu.is_some();
         let tick = Tick {
@@ -244,6 +251,27 @@ impl Worker {
         match &mut self.policy {
             Some(policy) => policy.decide(now, &seen),
             None => Decision::unguarded(Unguarded::NotOpen),
+        }
+    }
+
+    /// Thresholds that can't stand on this card are lowered, and that is said once.
+    fn say_lowered(&mut self) {
+        let Some(policy) = &self.policy else {
+            return;
+        };
+        let core = policy.trips().core;
+        let lowered = core.are_lowered(&self.live.settings.trips).then_some(core);
+        if lowered == self.lowered {
+            return;
+        }
+        self.lowered = lowered;
+        if let Some(Trips {
+            alert,
+            critical,
+            safe,
+        }) = lowered
+        {
+            tracing::warn!(gpu = self.identity.index, uuid = %self.identity.uuid, %alert, %critical, %safe, "configured thresholds can't stand on this card and are lowered: keep critical under the card's own slowdown, alert under critical and safe under alert");
         }
     }
 

@@ -26,6 +26,9 @@ use bound::colder;
 /// A limit that the draw doesn't reach by this much doesn't hold anything back.
 const BINDS: Ratio = Ratio::new(0.95);
 
+/// What the last rung takes to show, and its limit to be lowered step by step.
+const LAST_RUNG_HELPS: Duration = Duration::from_secs(30);
+
 /// A card that was lost may be back at the next try.
 const CLOSED_FOR: Duration = Duration::from_secs(4);
 
@@ -53,6 +56,8 @@ pub struct Policy {
     /// Blind, and hot by what can still be seen.
     blind_hot: Option<Moment>,
     closed_since: Option<Moment>,
+    /// At alert on the regulator's last rung.
+    last_rung_hot: Option<Moment>,
     /// Of a recovery: all is off the GPU, and the applications were told so.
     given_back: bool,
     lease_clock: Moment,
@@ -81,6 +86,7 @@ impl Policy {
             strained_since: None,
             blind_hot: None,
             closed_since: None,
+            last_rung_hot: None,
             given_back: false,
             lease_clock: Moment::START,
             last: Decision::unseen(),
@@ -316,14 +322,11 @@ impl Policy {
             .or(limit)
             .or(self.power.map(|power| power.default));
         self.regulator.observe(now, &heat, draw);
-        // Somebody else's higher limit is lowered within this tick: ours is what counts.
-        let ours = seen.claim.limit.filter(|_| seen.confirmed);
-        let on_card = limit.map(|limit| ours.map_or(limit, |ours| limit.min(ours.next)));
         let drive = Drive {
             draw,
             clock: seen.reading.gpu_clock.ok(),
             original: self.original(seen),
-            limit: on_card.filter(|_| !seen.observes),
+            limit: Self::planned_from(seen),
         };
         match self.held.step(now, &situation) {
             State::Emergency if before != State::Emergency => self.regulator.bottom(now),
@@ -332,6 +335,7 @@ impl Policy {
             }
             State::Gradual if !seen.paused && (!alone.withheld || heat.at_set_point()) => {
                 self.regulator.regulate(now, &heat, drive);
+                self.go_to_the_end(now, &heat);
             }
             _ => {}
         }
@@ -358,6 +362,26 @@ impl Policy {
             foreign_limit: false,
             overheld,
             ..Decision::unseen()
+        }
+    }
+
+    /// The limit on the card; of somebody else's higher one, which is lowered within this tick, ours.
+    fn planned_from(seen: &Observation<'_>) -> Option<Watts> {
+        let limit = seen.reading.limit.ok().filter(|_| !seen.observes)?;
+        let ours = seen.claim.limit.filter(|_| seen.confirmed);
+        Some(ours.map_or(limit, |ours| limit.min(ours.next)))
+    }
+
+    /// A card that stays at alert on the last rung gets all that there is, whatever the regulator
+    /// expects of it.
+    fn go_to_the_end(&mut self, now: Moment, heat: &Heat) {
+        if !heat.is_hot() || !self.regulator.is_on_last_rung() {
+            self.last_rung_hot = None;
+            return;
+        }
+        let since = *self.last_rung_hot.get_or_insert(now);
+        if now.since(since) >= LAST_RUNG_HELPS && !self.regulator.is_exhausted() {
+            self.regulator.bottom(now);
         }
     }
 

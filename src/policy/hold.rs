@@ -12,7 +12,7 @@ use crate::units::Moment;
 const BUCKET_SECONDS: u64 = 60;
 const BUCKETS: usize = 62;
 
-/// What is held must also be given back, in steps: the ledger keeps room for it.
+/// What is held must also be given back, in steps: the ledger keeps room for it, up to half of all.
 const GIVING_BACK: Duration = Duration::from_secs(30);
 
 /// The last hour's held time, in minutes.
@@ -52,19 +52,24 @@ impl HoldLedger {
         }
     }
 
+    fn giving_back(&self) -> Duration {
+        GIVING_BACK.min(self.max_hold / 2)
+    }
+
     /// How much longer leases may hold within this hour.
     pub fn left(&self) -> Duration {
         if self.refusing {
             return Duration::ZERO;
         }
-        self.max_hold.saturating_sub(self.spent() + GIVING_BACK)
+        self.max_hold
+            .saturating_sub(self.spent() + self.giving_back())
     }
 
     /// Whether leases may hold on for another `step`. Once refused, not before half of the budget
     /// is back: a forgotten alert shall not make the limit flap every minute.
     pub fn permits(&mut self, step: Duration) -> bool {
         let spent = self.spent();
-        if spent + step + GIVING_BACK > self.max_hold {
+        if spent + step + self.giving_back() > self.max_hold {
             self.refusing = true;
         } else if spent <= self.max_hold / 2 {
             self.refusing = false;

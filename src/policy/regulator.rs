@@ -110,6 +110,11 @@ impl Regulator {
         }
     }
 
+    /// No other knob is left than what this rung regulates.
+    pub fn is_on_last_rung(&self) -> bool {
+        self.ladder().is_exhausted()
+    }
+
     pub fn rungs(&self) -> &Rungs {
         self.ladder().rungs()
     }

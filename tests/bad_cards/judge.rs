@@ -235,8 +235,13 @@ impl<'a> Follower<'a> {
                 Fault::Call(_, _, times) => *times == 0,
                 _ => false,
             };
+            // A sensor that follows again, by an offset, shows nothing that anybody could see.
+            let follows = matches!(fault, Fault::Sensor(_, sensor) if sensor.freeze == 0);
             if thermal && silent && self.silent_from.is_none() {
                 self.silent_from = Some(draw);
+            } else if thermal && follows {
+                self.silent_from = None;
+                self.draw_over = None;
             }
         }
         self.sign = None;
@@ -330,9 +335,9 @@ impl<'a> Follower<'a> {
             let high = profile.gpu_clock_max.megahertz();
             let lowest = (high / 2).max(lock.low).max(refused_below(lock)) + 130;
             let clock = card.gpu_clock.map_or(high, |lock| lock.max.megahertz());
-            // While the card slows itself down further than that, no lock shows.
-            let slowed = card.state.thermal_speed < 0.7;
-            if clock > lowest && !slowed {
+            // Where something else slows it as much, no lock shows.
+            let runs = card.clock().megahertz() > high / 2 + 60;
+            if clock > lowest && runs {
                 working.insert("lock");
             }
         }
@@ -526,7 +531,17 @@ impl<'a> Follower<'a> {
                 Happening::Fault(Fault::Setter(Knob::Clock, Lie::Ignore))
             )
         });
-        let back = (unseen || on_card.lock.is_none()) && (foreign || same);
+        // A card that forgets, later, shows a limit that a dead guard had set long before its end.
+        let is =
+            |wanted: fn(&Happening) -> bool| self.story.happenings.iter().any(|(it, _)| wanted(it));
+        let forgets = is(|it| {
+            matches!(
+                it,
+                Happening::Fault(Fault::Setter(Knob::Limit, Lie::Forget(_)))
+            )
+        });
+        let nobodys = forgets && is(|it| matches!(it, Happening::Kill | Happening::Stop(_)));
+        let back = (unseen || on_card.lock.is_none()) && (foreign || nobodys || same);
         let limit = on_card.limit;
         prop_assert!(
             (state == State::Normal && back && journal.is_none()) || (names_it && !back),

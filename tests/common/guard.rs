@@ -12,6 +12,7 @@
 )]
 
 use std::collections::BTreeMap;
+use std::env;
 use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -32,6 +33,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Guard {
     pub(crate) machine: Machine,
     pub(crate) dir: TempDir,
+    scale: u32,
     flags: Vec<String>,
     library: PathBuf,
     address: Option<SocketAddr>,
@@ -52,6 +54,7 @@ impl Guard {
             originals: limits(&machine),
             machine,
             dir,
+            scale,
             flags,
             library: library(),
             address: None,
@@ -66,6 +69,11 @@ impl Guard {
         let mut guard = Self::new(machine, scale, config);
         guard.start();
         guard
+    }
+
+    /// How many times faster than the wall it runs.
+    pub(crate) const fn scale(&self) -> u32 {
+        self.scale
     }
 
     /// One more flag for the starts from now on.
@@ -126,8 +134,7 @@ impl Guard {
 
     /// One of the program's commands, with what says which guard is meant.
     pub(crate) fn command(&self, name: &str) -> Command {
-        let program = Path::new(env!("CARGO_BIN_EXE_thermal-guard"));
-        let mut command = self.machine.command(program);
+        let mut command = self.machine.command(&program());
         let path = |flag: &str, path: &Path| format!("--{flag}={}", path.display());
         command
             .arg(name)
@@ -369,6 +376,13 @@ impl Drop for Guard {
             println!("the guard's last words:\n{}", last.join("\n"));
         }
     }
+}
+
+/// The guard under test: what was built with the test, or the one named in the environment, to see
+/// what an older one does.
+fn program() -> PathBuf {
+    let other = env::var_os("THERMAL_GUARD_TEST_BINARY");
+    other.map_or_else(|| env!("CARGO_BIN_EXE_thermal-guard").into(), PathBuf::from)
 }
 
 /// The address in `… message=listening address=127.0.0.1:4711`.

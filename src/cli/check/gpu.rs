@@ -1,4 +1,4 @@
-//! The driver and each GPU: sensors, thresholds in force, power limits.
+//! The driver and each GPU: sensors and thresholds in force.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -6,16 +6,14 @@ use std::thread;
 use std::time::Duration;
 
 use crate::config::{Config, GpuSelection, Mode};
-use crate::device::{
-    Cadence, Driver, DriverError, Facts, Gpu, Identity, Missing, PowerConstraints, Reading,
-};
+use crate::device::{Cadence, Driver, DriverError, Facts, Gpu, Identity, Missing, Reading};
 use crate::guard::roll::counted;
 use crate::guard::{Clock, journal};
 use crate::policy::zone::{TripOrigin, TripTable};
 use crate::policy::{Judge, Judgement, LimitClaim, Sensor, SensorReport, SensorState, View};
 use crate::units::Celsius;
 
-use super::{Finding, Flags, serve};
+use super::{Finding, Flags, power, serve};
 
 /// Alert this far under the card's own maximum acts in ordinary full-load operation on most cards.
 const FAR_UNDER_MAX: Celsius = Celsius::new(15.0);
@@ -158,7 +156,7 @@ fn of_gpu(
     if !matches!(judged.view, View::Never) {
         findings.push(thresholds(config, gpu.facts(), &reading, &judged, &table));
     }
-    findings.push(power(config, gpu.facts(), &reading, held));
+    findings.push(power::of_gpu(config, identity, gpu.facts(), &reading, held));
     findings
 }
 
@@ -273,16 +271,16 @@ fn acts_in_normal_use(
         let estimate = reading.core.ok()? + reading.margin.ok()?;
         Some(estimate)
     });
-    if matches!(judged.view, View::Clear(heat) if heat.is_hot()) {
-        let warning = "it is that hot now, and will be throttled at once".to_owned();
-        return Some((warning, "look after its cooling, or set `thresholds`"));
-    }
     if own && core.are_lowered(&config.thresholds) {
         let warning = "what is configured can't stand on this card and is lowered".to_owned();
         return Some((
             warning,
             "keep thresholds.critical under the card's own slowdown, and safe under alert under critical",
         ));
+    }
+    if matches!(judged.view, View::Clear(heat) if heat.is_hot()) {
+        let warning = "it is that hot now, and will be throttled at once".to_owned();
+        return Some((warning, "look after its cooling, or set `thresholds`"));
     }
     if let Some(max) = max.filter(|max| own && core.critical > *max) {
         let warning = format!("critical is above the card's own maximum of {max}");
@@ -303,43 +301,6 @@ fn acts_in_normal_use(
             "it will throttle in normal use; raise `thresholds`, or lower the card's target temperature",
         )
     })
-}
-
-fn power(config: &Config, facts: &Facts, reading: &Reading, held: Option<LimitClaim>) -> Finding {
-    const CHECK: &str = "power limit";
-    if !config.actuators.power_limit {
-        return Finding::ok(CHECK, "not used, as configured");
-    }
-    let Some(range) = facts.power else {
-        let remedy = "the guard can only lock clocks and tell applications here";
-        return Finding::warn(CHECK, "the card has none to set", remedy);
-    };
-    let PowerConstraints { default, min, max } = range;
-    let Ok(now) = reading.limit else {
-        let detail = format!("{min} to {max}, default {default}, now unreadable");
-        return Finding::warn(CHECK, detail, "see nvidia-smi -q -d POWER");
-    };
-    let detail = format!("{min} to {max}, default {default}, now {now}");
-    if let Some(held) = held.filter(|held| held.owns(now)) {
-        let original = held.original;
-        return Finding::ok(CHECK, format!("{detail}, a guard's; {original} before it"));
-    }
-    let share = config.actuators.gradual_floor;
-    let floor = default.scaled(share);
-    let warning = if now != default {
-        Some((
-            "not the default".to_owned(),
-            "nothing to do: it will be given back exactly so",
-        ))
-    } else if floor < min {
-        Some((
-            format!("the floor of gradual ({floor}) is under the card's minimum, which is used"),
-            "raise actuators.power_limit.gradual_floor, or expect less relief from gradual",
-        ))
-    } else {
-        None
-    };
-    Finding::ok(CHECK, detail).warned(warning)
 }
 
 #[cfg(test)]

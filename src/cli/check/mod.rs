@@ -6,6 +6,7 @@ mod apps;
 mod gpu;
 mod node;
 mod permission;
+mod power;
 mod running;
 mod sensors;
 

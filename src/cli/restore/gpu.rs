@@ -15,7 +15,7 @@ use crate::guard::journal::{self, Entry, Journal, Reason};
 use crate::guard::probe::Probes;
 use crate::guard::tally::{Action, ActionResult, Tally};
 use crate::policy::{Claim, Doubt, Judge, Judgement, Probe, TripOverrides, View};
-use crate::units::Moment;
+use crate::units::{Moment, Watts};
 
 use super::Outcome;
 
@@ -198,13 +198,10 @@ impl Job {
             out_of_reach = settle_for_nearest(&mut hand, &mut tally);
         }
         if !hand.claim().is_empty() {
-            let on_card = hand.last_limit().filter(|_| hand.claim().limit.is_some());
-            let on_card = on_card.map(|limit| format!("the card has {limit}; "));
             return Outcome::Kept(format!(
-                "kept: {} not given back ({}{})",
+                "kept: {} not given back ({})",
                 described(hand.claim()),
-                on_card.unwrap_or_default(),
-                trouble(&tally)
+                trouble(&tally, hand.last_limit())
             ));
         }
         if !self.is_forgotten(uuid) {
@@ -318,8 +315,8 @@ fn described(claim: &Claim) -> String {
     parts.join(" and ")
 }
 
-/// What writes came to, but for those that worked.
-fn trouble(tally: &Tally) -> String {
+/// What writes came to, but for those that worked; `now` is the limit that is on the card.
+fn trouble(tally: &Tally, now: Option<Watts>) -> String {
     let mut troubles = Vec::new();
     for action in Action::ALL {
         for result in ActionResult::ALL {
@@ -328,9 +325,12 @@ fn trouble(tally: &Tally) -> String {
             }
         }
     }
-    if troubles.is_empty() {
-        "the limit can't be read".to_owned()
-    } else {
-        troubles.join(", ")
+    match now {
+        Some(now) if !troubles.is_empty() => {
+            format!("the card has {now}; {}", troubles.join(", "))
+        }
+        None if !troubles.is_empty() => troubles.join(", "),
+        Some(now) => format!("the card takes no more than the {now} that are on it now"),
+        None => "the limit can't be read".to_owned(),
     }
 }

@@ -8,7 +8,7 @@ use crate::device::faults::{CardFaults, Pending, Sense};
 use crate::device::plant::{self, Flow, Inputs, State};
 use crate::device::profile::Profile;
 use crate::device::{ClockRange, Identity, Uuid};
-use crate::units::{Celsius, Moment, Watts};
+use crate::units::{Celsius, Megahertz, Moment, Watts};
 
 use super::{Conditions, Fault, World, facts};
 
@@ -117,6 +117,11 @@ impl Card {
     /// What the card really draws, as of the last look.
     pub fn draw(&self) -> Watts {
         self.flow.draw
+    }
+
+    /// The clock that it really runs at, as of the last look.
+    pub fn clock(&self) -> Megahertz {
+        self.flow.gpu_clock
     }
 
     /// True distance to where the card begins to slow down, over all that is hot in it.

@@ -16,8 +16,8 @@ const ROUNDS_BY: Watts = Watts::from_watts(5);
 
 /// A limit of ours that shows again so soon after it was given back was not set by somebody else.
 const FORGETS_WITHIN: Duration = Duration::from_secs(600);
-/// Of those, so many are remembered: more than a recovery has steps.
-const SET_LATELY: usize = 16;
+/// Of those, so many are remembered: more than ten minutes of governing and a recovery take.
+const SET_LATELY: usize = 64;
 
 /// A limit that changes nothing is tried so often, and then now and then: what it was rounded to
 /// seldom, and what was ignored as often as a knob without effect is tried where nothing else is
@@ -55,6 +55,9 @@ impl Hand {
         } else if !(settled && target.is_some()) && !self.waits(Knob::PowerLimit, wanted > current)
         {
             self.write_limit(gpu, current, wanted, tally);
+            if target.is_none() && wanted > current {
+                self.tell_rounding(gpu, wanted, tally);
+            }
         }
         if target.is_none()
             && let Some(original) = original
@@ -78,7 +81,11 @@ impl Hand {
         let Some((ours, at)) = self.returned else {
             return;
         };
-        if self.claim.limit.is_some() || self.now.since(at) > FORGETS_WITHIN {
+        if self.claim.limit.is_some() {
+            self.returned = None;
+            return;
+        }
+        if self.now.since(at) > FORGETS_WITHIN {
             self.returned = None;
             self.set_lately.clear();
             return;
@@ -127,6 +134,25 @@ impl Hand {
             IGNORED_AGAIN
         };
         it.in_vain == 0 || (it.in_vain >= TRIES && self.now.since(it.at) < again)
+    }
+
+    /// A card that stores somewhat less than it is given back rounds, or clamps. One that rounds
+    /// makes a whole step of a milliwatt less.
+    fn tell_rounding(&mut self, gpu: &mut dyn Gpu, original: Watts, tally: &mut Tally) {
+        let Some(kept) = self.read_limit(gpu) else {
+            return;
+        };
+        let short = original.saturating_sub(kept);
+        if short <= self.rounds_by.max(GRAIN) || short > ROUNDS_BY {
+            return;
+        }
+        let one_less = kept.saturating_sub(Watts::from_milliwatts(1));
+        self.write_one(gpu, kept, one_less, tally);
+        let rounds = self.read_limit(gpu).is_some_and(|it| it < one_less);
+        if rounds {
+            self.rounds_by = short;
+        }
+        self.write_one(gpu, one_less, original, tally);
     }
 
     /// The limit straight from the card, if it says one that can be.

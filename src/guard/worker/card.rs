@@ -28,6 +28,9 @@ const UNSURE: u32 = 999;
 
 /// A core sensor that fails for this long: the handle may be stale.
 const STALE_AFTER: Duration = Duration::from_secs(30);
+/// Each further try waits twice as long, up to this.
+const STALE_AT_MOST: Duration = Duration::from_secs(900);
+const GIVES_UP: u32 = 5;
 
 impl Worker {
     pub(super) fn attach(&mut self, now: Moment) {
@@ -56,7 +59,10 @@ impl Worker {
             policy.reopened(self.identity.driver_version.as_deref());
             policy.recalibrate(&self.facts);
             self.tally.reopened += 1;
-            tracing::info!(gpu = self.identity.index, uuid = %self.identity.uuid, "GPU is back");
+            // Opened anew on a mere suspicion, it wasn't away.
+            if self.gave_up <= 1 {
+                tracing::info!(gpu = self.identity.index, uuid = %self.identity.uuid, "GPU is back");
+            }
         }
         self.hand.reopened(&self.identity);
         self.gpu = Some(gpu);
@@ -96,9 +102,13 @@ impl Worker {
         }
         if reading.core.is_err() {
             self.tally.read_failures += 1;
-            self.give_up_stale(now, reading.core == Err(Missing::NotSupported));
+            let answers =
+                reading.limit.is_ok() || reading.draw.is_ok() || reading.gpu_clock.is_ok();
+            let absent = reading.core == Err(Missing::NotSupported);
+            self.give_up_stale(now, absent || answers);
         } else {
             self.failing_since = None;
+            self.gave_up = 0;
             self.last_success = Some(Clock::unix());
         }
         reading
@@ -110,11 +120,16 @@ impl Worker {
     }
 
     /// A handle whose core sensor only fails may be one of a driver that is gone without saying
-    /// so: it is opened anew. A card without such a sensor isn't one.
+    /// so: it is opened anew, and ever less often if that doesn't help. A card without such a sensor
+    /// isn't one.
     fn give_up_stale(&mut self, now: Moment, unsupported: bool) {
         let since = *self.failing_since.get_or_insert(now);
-        if !unsupported && now.since(since) >= STALE_AFTER {
-            tracing::warn!(gpu = self.identity.index, uuid = %self.identity.uuid, "no reading for long: opening the GPU anew");
+        let wait = (STALE_AFTER * 2_u32.pow(self.gave_up)).min(STALE_AT_MOST);
+        if !unsupported && now.since(since) >= wait {
+            if self.gave_up == 0 {
+                tracing::warn!(gpu = self.identity.index, uuid = %self.identity.uuid, "no core temperature for long: opening the GPU anew, and now and then from here on");
+            }
+            self.gave_up = (self.gave_up + 1).min(GIVES_UP);
             self.failing_since = None;
             self.gpu = None;
             self.tried = None;

@@ -39,6 +39,7 @@ impl Worker {
             }
             return;
         }
+        let mut cool = false;
         for attempt in 0..LEAVE_TRIES {
             if attempt > 0 {
                 thread::sleep(LEAVE_TRY_EVERY);
@@ -46,8 +47,10 @@ impl Worker {
             let reading = gpu.read(now, Cadence::Fast).plausible(&self.facts);
             let probes = self.look_beside(now);
             if !self.is_safe(now, &reading, &probes) {
+                cool = false;
                 break;
             }
+            cool = true;
             self.hand.set_may_loosen(true);
             self.hand.give_back(gpu.as_mut(), &reading, &mut self.tally);
             if self.hand.claim().is_empty() {
@@ -57,7 +60,12 @@ impl Worker {
         }
         if held {
             self.note_left(shared, true);
-            tracing::warn!(gpu = self.identity.index, %uuid, "left capped: still above safe, or it takes no write; `thermal-guard restore` gives it back");
+            let why = if cool {
+                "the card doesn't take everything back"
+            } else {
+                "still above safe, or its temperature isn't known"
+            };
+            tracing::warn!(gpu = self.identity.index, %uuid, why, "left capped: `thermal-guard restore` gives it back when it can be");
         }
     }
 

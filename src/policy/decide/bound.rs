@@ -85,7 +85,9 @@ impl Policy {
                 .map_or(limit, |current| limit.min(current))
         });
         // Giving all back is said as "none", so that the claim ends with it.
-        let gives_back = decision.targets.limit.is_none() && capped == original;
+        // An original outside of the range goes back as nearly as it can.
+        let settable = original.map(|it| self.power.map_or(it, |power| power.clamp(it)));
+        let gives_back = decision.targets.limit.is_none() && capped == settable;
         decision.targets.limit = if gives_back { None } else { capped };
         if !may_raise {
             self.keep_locks(seen.claim, &mut decision.targets);

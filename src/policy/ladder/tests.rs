@@ -66,10 +66,28 @@ fn the_first_rung_is_taken_at_once_the_next_after_ten_seconds() {
     let hot = under_alert(1.0);
     ladder.regulate(at(0), &hot, BUSY);
     assert_eq!((ladder.rung, ladder.moved()), (1, at(0)));
-    ladder.regulate(at(9), &hot, BUSY);
-    assert_eq!(ladder.rung, 1);
+    for second in 1..10 {
+        ladder.regulate(at(second), &hot, BUSY);
+        assert_eq!(ladder.rung, 1, "{second}");
+    }
     ladder.regulate(at(10), &hot, BUSY);
     assert_eq!(ladder.rung, 2);
+}
+
+#[test]
+fn a_dwell_ends_with_the_tick_that_is_nearest_to_its_end() {
+    for (poll, expected) in [(3, 9), (4, 12), (7, 7), (10, 10)] {
+        let mut ladder = ladder();
+        let hot = under_alert(1.0);
+        ladder.regulate(at(0), &hot, BUSY);
+        let mut second = 0;
+        while ladder.rung == 1 {
+            second += poll;
+            ladder.regulate(at(second), &hot, BUSY);
+        }
+        assert!(second <= expected, "{poll}: {second}");
+        assert!(second + poll / 2 + poll % 2 >= 10, "{poll}: {second}");
+    }
 }
 
 #[test]

@@ -508,15 +508,12 @@ impl Channel {
         let fallen = self
             .fall
             .is_fallen(now, value, average, around.explains_falls, scale);
-        let frozen = match average.filter(|_| !around.holds_itself) {
-            Some(average) => {
-                let lately = around.lately.unwrap_or(average);
-                self.still.is_frozen(now, value, average, lately, scale)
-            }
-            None => {
-                self.still.reset();
-                false
-            }
+        let frozen = if let Some(average) = average.filter(|_| !around.holds_itself) {
+            let lately = around.lately.unwrap_or(average);
+            self.still.is_frozen(now, value, average, lately, scale)
+        } else {
+            self.still.reset();
+            false
         };
         if frozen {
             // What comes after it has nothing to fall from.

@@ -10,6 +10,7 @@ const SEEN: View = View::Clear(Heat {
 });
 
 /// A card that is open, ours, and without an application.
+#[expect(clippy::struct_excessive_bools, reason = "circumstances, as they come")]
 struct Case {
     open: bool,
     locked_out: bool,
@@ -98,8 +99,8 @@ fn where_nothing_can_be_done_it_says_why() {
         let has_app = true;
         assert_eq!(
             Case {
-                knobs,
                 has_app,
+                knobs,
                 ..case()
             }
             .why(),

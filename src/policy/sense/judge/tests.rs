@@ -837,11 +837,11 @@ fn cool_is_what_is_seen_safe_and_nothing_else() {
     blink.look();
     blink.reading.core = Err(FAILED);
     assert!(!blink.look().is_cool());
-    let mut blind = Bench::core(60.0);
-    blind.reading.core = Err(FAILED);
-    blind.until_blind();
-    blind.reading.core = Ok(c(40.0));
-    assert!(!blind.look().is_cool(), "one good read is no proof");
+    let mut lost = Bench::core(60.0);
+    lost.reading.core = Err(FAILED);
+    lost.until_blind();
+    lost.reading.core = Ok(c(40.0));
+    assert!(!lost.look().is_cool(), "one good read is no proof");
     assert!(!Bench::new(None, None, None).look().is_cool());
 }
 

@@ -1,0 +1,73 @@
+//! A GPU's power limit: its range, what is on it, and what the guard will make of it.
+
+use crate::config::Config;
+use crate::device::{Facts, Identity, PowerConstraints, Reading};
+use crate::policy::{LimitClaim, Unguarded};
+use crate::units::Ratio;
+
+use super::Finding;
+
+/// A minimum under this share of the default is named: an emergency goes there. Data-centre cards
+/// have theirs at a quarter and more; some laptops allow a seventh, or nothing.
+const LITTLE: Ratio = Ratio::new(0.2);
+
+const NO_LIMIT: &str = "the guard can only lock clocks and tell applications here";
+
+pub(super) fn of_gpu(
+    config: &Config,
+    identity: &Identity,
+    facts: &Facts,
+    reading: &Reading,
+    held: Option<LimitClaim>,
+) -> Finding {
+    const CHECK: &str = "power limit";
+    if !config.actuators.power_limit {
+        return Finding::ok(CHECK, "not used, as configured");
+    }
+    let Some(range) = facts.power else {
+        let clocks = config.actuators.gpu_clock && facts.gpu_clock_max.is_some();
+        let is_told = config.apps.iter().any(|app| app.gpus.matches(identity));
+        let remedy = if clocks || is_told {
+            NO_LIMIT
+        } else {
+            Unguarded::NothingToTurn.explained()
+        };
+        return Finding::warn(CHECK, "the card has none to set", remedy);
+    };
+    let PowerConstraints { default, min, max } = range;
+    let Ok(now) = reading.limit else {
+        let detail = format!("{min} to {max}, default {default}, now unreadable");
+        return Finding::warn(CHECK, detail, "see nvidia-smi -q -d POWER");
+    };
+    let detail = format!("{min} to {max}, default {default}, now {now}");
+    if let Some(held) = held.filter(|held| held.owns(now)) {
+        let original = held.original;
+        return Finding::ok(CHECK, format!("{detail}, a guard's; {original} before it"));
+    }
+    let floor = default.scaled(config.actuators.gradual_floor);
+    let warning = if min == max {
+        Some((
+            "the limit can't be moved".to_owned(),
+            "nothing to do: clock lock and applications are what holds this card",
+        ))
+    } else if min < default.scaled(LITTLE) {
+        let share = 100.0 * min.as_f64() / default.as_f64();
+        Some((
+            format!("an emergency goes down to the card's minimum, {share:.0} % of its default"),
+            "expect the GPU to be nearly at a standstill in an emergency, or leave it the clocks with `actuators.power_limit.enabled: false`",
+        ))
+    } else if now != default {
+        Some((
+            "not the default".to_owned(),
+            "nothing to do: it will be given back exactly so",
+        ))
+    } else if floor < min {
+        Some((
+            format!("the floor of gradual ({floor}) is under the card's minimum, which is used"),
+            "raise actuators.power_limit.gradual_floor, or expect less relief from gradual",
+        ))
+    } else {
+        None
+    };
+    Finding::ok(CHECK, detail).warned(warning)
+}
