@@ -6,6 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use super::common::dice::Dice;
 use super::common::node::Node;
 
+/// Guards of one story, and `restore`.
+const MOST_GUARDS: usize = 6;
+
 /// The knobs that the configuration leaves to the guard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Knobs {
@@ -105,8 +108,16 @@ impl Setter {
         )
     }
 
-    /// What the card has once it was asked for its original limit, in mW.
-    pub(super) const fn stored(self, original: u32) -> u32 {
+    /// Whether a card may have this limit, in mW, of an original one. A guard that finds a rounded
+    /// limit can't know that there was another: it is rounded once more in each guard's life.
+    pub(super) fn may_have(self, limit: u32, original: u32) -> bool {
+        let stored = |limit: &u32| Some(self.stored(*limit));
+        std::iter::successors(Some(original), stored)
+            .take(1 + MOST_GUARDS)
+            .any(|it| it == limit)
+    }
+
+    const fn stored(self, original: u32) -> u32 {
         match self {
             Self::RoundsALittle => original - 1,
             Self::RoundsTo5W => original / 5000 * 5000 - 1,

@@ -180,7 +180,7 @@ impl Victim {
     /// The original limit, or what a card that rounds has of it.
     fn has_its_limit(&self) -> bool {
         let (limit, original) = (milliwatts(self.node.limit()), milliwatts(self.original));
-        limit == original || limit == self.card.setter.stored(original)
+        self.card.setter.may_have(limit, original)
     }
 
     fn is_as_before(&self) -> bool {
@@ -463,5 +463,27 @@ fn die_before_the_read_back(setter: Setter, by_restore: bool) {
     assert!(
         victim.has_its_limit() && !victim.is_taken_for_foreign(),
         "{story}"
+    );
+}
+
+/// It would lose a step with each throttle if what it was rounded to were taken for the original.
+#[test]
+fn a_card_that_rounds_loses_no_more_with_each_throttle() {
+    let (knobs, setter) = (Knobs::Limit, Setter::RoundsTo5W);
+    let victim = Victim::with(Card { knobs, setter }, &mut Dice(1));
+    let _guard = victim.serve();
+    let mut given_back = Vec::new();
+    for _ in 0..3 {
+        victim.node.heat();
+        wait_until("throttled", || victim.node.limit() < victim.original - 50.0);
+        victim.cool();
+        wait_until("given back", || victim.node.journals() == 0);
+        given_back.push(victim.node.limit());
+    }
+    assert!(given_back[0] > victim.original - 5.0, "{given_back:?}");
+    let first = given_back[0].to_bits();
+    assert!(
+        given_back.iter().all(|it| it.to_bits() == first),
+        "{given_back:?}"
     );
 }
