@@ -57,6 +57,8 @@ pub struct Hand {
     rounds_by: Watts,
     /// The last limit that was given back, and when: a card may forget that, too.
     returned: Option<(LimitClaim, Moment)>,
+    /// The last original limit that the card couldn't store exactly, and what it has instead.
+    rounded: Option<(Watts, Watts)>,
     /// What it stored lately, newest first.
     set_lately: VecDeque<(Watts, Moment)>,
     /// The last limit written was read back.
@@ -117,6 +119,7 @@ impl Hand {
             stored: None,
             rounds_by: Watts::default(),
             returned: None,
+            rounded: None,
             set_lately: VecDeque::new(),
             confirmed: false,
             confirmed_on_disk: true,

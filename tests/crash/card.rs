@@ -6,6 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use super::common::dice::Dice;
 use super::common::node::Node;
 
+/// Guards of one story, and `restore`.
+const MOST_GUARDS: usize = 6;
+
 /// The knobs that the configuration leaves to the guard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Knobs {
@@ -55,6 +58,7 @@ pub(super) enum Setter {
     Honest,
     /// A milliwatt less, as reported of real cards; of a clock, whole steps.
     RoundsALittle,
+    /// The same in steps of 5 W.
     RoundsTo5W,
     /// What is lower than this is taken for it.
     ClampsLow,
@@ -104,11 +108,19 @@ impl Setter {
         )
     }
 
-    /// What the card has once it was asked for its original limit, in mW.
-    pub(super) const fn stored(self, original: u32) -> u32 {
+    /// Whether a card may have this limit, in mW, of an original one. A guard that finds a rounded
+    /// limit can't know that there was another: it is rounded once more in each guard's life.
+    pub(super) fn may_have(self, limit: u32, original: u32) -> bool {
+        let stored = |limit: &u32| Some(self.stored(*limit));
+        std::iter::successors(Some(original), stored)
+            .take(1 + MOST_GUARDS)
+            .any(|it| it == limit)
+    }
+
+    const fn stored(self, original: u32) -> u32 {
         match self {
             Self::RoundsALittle => original - 1,
-            Self::RoundsTo5W => original / 5000 * 5000,
+            Self::RoundsTo5W => original / 5000 * 5000 - 1,
             _ => original,
         }
     }
@@ -118,7 +130,7 @@ impl Setter {
         match self {
             Self::Honest => "none".to_owned(),
             Self::RoundsALittle => "quantise=1,offset=1".to_owned(),
-            Self::RoundsTo5W => "quantise=5000".to_owned(),
+            Self::RoundsTo5W => "quantise=5000,offset=1".to_owned(),
             Self::ClampsLow => format!("clamp={}:{original}", share(60)),
             Self::ClampsHigh => format!("clamp=100000:{}", share(70)),
             Self::Refuses(code) => format!("refuse={code}"),
@@ -146,7 +158,7 @@ impl Setter {
         match self {
             Self::Honest => "honest",
             Self::RoundsALittle => "1 mW less",
-            Self::RoundsTo5W => "whole 5 W",
+            Self::RoundsTo5W => "5 W steps",
             Self::ClampsLow => "clamps low",
             Self::ClampsHigh => "clamps high",
             Self::Refuses(_) => "refuses for a while",

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::common::node::{program, wait_until};
-use super::{Dice, ENV_FILE, LANES, SCALE, UNNAMED_ENV, Victim, measured};
+use super::{Dice, ENV_FILE, LANES, SCALE, Told, UNNAMED_ENV, Victim, measured};
 
 /// How a file is replaced: created under another name, written, on disk, renamed.
 const REPLACED: &[&str] = &["openat", "write", "fsync", "rename"];
@@ -123,7 +123,7 @@ fn die(seed: u64, file: &Path, call: &str, time: u32, victim: &Victim) -> bool {
     let name = file.file_name().unwrap().to_string_lossy();
     let story = format!("{call} number {time} of {name}");
     victim.assert_recoverable(&story);
-    victim.recover(&story, seed.is_multiple_of(2));
+    victim.recover(&story, seed.is_multiple_of(2), &Told::default());
     true
 }
 
@@ -178,7 +178,7 @@ fn a_throttle_that_the_disk_is_behind_of_is_given_back() {
         assert!(!journal.exists(), "the disk was behind");
         victim.assert_recoverable("slow disk");
         sets(&["time-scale", "100"]);
-        victim.recover("slow disk", by_restore);
+        victim.recover("slow disk", by_restore, &Told::default());
     }
 }
 
@@ -193,6 +193,6 @@ fn an_application_that_the_disk_is_behind_of_is_told_normal() {
         kill(guard);
         assert!(!journal.exists(), "the disk was behind");
         victim.assert_recoverable("slow disk");
-        victim.recover("slow disk", by_restore);
+        victim.recover("slow disk", by_restore, &Told::default());
     }
 }

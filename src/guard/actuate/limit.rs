@@ -63,11 +63,12 @@ impl Hand {
         if target.is_none()
             && let Some(original) = original
             && let Some(now) = self.read_limit(gpu)
-            && (self.is_back(original, now) || self.is_nearest(gpu, original, now, tally))
+            && self.is_back(original, now)
         {
             self.confirmed = false;
             self.stored = None;
             self.returned = self.claim.limit.map(|ours| (ours, self.now));
+            self.rounded = Some((original, now)).filter(|_| now != original);
             let claim = Claim {
                 limit: None,
                 ..self.claim
@@ -132,7 +133,7 @@ impl Hand {
     }
 
     /// A card that stores somewhat less than it is given back rounds, or clamps. One that rounds
-    /// makes a whole step of a milliwatt less.
+    /// makes a whole step of a milliwatt less, and what it lacks is within that step.
     fn tell_rounding(&mut self, gpu: &mut dyn Gpu, original: Watts, tally: &mut Tally) {
         let Some(kept) = self.read_limit(gpu) else {
             return;
@@ -143,11 +144,13 @@ impl Hand {
         }
         let one_less = kept.saturating_sub(Watts::from_milliwatts(1));
         self.write_one(gpu, kept, one_less, tally);
-        let rounds = self.read_limit(gpu).is_some_and(|it| it < one_less);
-        if rounds {
+        let Some(less) = self.read_limit(gpu) else {
+            return;
+        };
+        if less < one_less && short <= kept.saturating_sub(less) {
             self.rounds_by = short;
         }
-        self.write_one(gpu, one_less, original, tally);
+        self.write_one(gpu, less, original, tally);
     }
 
     /// The limit straight from the card, if it says one that can be.
@@ -165,38 +168,6 @@ impl Hand {
     fn is_back(&self, original: Watts, current: Watts) -> bool {
         current == original
             || (current < original && original.saturating_sub(current) <= self.rounds_by)
-    }
-
-    /// The card was just asked for its original limit and has less: whether that is as near as it
-    /// gets. One that rounds stores a step less when it is asked for a little less than it has; one
-    /// at the end of what it takes stores just that, and may take the original another day.
-    fn is_nearest(
-        &mut self,
-        gpu: &mut dyn Gpu,
-        original: Watts,
-        has: Watts,
-        tally: &mut Tally,
-    ) -> bool {
-        let asked = self
-            .stored
-            .is_some_and(|it| (it.asked, it.made, it.at) == (original, has, self.now));
-        let short = original.saturating_sub(has);
-        if !asked || !has.is_just_under(original) {
-            return false;
-        }
-        let a_little_less = has.saturating_sub(Watts::from_milliwatts(1));
-        self.write_one(gpu, has, a_little_less, tally);
-        let Some(less) = self.read_limit(gpu) else {
-            return false;
-        };
-        if less < has {
-            self.write_one(gpu, less, original, tally);
-        }
-        let rounds = self.read_limit(gpu) == Some(has) && short <= has.saturating_sub(less);
-        if rounds {
-            self.rounds_by = self.rounds_by.max(short);
-        }
-        rounds
     }
 
     /// The original limit lies outside of what the card takes now, and the nearest it does take is on
@@ -239,6 +210,14 @@ impl Hand {
         let before = self.claim;
         let mut claim = self.claim;
         claim.writing(from, to);
+        // What it was rounded to when it was given back isn't what was there before us: a card would
+        // lose a step with each throttle.
+        if let (None, Some(ours), Some((original, rounded))) =
+            (before.limit, &mut claim.limit, self.rounded)
+            && rounded == from
+        {
+            ours.original = original;
+        }
         let slows = to < from;
         let direction = if slows {
             Direction::Protective

@@ -216,7 +216,9 @@ fn adopt(
         }
         Inherited::Ours => {}
         Inherited::AllButTheLimit => {
-            tracing::warn!(gpu, %uuid, "somebody else changed the limit since a dead guard wrote it: theirs stands");
+            let ours = left.claim.limit.map(|ours| ours.original.as_f64());
+            let watts = reading.limit.map(Watts::as_f64).ok();
+            tracing::warn!(gpu, %uuid, watts, original = ours, "somebody else changed the limit since a dead guard wrote it: theirs stands");
         }
     }
     let claim = *hand.claim();
