@@ -296,12 +296,14 @@ impl Hand {
             // What the disk refused is not on it: a crash now would leave it for ever.
             self.put_on_disk(self.claim, tally);
         }
-        match reading.limit {
-            Ok(current) => {
-                self.last_limit = Some(current);
-                self.apply_limit(gpu, targets.limit, current, tally);
-            }
-            Err(_) => self.apply_unseen_limit(gpu, targets.limit, tally),
+        if let Ok(current) = reading.limit {
+            self.last_limit = Some(current);
+            self.apply_limit(gpu, targets.limit, current, tally);
+        } else {
+            // The limit in force is at most the one that was asked for.
+            self.last_limit = self.last_limit.or(reading.enforced_limit.ok());
+            self.apply_unseen_limit(gpu, targets.limit, tally);
+            self.end_unseen_claim(targets.limit, reading, tally);
         }
         self.apply_clock(gpu, Domain::Gpu, targets.gpu_clock, tally);
         self.apply_clock(gpu, Domain::Memory, targets.memory_clock, tally);

@@ -265,9 +265,11 @@ impl Knobs {
         renew
     }
 
-    /// A limit that could never be read isn't written either.
+    /// A limit that could never be read, as asked for or as in force, isn't written either.
     fn read_limit(&mut self, now: Moment, seen: &Evidence<'_>) {
-        self.limit_known |= seen.reading.limit.is_ok() || seen.claim.limit.is_some();
+        let reading = seen.reading;
+        let reads = reading.limit.is_ok() || reading.enforced_limit.is_ok();
+        self.limit_known |= reads || seen.claim.limit.is_some();
         if self.limit_known {
             self.unread = None;
             return;

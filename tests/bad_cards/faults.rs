@@ -137,6 +137,11 @@ fn is_getter(call: Call) -> bool {
     )
 }
 
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a share of a range lies in it"
+)]
 fn between(low: u32, high: u32, share: f64) -> u32 {
     low + (f64::from(high - low) * share).round() as u32
 }
@@ -173,6 +178,7 @@ fn clock_setter(lie: Lie, profile: &Profile) -> Setter {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 pub(crate) fn fault() -> impl Strategy<Value = Fault> {
     let codes = prop_oneof![
         2 => Just(3_u32), 2 => Just(999_u32), 1 => Just(2_u32), 1 => Just(4_u32),

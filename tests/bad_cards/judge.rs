@@ -459,7 +459,10 @@ impl<'a> Follower<'a> {
             limit: self.original,
             lock: None,
         };
-        let held = on_card.is_lower_than(&free);
+        // Blind, it is held at the safe cap at the most, which its own limit may have been under.
+        let floor = self.story.profile.default_limit.scaled(Ratio::new(0.8));
+        let capped = state == State::Blind && on_card.limit <= floor;
+        let held = on_card.is_lower_than(&free) || capped;
         let why = format!(
             "{state:?}, {age:.1} s after a sign, {:.1} °C over alert, {on_card:?}, works: {:?}, knobs {:?}, sensors {:?}, doubt {:?}",
             self.over_alert(),

@@ -65,15 +65,9 @@ impl Hand {
             && let Some(now) = self.read_limit(gpu)
             && self.is_back(original, now)
         {
-            self.confirmed = false;
-            self.stored = None;
             self.returned = self.claim.limit.map(|ours| (ours, self.now));
             self.rounded = Some((original, now)).filter(|_| now != original);
-            let claim = Claim {
-                limit: None,
-                ..self.claim
-            };
-            self.record(claim, tally);
+            self.end_claim(tally);
         }
     }
 
@@ -119,6 +113,29 @@ impl Hand {
         if (wanted < known || raises) && !self.waits(Knob::PowerLimit, raises) {
             self.write_limit(gpu, known, wanted, tally);
         }
+    }
+
+    /// Where the limit asked for can't be read, the one in force tells that it is back.
+    pub(super) fn end_unseen_claim(
+        &mut self,
+        target: Option<Watts>,
+        reading: &Reading,
+        tally: &mut Tally,
+    ) {
+        let original = self.claim.limit.map(|ours| ours.original);
+        if target.is_none() && original.is_some() && reading.enforced_limit.ok() == original {
+            self.end_claim(tally);
+        }
+    }
+
+    fn end_claim(&mut self, tally: &mut Tally) {
+        self.confirmed = false;
+        self.stored = None;
+        let claim = Claim {
+            limit: None,
+            ..self.claim
+        };
+        self.record(claim, tally);
     }
 
     /// What came of a limit isn't asked for again, but where nothing did: a card that doesn't listen
@@ -201,6 +218,20 @@ impl Hand {
         }
     }
 
+    /// What is claimed once `to` is written over `from`. What it was rounded to when it was given
+    /// back isn't what was there before us: a card would lose a step with each throttle.
+    fn claimed(&self, from: Watts, to: Watts) -> Claim {
+        let mut claim = self.claim;
+        claim.writing(from, to);
+        if let (None, Some(ours), Some((original, rounded))) =
+            (self.claim.limit, &mut claim.limit, self.rounded)
+            && rounded == from
+        {
+            ours.original = original;
+        }
+        claim
+    }
+
     /// True: the card refused it.
     fn write_one(&mut self, gpu: &mut dyn Gpu, from: Watts, to: Watts, tally: &mut Tally) -> bool {
         if !gpu.writes() {
@@ -208,16 +239,7 @@ impl Hand {
             return false;
         }
         let before = self.claim;
-        let mut claim = self.claim;
-        claim.writing(from, to);
-        // What it was rounded to when it was given back isn't what was there before us: a card would
-        // lose a step with each throttle.
-        if let (None, Some(ours), Some((original, rounded))) =
-            (before.limit, &mut claim.limit, self.rounded)
-            && rounded == from
-        {
-            ours.original = original;
-        }
+        let claim = self.claimed(from, to);
         let slows = to < from;
         let direction = if slows {
             Direction::Protective
