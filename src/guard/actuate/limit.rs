@@ -212,16 +212,7 @@ impl Hand {
             return false;
         }
         let before = self.claim;
-        let mut claim = self.claim;
-        claim.writing(from, to);
-        // What it was rounded to when it was given back isn't what was there before us: a card would
-        // lose a step with each throttle.
-        if let (None, Some(ours), Some((original, rounded))) =
-            (before.limit, &mut claim.limit, self.rounded)
-            && rounded == from
-        {
-            ours.original = original;
-        }
+        let claim = self.writing(from, to);
         let slows = to < from;
         let direction = if slows {
             Direction::Protective
@@ -284,6 +275,20 @@ impl Hand {
             written,
             Err(ActuatorError::OutOfRange | ActuatorError::Unsupported)
         )
+    }
+
+    /// What is claimed before `to` is written. What an original was rounded to when it was given back
+    /// isn't what was there before us: a card would lose a step with each throttle.
+    fn writing(&self, from: Watts, to: Watts) -> Claim {
+        let mut claim = self.claim;
+        claim.writing(from, to);
+        if let (None, Some(ours), Some((original, rounded))) =
+            (self.claim.limit, &mut claim.limit, self.rounded)
+            && rounded == from
+        {
+            ours.original = original;
+        }
+        claim
     }
 
     /// What the card made of `asked` is what is known as ours from here on.
