@@ -1,5 +1,11 @@
 //! `restore`: what a guard killed in the heat left behind is given back, and only when safe.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "tests fail by panic, and start programs"
+)]
+
 mod common;
 
 use std::fs;
