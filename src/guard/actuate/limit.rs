@@ -218,20 +218,6 @@ impl Hand {
         }
     }
 
-    /// What is claimed once `to` is written over `from`. What it was rounded to when it was given
-    /// back isn't what was there before us: a card would lose a step with each throttle.
-    fn claimed(&self, from: Watts, to: Watts) -> Claim {
-        let mut claim = self.claim;
-        claim.writing(from, to);
-        if let (None, Some(ours), Some((original, rounded))) =
-            (self.claim.limit, &mut claim.limit, self.rounded)
-            && rounded == from
-        {
-            ours.original = original;
-        }
-        claim
-    }
-
     /// True: the card refused it.
     fn write_one(&mut self, gpu: &mut dyn Gpu, from: Watts, to: Watts, tally: &mut Tally) -> bool {
         if !gpu.writes() {
@@ -239,7 +225,7 @@ impl Hand {
             return false;
         }
         let before = self.claim;
-        let claim = self.claimed(from, to);
+        let claim = self.writing(from, to);
         let slows = to < from;
         let direction = if slows {
             Direction::Protective
@@ -302,6 +288,20 @@ impl Hand {
             written,
             Err(ActuatorError::OutOfRange | ActuatorError::Unsupported)
         )
+    }
+
+    /// What is claimed before `to` is written. What an original was rounded to when it was given back
+    /// isn't what was there before us: a card would lose a step with each throttle.
+    fn writing(&self, from: Watts, to: Watts) -> Claim {
+        let mut claim = self.claim;
+        claim.writing(from, to);
+        if let (None, Some(ours), Some((original, rounded))) =
+            (self.claim.limit, &mut claim.limit, self.rounded)
+            && rounded == from
+        {
+            ours.original = original;
+        }
+        claim
     }
 
     /// What the card made of `asked` is what is known as ours from here on.
