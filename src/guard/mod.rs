@@ -14,6 +14,7 @@ pub mod inherit;
 pub mod journal;
 pub mod lock;
 mod post;
+pub mod preflight;
 pub mod probe;
 pub mod pulse;
 pub(crate) mod replace;

@@ -16,6 +16,7 @@ mod virtual_node;
 
 mod faults;
 mod judge;
+mod preflight;
 mod story;
 
 use std::collections::BTreeMap;
@@ -34,7 +35,7 @@ const HISTORIES_IN_CI: u32 = 300;
 /// How often each kind of fault was met.
 static MET: Mutex<BTreeMap<&'static str, u64>> = Mutex::new(BTreeMap::new());
 
-fn config() -> ProptestConfig {
+pub(crate) fn config() -> ProptestConfig {
     let asked = std::env::var(HISTORIES).ok();
     let cases = asked.as_deref().and_then(|it| it.parse().ok());
     // The same histories each time in continuous integration, new ones on a developer's machine.

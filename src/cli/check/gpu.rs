@@ -3,25 +3,20 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
 
 use crate::config::{Config, GpuSelection, Mode};
-use crate::device::{Cadence, Driver, DriverError, Facts, Gpu, Identity, Missing, Reading};
+use crate::device::{Driver, DriverError, Facts, Identity, Missing, Reading};
+use crate::guard::preflight::{self, Preflight};
 use crate::guard::roll::counted;
 use crate::guard::{Clock, journal};
 use crate::policy::zone::{TripOrigin, TripTable};
-use crate::policy::{Judge, Judgement, LimitClaim, Sensor, SensorReport, SensorState, View};
+use crate::policy::{Judgement, LimitClaim, Sensor, SensorReport, SensorState, View};
 use crate::units::Celsius;
 
 use super::{Finding, Flags, power, serve};
 
 /// Alert this far under the card's own maximum acts in ordinary full-load operation on most cards.
 const FAR_UNDER_MAX: Celsius = Celsius::new(15.0);
-
-/// How often an odd reading is looked at, and what lies between: what the guard itself takes to call
-/// a sensor lost.
-const LOOKS: u32 = 3;
-const LOOK_EVERY: Duration = Duration::from_millis(1050);
 
 /// Looks at every guarded GPU, telling `report` as it goes.
 pub(super) fn all(flags: &Flags, config: &Config, report: &dyn Fn(Finding)) {
@@ -147,7 +142,14 @@ fn of_gpu(
             return vec![Finding::fail("open", detail, "see nvidia-smi and dmesg")];
         }
     };
-    let (reading, judged, table) = look(gpu.as_mut(), config, clock);
+    let Preflight {
+        reading,
+        judged,
+        trips: table,
+    } = preflight::look(gpu.as_mut(), config.thresholds, |pause| {
+        thread::sleep(pause);
+        clock.now()
+    });
     let (name, uuid, pci) = (&identity.name, &identity.uuid, &identity.pci_bus_id);
     let mut findings = vec![
         Finding::ok("open", format!("{name}, {uuid}, {pci}")),
@@ -158,37 +160,6 @@ fn of_gpu(
     }
     findings.push(power::of_gpu(config, identity, gpu.facts(), &reading, held));
     findings
-}
-
-/// Looks once where all is well, and again where something isn't: one failed read is noise, to the
-/// guard as well. The judgement is the guard's own.
-fn look(gpu: &mut dyn Gpu, config: &Config, clock: Clock) -> (Reading, Judgement, TripTable) {
-    let facts = gpu.facts().clone();
-    let mut judge = Judge::new(config.thresholds, &facts);
-    let mut last = None;
-    for again in 0..LOOKS {
-        if again > 0 {
-            thread::sleep(LOOK_EVERY);
-        }
-        let now = clock.now();
-        let reading = gpu.read(now, Cadence::Full).plausible(&facts);
-        let judged = judge.look(now, &reading, &facts, &[], true);
-        let odd = |(_, it): (Sensor, &SensorReport)| {
-            matches!(it.state, SensorState::Failing | SensorState::Doubted)
-        };
-        let well = matches!(judged.view, View::Clear(_) | View::Never);
-        let done = well && !judged.sensors.iter().any(odd);
-        last = Some((reading, judged));
-        if done {
-            break;
-        }
-    }
-    let (reading, judged) = last.unwrap_or_else(|| {
-        let reading = Reading::missing(clock.now(), Missing::Lost);
-        let judged = judge.look(clock.now(), &reading, &facts, &[], true);
-        (reading, judged)
-    });
-    (reading, judged, *judge.trips())
 }
 
 fn sensors(reading: &Reading, judged: &Judgement) -> Finding {

@@ -191,7 +191,10 @@ impl Judge {
     }
 
     fn present(&self) -> [bool; 3] {
-        [0, 1, 2].map(|index: usize| self.channels[index].evidence.offered)
+        [0, 1, 2].map(|index: usize| {
+            let evidence = &self.channels[index].evidence;
+            evidence.offered || evidence.is_pending()
+        })
     }
 
     /// `in_turn`: not woken out of turn.
