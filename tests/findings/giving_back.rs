@@ -74,6 +74,8 @@ fn a_limit_that_can_not_be_read_is_not_back() {
     let guard = cool_guard();
     leased(&guard);
     guard.machine.ctl(&["answer", "power-limit", "3"]);
+    // Nor the limit in force, which would tell as well.
+    guard.machine.ctl(&["answer", "enforced-power-limit", "3"]);
     resolved(&guard);
     watch(&guard, 60.0);
     assert_eq!(recoveries(&guard), 0.0);

@@ -128,7 +128,7 @@ impl Job {
     ) -> Option<Judgement> {
         let facts = gpu?.facts();
         let judge = judge.get_or_insert_with(|| {
-            let mut judge = Judge::new(self.trips, facts);
+            let mut judge = Judge::new(self.trips, facts).expecting_falls();
             judge.inherit(&self.entry.reason.doubts());
             judge
         });

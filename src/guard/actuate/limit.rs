@@ -176,9 +176,9 @@ impl Hand {
         limit.filter(|limit| is_limit(self.range.as_ref(), *limit))
     }
 
-    /// The original, or what is nearest to it of what the card takes.
+    /// The original, or what is nearest under it of what the card takes.
     fn settable(&self, original: Watts) -> Watts {
-        self.range.map_or(original, |range| range.clamp(original))
+        self.range.map_or(original, |range| original.min(range.max))
     }
 
     /// The card has its original limit back, as nearly as it stores limits.
@@ -191,7 +191,7 @@ impl Hand {
     /// it: nothing more can be given back.
     pub fn out_of_reach(&self) -> Option<OutOfReach> {
         let (original, range) = (self.claim.limit?.original, self.range?);
-        let nearest = range.clamp(original);
+        let nearest = original.min(range.max);
         let set = self.last_limit.filter(|&it| self.is_back(nearest, it))?;
         (nearest != original).then_some(OutOfReach {
             original,

@@ -87,7 +87,7 @@ impl Policy {
         });
         // Giving all back is said as "none", so that the claim ends with it.
         // An original outside of the range goes back as nearly as it can.
-        let settable = original.map(|it| self.power.map_or(it, |power| power.clamp(it)));
+        let settable = original.map(|it| self.power.map_or(it, |power| it.min(power.max)));
         let gives_back = decision.targets.limit.is_none() && capped == settable;
         decision.targets.limit = if gives_back { None } else { capped };
         if !may_raise {

@@ -75,6 +75,8 @@ pub struct Judge {
     beside: Run,
     /// Core and margin together, when both were last believed: the core temperature at margin 0.
     core_at_zero: Option<Celsius>,
+    /// Falls are what is waited for.
+    expects_falls: bool,
     driver_version: Option<String>,
 }
 
@@ -131,8 +133,16 @@ impl Judge {
             slowdown: Slowdown::of(facts),
             beside: Run::default(),
             core_at_zero: None,
+            expects_falls: false,
             driver_version: None,
         }
+    }
+
+    /// For who waits until a card has cooled down, and looks seldom: no fall is too fast.
+    #[must_use]
+    pub const fn expecting_falls(mut self) -> Self {
+        self.expects_falls = true;
+        self
     }
 
     /// The card was opened anew, perhaps by another driver, which may have other sensors.
@@ -273,7 +283,7 @@ impl Judge {
             lately: self.recent.highest(now, LATELY),
             scale,
             holds_itself: holds_itself(reading),
-            explains_falls: self.recent.explains_falls(now_drawn, scale),
+            explains_falls: self.expects_falls || self.recent.explains_falls(now_drawn, scale),
         };
         let said = [reading.core, reading.memory, reading.margin];
         let channels = &mut self.channels;
