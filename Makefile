@@ -48,7 +48,7 @@ demo: install-deps build ## the real chain on this machine: guard, Prometheus, A
 	deploy/demo/demo.sh
 
 .PHONY: crash-test
-crash-test: install-deps ## a thousand guards killed at random moments (about six minutes)
+crash-test: install-deps ## a thousand guards killed at random moments (about ten minutes)
 	cargo build --workspace --locked
 	THERMAL_GUARD_CRASH_STORIES=1000 cargo test --locked --test crash -- --nocapture
 
