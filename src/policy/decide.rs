@@ -7,7 +7,7 @@ mod signs;
 use std::time::Duration;
 
 use crate::device::{ByKnob, Facts, PowerConstraints, Reading};
-use crate::units::{Moment, Ratio, Watts};
+use crate::units::{Celsius, Moment, Ratio, Watts};
 
 use super::claim::{Claim, Contest};
 use super::governor::Drive;
@@ -28,6 +28,8 @@ const BINDS: Ratio = Ratio::new(0.95);
 
 /// What the last rung takes to show, and its limit to be lowered step by step.
 const LAST_RUNG_HELPS: Duration = Duration::from_secs(30);
+/// Past alert by more than a reading's rounding.
+const SURELY_HOT: Celsius = Celsius::new(-1.0);
 
 /// A card that was lost may be back at the next try.
 const CLOSED_FOR: Duration = Duration::from_secs(4);
@@ -380,7 +382,8 @@ impl Policy {
     /// A card that stays at alert on the last rung gets all that there is, whatever the regulator
     /// expects of it.
     fn go_to_the_end(&mut self, now: Moment, heat: &Heat) {
-        if !heat.is_hot() || !self.regulator.is_on_last_rung() {
+        let hot = heat.to_alert <= SURELY_HOT;
+        if !hot || !self.regulator.is_on_last_rung() {
             self.last_rung_hot = None;
             return;
         }
