@@ -2,16 +2,18 @@
 
 use std::time::Duration;
 
-use crate::device::{Facts, Missing, Reading};
+use crate::device::{Facts, Reading};
 use crate::units::{Celsius, Moment, Ratio, Watts};
 
 use super::super::probe::{self, Probe};
 use super::super::zone::{Heat, TripOrigin, TripOverrides, TripTable, Trips};
-use super::fall::{Fall, Recent};
+use super::channel::{Channel, Part, Surroundings};
+use super::evidence::Evidence;
+use super::fall::Recent;
 use super::run::{Run, Trust};
 use super::sensor::{BySensor, Doubt, Sensor, SensorReport, SensorState};
 use super::slowdown::{Slowdown, holds_itself};
-use super::still::{Draw, LATELY, Still};
+use super::still::{Draw, LATELY};
 
 /// How long a reading may stand still while the draw moves. A memory stack follows its power within
 /// 20 s, and its heat sink within a minute.
@@ -78,45 +80,6 @@ pub struct Judge {
     /// Falls are what is waited for.
     expects_falls: bool,
     driver_version: Option<String>,
-}
-
-/// Whether a card has a sensor.
-#[derive(Clone, Copy, Debug, Default)]
-struct Evidence {
-    /// It has answered something other than "not supported".
-    offered: bool,
-    worked: bool,
-    missing: Option<Missing>,
-    doubt: Option<Doubt>,
-    /// Failures in a row, but for refusals.
-    failures: u32,
-    /// Since when it has been refused, and how often.
-    refused: Option<(Moment, u32)>,
-}
-
-/// A sensor that never worked is offered after so many failures in a row, and none after so many
-/// refusals in so long.
-const FAILURES: u32 = 2;
-const REFUSES: u32 = 5;
-const REFUSES_FOR: Duration = Duration::from_secs(10);
-
-/// One thermal sensor.
-#[derive(Clone, Debug)]
-struct Channel {
-    evidence: Evidence,
-    run: Run,
-    still: Still,
-    fall: Fall,
-}
-
-/// What one thermal sensor comes to on a tick.
-#[derive(Clone, Copy, Debug)]
-struct Part {
-    absent: bool,
-    worked: bool,
-    trust: Trust,
-    /// In range, whether it is believed or not.
-    value: Option<Celsius>,
 }
 
 impl Judge {
@@ -448,138 +411,6 @@ fn joined(view: View, probes: &[Probe]) -> View {
         View::Clear(heat) => View::Clear(probe::worst(Some(heat), probes).unwrap_or(heat)),
         View::Blind(heat) => View::Blind(probe::worst(heat, probes)),
         View::Never | View::Blink => view,
-    }
-}
-
-/// What a sensor's reading is compared with.
-struct Surroundings {
-    average: Option<f64>,
-    /// The highest average of the last seconds.
-    lately: Option<f64>,
-    scale: f64,
-    holds_itself: bool,
-    explains_falls: bool,
-}
-
-impl Channel {
-    const fn new(stands: Duration) -> Self {
-        Self {
-            evidence: Evidence {
-                offered: false,
-                worked: false,
-                missing: None,
-                doubt: None,
-                failures: 0,
-                refused: None,
-            },
-            run: Run::NEW,
-            still: Still::new(stands),
-            fall: Fall::NEW,
-        }
-    }
-
-    fn read(
-        &mut self,
-        now: Moment,
-        said: Result<Celsius, Missing>,
-        in_turn: bool,
-        around: &Surroundings,
-    ) -> Part {
-        self.evidence.note(now, said.err(), in_turn);
-        let absent = !self.evidence.offered && !self.evidence.is_pending();
-        if absent {
-            self.run = Run::NEW;
-        }
-        let value = said.ok();
-        let trust = match value {
-            _ if absent => Trust::Clear,
-            None => {
-                self.evidence.doubt = Some(Doubt::Missing);
-                self.run.bad(now, in_turn)
-            }
-            Some(value) => match self.lie(now, value, around) {
-                Some(doubt) => {
-                    self.evidence.doubt = Some(doubt);
-                    self.run.bad(now, in_turn)
-                }
-                None => self.run.good(now, in_turn, value),
-            },
-        };
-        if trust == Trust::Clear {
-            self.evidence.doubt = None;
-        }
-        Part {
-            absent,
-            worked: self.evidence.worked,
-            trust,
-            value,
-        }
-    }
-
-    fn lie(&mut self, now: Moment, value: Celsius, around: &Surroundings) -> Option<Doubt> {
-        let (average, scale) = (around.average, around.scale);
-        let fallen = self
-            .fall
-            .is_fallen(now, value, average, around.explains_falls, scale);
-        let frozen = if let Some(average) = average.filter(|_| !around.holds_itself) {
-            let lately = around.lately.unwrap_or(average);
-            self.still.is_frozen(now, value, average, lately, scale)
-        } else {
-            self.still.reset();
-            false
-        };
-        if frozen {
-            // What comes after it has nothing to fall from.
-            self.fall = Fall::NEW;
-        }
-        match (fallen, frozen) {
-            (true, _) => Some(Doubt::Fallen),
-            (false, true) => Some(Doubt::Frozen),
-            (false, false) => None,
-        }
-    }
-}
-
-impl Part {
-    fn believed(self) -> Option<Celsius> {
-        self.value
-            .filter(|_| self.trust == Trust::Clear && !self.absent)
-    }
-}
-
-impl Evidence {
-    /// One answer. A sensor that has worked is never an absence. One that hasn't is offered once it
-    /// fails twice in a row with anything but "not supported", and is none again when it says just
-    /// that for long.
-    fn note(&mut self, now: Moment, missing: Option<Missing>, in_turn: bool) {
-        self.missing = missing;
-        match missing {
-            None => {
-                (self.offered, self.worked) = (true, true);
-                self.failures = 0;
-            }
-            Some(Missing::NotSupported) => {
-                self.failures = 0;
-                let (since, answers) = *self.refused.get_or_insert((now, 0));
-                let answers = answers + u32::from(in_turn);
-                self.refused = Some((since, answers));
-                let long = now.since(since) >= REFUSES_FOR && answers >= REFUSES;
-                self.offered &= self.worked || !long;
-                return;
-            }
-            // Of a card that is gone, which says nothing of its sensors.
-            Some(Missing::Lost) => return,
-            Some(_) => {
-                self.failures += u32::from(in_turn);
-                self.offered |= self.failures >= FAILURES;
-            }
-        }
-        self.refused = None;
-    }
-
-    /// Its first failure may be noise.
-    const fn is_pending(&self) -> bool {
-        !self.offered && self.failures > 0
     }
 }
 

@@ -2,10 +2,13 @@
 //! believed now, and how hot it is by those. One judgement, for a tick, for every way out, for
 //! `restore` and for a guard that follows a dead one.
 //!
-//! Reading order: [`sensor`] (the states of one sensor), [`run`] (trusted, or not any more),
-//! [`still`] and [`fall`] (two lies that can be told), [`slowdown`] (what the card's own slowdown
-//! says), [`judge`] (all of it).
+//! Reading order: [`sensor`] (the states of one sensor), [`evidence`] (whether the card has it),
+//! [`run`] (trusted, or not any more), [`still`] and [`fall`] (two lies that can be told),
+//! [`channel`] (one sensor, all of that), [`slowdown`] (what the card's own slowdown says),
+//! [`judge`] (all sensors).
 
+mod channel;
+mod evidence;
 mod fall;
 pub mod judge;
 mod run;
