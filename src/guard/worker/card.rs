@@ -102,10 +102,7 @@ impl Worker {
         }
         if reading.core.is_err() {
             self.tally.read_failures += 1;
-            let answers =
-                reading.limit.is_ok() || reading.draw.is_ok() || reading.gpu_clock.is_ok();
-            let absent = reading.core == Err(Missing::NotSupported);
-            self.give_up_stale(now, absent || answers);
+            self.give_up_stale(now, reading.core == Err(Missing::NotSupported));
         } else {
             self.failing_since = None;
             self.gave_up = 0;

@@ -20,6 +20,10 @@ pub(super) const LATELY: Duration = Duration::from_secs(10);
 /// chosen, because an idle card's draw moves by some watts.
 const LEAST_SCALE: f64 = 50.0;
 
+/// Of a card with a default limit it is the highest draw so far, too, and at least this share of the
+/// limit: a tenth of that limit still moves a die by 1.5 °C within 5 s.
+const LEAST_SHARE: f64 = 0.5;
+
 /// The draw, averaged, and the scale to compare its moves with.
 #[derive(Clone, Debug)]
 pub(super) struct Draw {
@@ -44,7 +48,8 @@ impl Draw {
 
     pub(super) fn scale(&self) -> f64 {
         let highest = self.highest.max(LEAST_SCALE);
-        self.default_limit.filter(|it| *it > 0.0).unwrap_or(highest)
+        let default = self.default_limit.filter(|it| *it > 0.0);
+        default.map_or(highest, |limit| highest.clamp(LEAST_SHARE * limit, limit))
     }
 
     /// What comes now is another measure.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::device::Missing;
 use crate::device::{ClockEvents, PowerConstraints, Thresholds};
 
 const NONE: Missing = Missing::NotSupported;
