@@ -35,7 +35,8 @@ pub(super) fn broken_by(tick: &Tick, before: On, after: On, well: Option<&Profil
         ),
         (
             "an alert took protection away",
-            decision.level < decision.asks.local,
+            // Of an unguarded card nothing is claimed.
+            decision.state != State::Unguarded && decision.level < decision.asks.local,
         ),
         (
             "an emergency waits",
