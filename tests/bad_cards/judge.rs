@@ -171,7 +171,10 @@ impl<'a> Follower<'a> {
             Happening::Alert { level, ttl } => {
                 self.node.fire(0, 7, *level, Duration::from_secs(*ttl));
             }
-            Happening::Kill => self.node.restart(0),
+            Happening::Kill => {
+                self.node.restart(0);
+                self.forget_silence();
+            }
             Happening::Stop(seconds) => {
                 let before = OnCard::of(&self.node.rack.card(0));
                 let hot = self.surely_hot();
@@ -183,6 +186,7 @@ impl<'a> Follower<'a> {
                 );
                 self.node.pass(Duration::from_secs(*seconds));
                 self.node.restart(0);
+                self.forget_silence();
                 self.sign = None;
                 self.hot_since = None;
             }
@@ -255,6 +259,12 @@ impl<'a> Follower<'a> {
         self.draw_over = None;
         self.sign = None;
         self.hot_since = None;
+    }
+
+    /// A new guard hasn't seen the draw at which a sensor stopped.
+    fn forget_silence(&mut self) {
+        self.silent_from = None;
+        self.draw_over = None;
     }
 
     fn is_touched(&self, touched: Touched) -> bool {
