@@ -301,7 +301,7 @@ impl Hand {
             self.apply_limit(gpu, targets.limit, current, tally);
         } else {
             // The limit in force is at most the one that was asked for.
-            self.last_limit = self.last_limit.or(reading.enforced_limit.ok());
+            self.last_limit = reading.enforced_limit.ok().or(self.last_limit);
             self.apply_unseen_limit(gpu, targets.limit, tally);
             self.end_unseen_claim(targets.limit, reading, tally);
         }
