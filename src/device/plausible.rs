@@ -80,8 +80,9 @@ pub fn is_limit(range: Option<&PowerConstraints>, limit: Watts) -> bool {
 
 fn limits(range: Option<&PowerConstraints>) -> RangeInclusive<f64> {
     let max = range.map_or(f64::INFINITY, |power| power.max.as_f64());
-    let min = range.map_or(0.0, |power| power.min.as_f64());
-    (min / LIMIT_OUTSIDE).max(1.0)..=(max * LIMIT_OUTSIDE).min(MOST_WATTS)
+    // A card whose range begins at 0 W can be told 0 W; of any other that is a driver without a number.
+    let least = range.map_or(1.0, |power| power.min.as_f64() / LIMIT_OUTSIDE);
+    least..=(max * LIMIT_OUTSIDE).min(MOST_WATTS)
 }
 
 impl Missing {
@@ -155,6 +156,15 @@ mod tests {
         assert!(read.limit.is_err() && read.draw.is_err());
         let read = reading(60.0, 0, 3_700_000_000).plausible(&facts());
         assert!(read.limit.is_err() && read.draw.is_err());
+    }
+
+    #[test]
+    fn no_limit_is_one_only_where_the_range_begins_there() {
+        let mut range = facts().power.expect("a range");
+        let none = Watts::default();
+        assert!(!is_limit(Some(&range), none) && !is_limit(None, none));
+        range.min = none;
+        assert!(is_limit(Some(&range), none), "an emergency goes that low");
     }
 
     #[test]
