@@ -300,8 +300,9 @@ impl Hand {
             self.last_limit = Some(current);
             self.apply_limit(gpu, targets.limit, current, tally);
         } else {
-            // The limit in force is at most the one that was asked for.
-            self.last_limit = reading.enforced_limit.ok().or(self.last_limit);
+            // The limit in force is at most the one that was asked for: a BMC may hold it lower, and
+            // where it is higher than the last one known, somebody raised that.
+            self.last_limit = reading.enforced_limit.ok().max(self.last_limit);
             self.apply_unseen_limit(gpu, targets.limit, tally);
             self.end_unseen_claim(targets.limit, reading, tally);
         }
