@@ -92,6 +92,12 @@ impl Reading {
         }
     }
 
+    /// The limit that holds the card back, as far as it tells: the one asked for or, where that can't
+    /// be read, the one in force.
+    pub fn limit_on_card(&self) -> Option<Watts> {
+        self.limit.or(self.enforced_limit).ok()
+    }
+
     /// The card went away: its core sensor, which every card has, says so.
     pub fn is_lost(&self) -> bool {
         self.core == Err(Missing::Lost)

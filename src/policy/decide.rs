@@ -362,7 +362,7 @@ impl Policy {
 
     /// The power side of the card. One whose draw can't be read is taken to draw what it may.
     fn drive(&self, judged: &Judgement, seen: &Observation<'_>) -> Drive {
-        let limit = seen.reading.limit.ok();
+        let limit = seen.reading.limit_on_card();
         let default = self.power.map(|power| power.default);
         Drive {
             draw: judged.draw.or(limit).or(default),
@@ -374,7 +374,7 @@ impl Policy {
 
     /// The limit on the card; of somebody else's higher one, which is lowered within this tick, ours.
     fn planned_from(seen: &Observation<'_>) -> Option<Watts> {
-        let limit = seen.reading.limit.ok().filter(|_| !seen.observes)?;
+        let limit = seen.reading.limit_on_card().filter(|_| !seen.observes)?;
         let ours = seen.claim.limit.filter(|_| seen.confirmed);
         Some(ours.map_or(limit, |ours| limit.min(ours.next)))
     }
@@ -409,8 +409,7 @@ impl Policy {
         let ours = seen.claim.limit.map(|ours| ours.original);
         let current = seen
             .reading
-            .limit
-            .ok()
+            .limit_on_card()
             .or(self.power.map(|power| power.default));
         ours.or(current).unwrap_or_default()
     }
@@ -479,7 +478,7 @@ impl Policy {
         if seen.claim.gpu_clock || seen.claim.memory_clock {
             return true;
         }
-        let (Some(ours), Ok(limit)) = (seen.claim.limit, seen.reading.limit) else {
+        let (Some(ours), Some(limit)) = (seen.claim.limit, seen.reading.limit_on_card()) else {
             return false;
         };
         // Without a draw nobody knows that it doesn't.

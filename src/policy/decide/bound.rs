@@ -50,7 +50,7 @@ impl Policy {
     /// up while hot or unseen.
     pub(super) fn bound(&self, seen: &Observation<'_>, decision: &mut Decision) {
         let may_raise = !self.withholds(seen) && decision.heat.is_some_and(|heat| !heat.is_hot());
-        let current = seen.reading.limit.ok();
+        let current = seen.reading.limit_on_card();
         if self.means.power.is_none() && seen.claim.limit.is_some() && decision.level > Level::None
         {
             // Out of the plan, what it was set to stays; at alert, what seems to have no effect is
