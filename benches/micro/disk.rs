@@ -27,6 +27,7 @@ pub(super) fn measure(criterion: &mut Criterion) {
         claim,
         boot_id: boot_id(),
         energy_millijoules: Some(1),
+        locked: [None; 2],
         confirmed: true,
         reason: Reason::default(),
         since: None,

@@ -121,7 +121,7 @@ pub struct HookConfig {
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct AlertmanagerConfig {
     pub expected: Expected,
-    /// `None`: three times the observed cadence.
+    /// `None`: three times the slower of the two paces that are learned.
     pub heartbeat_timeout: Option<Duration>,
     /// `None`: nothing is pulled.
     pub pull: Option<PullConfig>,

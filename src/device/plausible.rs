@@ -25,6 +25,9 @@ const LIMIT_OUTSIDE: f64 = 2.0;
 /// Above any GPU's clock.
 const MOST_MEGAHERTZ: u32 = 20_000;
 
+/// Ten years at 3 kW. The counter begins anew with the driver.
+const MOST_MILLIJOULES: u64 = 1_000_000_000_000_000;
+
 /// Fans are driven up to 150 % of their nominal speed.
 const MOST_FAN: f64 = 2.0;
 
@@ -65,6 +68,8 @@ impl Reading {
         ] {
             *clock = clock.filter(|it| it.megahertz() <= MOST_MEGAHERTZ);
         }
+        let energy = slow.energy_millijoules;
+        slow.energy_millijoules = energy.filter(|it| *it <= MOST_MILLIJOULES);
         for speed in &mut slow.fan_speeds {
             *speed = speed.filter(|it: &Ratio| it.value() <= MOST_FAN);
         }
@@ -113,7 +118,8 @@ fn power(watts: Watts, range: &RangeInclusive<f64>) -> Result<Watts, Missing> {
 }
 
 fn clock(clock: Megahertz) -> Result<Megahertz, Missing> {
-    if clock.megahertz() <= MOST_MEGAHERTZ {
+    // A card that computes anything, its own temperature for instance, has a clock.
+    if (1..=MOST_MEGAHERTZ).contains(&clock.megahertz()) {
         Ok(clock)
     } else {
         Err(Missing::implausible(f64::from(clock.megahertz())))

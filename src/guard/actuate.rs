@@ -40,6 +40,8 @@ pub struct Hand {
     since: Option<Duration>,
     /// By [`Domain`], the slowest lock that may be on the card: what must not be loosened unseen.
     locked: [Option<ClockRange>; 2],
+    /// What of that the journal holds.
+    journaled_locks: [Option<ClockRange>; 2],
     /// Whether it is there for certain, and needn't be written again.
     certain: [bool; 2],
     /// The GPU is seen, and under alert: what holds it may be loosened.
@@ -110,6 +112,7 @@ impl Hand {
             reason: Reason::default(),
             since: None,
             locked: [None; 2],
+            journaled_locks: [None; 2],
             certain: [false; 2],
             may_loosen: true,
             restore_clock: None,
@@ -203,13 +206,17 @@ impl Hand {
         }
     }
 
-    /// Goes on with what a guard before this one claimed.
-    pub fn adopt(&mut self, entry: &Entry) {
+    /// Goes on with what a guard before this one claimed. `seen`: the limit on the card can be read,
+    /// and so compared. Unseen, it is known only if the guard before had read it back.
+    pub fn adopt(&mut self, entry: &Entry, seen: bool) {
         self.claim = entry.claim;
         self.reason = entry.reason.clone();
         self.since = entry.since;
-        self.confirmed = entry.claim.limit.is_some();
+        self.confirmed = entry.claim.limit.is_some() && (seen || entry.confirmed);
         self.confirmed_on_disk = true;
+        self.locked = entry.locked;
+        self.journaled_locks = entry.locked;
+        self.certain = [false; 2];
     }
 
     /// Nobody knows whether what is adopted next is on disk: it is written with the next tick.
@@ -298,6 +305,7 @@ impl Hand {
         }
         if let Ok(current) = reading.limit {
             self.last_limit = Some(current);
+            self.shows_again(current);
             self.apply_limit(gpu, targets.limit, current, tally);
         } else {
             // The limit in force is at most the one that was asked for: a BMC may hold it lower, and
@@ -323,7 +331,8 @@ impl Hand {
 
     /// What is claimed from here on, on disk if that answers.
     fn record(&mut self, claim: Claim, tally: &mut Tally) -> bool {
-        if self.claim == claim && !self.journal_failing {
+        let known = self.claim == claim && self.locked == self.journaled_locks;
+        if known && !self.journal_failing {
             return true;
         }
         if claim.is_empty() {
@@ -336,6 +345,7 @@ impl Hand {
 
     fn put_on_disk(&mut self, claim: Claim, tally: &mut Tally) -> bool {
         self.claim = claim;
+        self.journaled_locks = self.locked;
         let result = self.journal.record(self.entry(claim));
         let failing = result.is_err();
         if let Err(error) = result {
@@ -357,6 +367,7 @@ impl Hand {
             boot_id: self.boot_id.clone(),
             energy_millijoules: self.energy_millijoules,
             confirmed: self.confirmed_on_disk,
+            locked: self.locked,
             reason: self.reason.clone(),
             since: self.since,
         }

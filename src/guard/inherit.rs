@@ -1,7 +1,7 @@
 //! Taking over what a dead guard left on a GPU: the next guard's worker goes on with it, `restore`
 //! gives it back.
 
-use crate::device::Reading;
+use crate::device::{Cadence, Gpu, Reading};
 
 use super::actuate::Hand;
 use super::journal::Entry;
@@ -17,10 +17,22 @@ pub enum Inherited {
     AllButTheLimit,
 }
 
+/// An energy counter under the journal's says that the driver was reloaded. A single number is no
+/// proof: it is read again, and the greater of both counts.
+#[must_use]
+pub fn recount(gpu: &mut dyn Gpu, left: &Entry, mut reading: Reading) -> Reading {
+    let told = reading.slow.energy_millijoules;
+    if told.is_some_and(|told| Some(told) < left.energy_millijoules) {
+        let again = gpu.read(reading.at, Cadence::Full).plausible(gpu.facts());
+        reading.slow.energy_millijoules = told.max(again.slow.energy_millijoules);
+    }
+    reading
+}
+
 /// Makes `hand` claim what `left` says, as far as `reading` shows it still there; the journal
 /// follows. `reading` must be a full one.
 pub fn inherit(hand: &mut Hand, left: &Entry, reading: &Reading, tally: &mut Tally) -> Inherited {
-    hand.adopt(left);
+    hand.adopt(left, reading.limit.is_ok());
     match left.still_there(reading) {
         Err(gone) => {
             hand.forget(tally);

@@ -17,9 +17,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::device::{Reading, Uuid};
+use crate::device::{ClockRange, Reading, Uuid};
 use crate::policy::{BySensor, Claim, Doubt, LimitClaim, Sensor, State};
-use crate::units::Watts;
+use crate::units::{Megahertz, Watts};
 
 use super::replace::{discard_unnamed, finish, named, newest, removed, replace};
 
@@ -37,6 +37,8 @@ pub struct Entry {
     pub boot_id: String,
     /// So does a driver reload, which sets this counter back.
     pub energy_millijoules: Option<u64>,
+    /// By [`Domain`](super::domain::Domain), the slowest lock that may be on the card.
+    pub locked: [Option<ClockRange>; 2],
     /// The last limit was read back: anything else on the card is somebody else's.
     pub confirmed: bool,
     pub reason: Reason,
@@ -283,7 +285,11 @@ struct Record {
     limit: Option<LimitRecord>,
     gpu_clock_locked: bool,
     memory_clock_locked: bool,
-    /// Files of an older guard lack what follows.
+    /// From, to. Files of an older guard lack this and what follows.
+    #[serde(default)]
+    gpu_clock_lock_megahertz: Option<[u32; 2]>,
+    #[serde(default)]
+    memory_clock_lock_megahertz: Option<[u32; 2]>,
     #[serde(default = "yes")]
     confirmed: bool,
     #[serde(default)]
@@ -321,6 +327,8 @@ fn write(path: &Path, entry: &Entry) -> io::Result<()> {
         limit,
         gpu_clock_locked: entry.claim.gpu_clock,
         memory_clock_locked: entry.claim.memory_clock,
+        gpu_clock_lock_megahertz: entry.locked[0].map(ends),
+        memory_clock_lock_megahertz: entry.locked[1].map(ends),
         confirmed: entry.confirmed,
         state: entry.reason.state.to_owned(),
         doubts: entry
@@ -398,12 +406,27 @@ fn parse(text: &[u8]) -> Result<Entry, Unread> {
         claim,
         boot_id: record.boot_id,
         energy_millijoules: record.energy_millijoules,
+        locked: [
+            record.gpu_clock_lock_megahertz.map(range),
+            record.memory_clock_lock_megahertz.map(range),
+        ],
         confirmed: record.confirmed,
         reason: reason(&record.state, &record.doubts),
         since: record
             .since_unix_seconds
             .and_then(|since| Duration::try_from_secs_f64(since).ok()),
     })
+}
+
+fn ends(lock: ClockRange) -> [u32; 2] {
+    [lock.min.megahertz(), lock.max.megahertz()]
+}
+
+fn range([min, max]: [u32; 2]) -> ClockRange {
+    ClockRange {
+        min: Megahertz::new(min),
+        max: Megahertz::new(max),
+    }
 }
 
 /// A doubt of a newer guard that this one has no word for is one all the same.
@@ -434,6 +457,7 @@ mod tests {
             claim,
             boot_id: boot_id(),
             energy_millijoules: Some(5),
+            locked: [None; 2],
             confirmed: true,
             reason: Reason::default(),
             since: None,

@@ -52,6 +52,7 @@ fn entry(claim: Claim) -> Entry {
         claim,
         boot_id: journal::boot_id(),
         energy_millijoules: None,
+        locked: [None; 2],
         confirmed: true,
         reason: Reason::default(),
         since: None,

@@ -2,6 +2,7 @@
 //! hung call costs this thread and nothing else.
 
 mod card;
+mod energy;
 mod leaving;
 
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use super::probe::Probes;
 use super::shared::{Inputs, Live, Shared};
 use super::tally::Tally;
 use super::tick::{Permission, Tick};
+use energy::Energy;
 
 /// What a worker needs to begin with.
 pub struct Setup {
@@ -53,7 +55,7 @@ pub struct Worker {
     failing_since: Option<Moment>,
     /// How often in a row the handle was given up for a core sensor that only fails.
     gave_up: u32,
-    energy: Option<u64>,
+    energy: Energy,
     /// The last tick in turn.
     beat: Option<Moment>,
     /// This one is out of turn.
@@ -90,7 +92,7 @@ impl Worker {
             full_at: None,
             failing_since: None,
             gave_up: 0,
-            energy: None,
+            energy: Energy::default(),
             beat: None,
             woken: false,
             apps_well: true,

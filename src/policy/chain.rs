@@ -5,9 +5,15 @@
 //! of evaluation, must advance as well; not from one message to the next (healthy pairs repeat it),
 //! but within the timeout.
 
+mod evaluation;
+mod pace;
+
 use std::time::Duration;
 
 use crate::units::Moment;
+
+use evaluation::{Evaluation, Told};
+use pace::Pace;
 
 /// The chain as the guard sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,26 +71,25 @@ const TIMEOUT_MAX: Duration = Duration::from_secs(600);
 /// waits 10 s for its cluster, a Prometheus reads its log first.
 const START_GRACE: Duration = Duration::from_secs(60);
 
-/// Weight of the newest gap in the observed cadence.
-const CADENCE_WEIGHT: f64 = 0.3;
+/// A pace that isn't known yet is taken for the slowest there may be: a third of the greatest
+/// timeout.
+const SLOWEST: Duration = Duration::from_secs(TIMEOUT_MAX.as_secs() / 3);
 
-/// So many unusual gaps in a row are no outage but another cadence: somebody changed the group
-/// interval.
-const UNUSUAL_IN_A_ROW: u32 = 3;
+/// A heartbeat, or its advance, may be away for so many beats.
+const BEATS: u32 = 3;
 
 /// Heartbeats seen so far.
 #[derive(Clone, Debug)]
 pub struct Chain {
     expected: Expected,
-    /// `None`: three times the observed cadence.
+    /// `None`: three times the slower of the two paces.
     timeout: Option<Duration>,
     started: Moment,
     last: Option<Moment>,
-    cadence: Option<Duration>,
-    /// Gaps in a row that didn't fit it.
-    unusual: u32,
-    eval_ts: Option<f64>,
-    advanced: Option<Moment>,
+    arrivals: Pace,
+    evaluation: Evaluation,
+    /// Of the evaluation's advances: it may be resent more seldom than it arrives.
+    advances: Pace,
     resolved: bool,
 }
 
@@ -95,26 +100,25 @@ impl Chain {
             timeout,
             started,
             last: None,
-            cadence: None,
-            unusual: 0,
-            eval_ts: None,
-            advanced: None,
+            arrivals: Pace::default(),
+            evaluation: Evaluation::default(),
+            advances: Pace::default(),
             resolved: false,
         }
     }
 
     /// A firing heartbeat arrived.
     pub fn heartbeat(&mut self, now: Moment, eval_ts: Option<f64>) {
-        if let Some(last) = self.last {
-            self.observe_gap(now.since(last));
-        }
+        self.arrivals.beat(now, Duration::ZERO);
         self.last = Some(now);
-        let advances = eval_ts.is_some_and(|ts| self.eval_ts.is_none_or(|seen| ts > seen));
-        if advances {
-            self.eval_ts = eval_ts;
-            self.advanced = Some(now);
-            self.resolved = false;
+        let told = eval_ts.map_or(Told::Nothing, |ts| self.evaluation.hear(now, ts));
+        match told {
+            Told::Nothing => return,
+            // The first one seen may be as old as a whole gap; so may be that of another clock.
+            Told::First | Told::OtherClock => self.advances.restart(),
+            Told::Advance(apart) => self.advances.beat(now, apart),
         }
+        self.resolved = false;
     }
 
     /// The heartbeat was resolved: whoever evaluated it is gone.
@@ -137,21 +141,32 @@ impl Chain {
             None => ChainState::Down,
             Some(_) if self.resolved => ChainState::Down,
             Some(last) if !fresh(last) => ChainState::Down,
-            Some(_) if self.advanced.is_some_and(fresh) => ChainState::Ok,
+            Some(_) if self.evaluation.advanced().is_some_and(fresh) => ChainState::Ok,
             Some(_) => ChainState::Stale,
         }
     }
 
     /// How long a heartbeat, or its advance, may be away.
     pub fn timeout(&self) -> Duration {
-        let observed = || (self.cadence.unwrap_or_default() * 3).clamp(TIMEOUT_MIN, TIMEOUT_MAX);
-        self.timeout.unwrap_or_else(observed)
+        self.timeout
+            .unwrap_or_else(|| (self.pace() * BEATS).clamp(TIMEOUT_MIN, TIMEOUT_MAX))
+    }
+
+    /// The slower of the two paces there are.
+    fn pace(&self) -> Duration {
+        if self.last.is_none() {
+            return Duration::ZERO;
+        }
+        let known = |pace: &Pace| pace.gap().map_or(SLOWEST, |gap| gap.min(SLOWEST));
+        let advances = self.evaluation.newest().map(|_| known(&self.advances));
+        known(&self.arrivals).max(advances.unwrap_or_default())
     }
 
     /// Whether an evaluation at `eval_ts` is no older than the timeout, measured against the newest
     /// heard of: nobody's clock is compared with another's.
     pub fn is_recent(&self, now: Moment, eval_ts: f64) -> bool {
-        let (Some(newest), Some(advanced)) = (self.eval_ts, self.advanced) else {
+        let (Some(newest), Some(advanced)) = (self.evaluation.newest(), self.evaluation.advanced())
+        else {
             return false;
         };
         let behind = Duration::try_from_secs_f64((newest - eval_ts).max(0.0));
@@ -165,24 +180,7 @@ impl Chain {
 
     /// Time since `eval_ts` last advanced.
     pub fn eval_age(&self, now: Moment) -> Option<Duration> {
-        self.advanced.map(|at| now.since(at))
-    }
-
-    fn observe_gap(&mut self, gap: Duration) {
-        // An outage is no cadence: it would stretch the timeout just when it is needed.
-        let long = |cadence: Duration| gap > cadence * 3 && gap > TIMEOUT_MIN;
-        if gap > TIMEOUT_MAX / 3 || self.cadence.is_some_and(long) {
-            self.unusual += 1;
-            if self.unusual >= UNUSUAL_IN_A_ROW {
-                self.unusual = 0;
-                self.cadence = Some(gap.min(TIMEOUT_MAX / 3));
-            }
-            return;
-        }
-        self.unusual = 0;
-        self.cadence = Some(self.cadence.map_or(gap, |cadence| {
-            cadence.mul_f64(1.0 - CADENCE_WEIGHT) + gap.mul_f64(CADENCE_WEIGHT)
-        }));
+        self.evaluation.advanced().map(|at| now.since(at))
     }
 }
 

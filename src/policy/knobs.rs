@@ -22,6 +22,12 @@ const REFUSED_ONE_FOR: Duration = Duration::from_secs(2);
 const TRY_EVERY: Duration = Duration::from_secs(180);
 const TRY_HUNGRY_EVERY: Duration = Duration::from_secs(4);
 
+/// Between two tries of the minimum that a card didn't store, where it is hot with nothing left.
+const TRY_LOWER_EVERY: Duration = Duration::from_secs(30);
+
+/// Between two writes of a lock that may be gone unseen.
+const SET_AGAIN_EVERY: Duration = Duration::from_secs(6);
+
 /// A clock above its lock for this long, and in two readings: the lock is gone. The memory clock is
 /// read every five seconds.
 const GONE_AFTER: Duration = Duration::from_secs(2);
@@ -35,6 +41,9 @@ const OVERDRAWS: Ratio = Ratio::new(1.1);
 const OVERDRAWS_FOR: Duration = Duration::from_secs(10);
 
 const READS: u32 = 2;
+
+/// A setting takes a moment to show: a reading sooner than this after a write says nothing of it.
+const SHOWS_AFTER: Duration = Duration::from_millis(1500);
 
 /// More than this is no rounding, but the end of a card's range. Cards are known to round by up to
 /// 5 W.
@@ -151,12 +160,13 @@ pub(super) struct Evidence<'a> {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Knobs {
     trials: ByKnob<Trial>,
+    /// The last tick, after whose reading its writes were made.
+    looked: Option<Moment>,
     offered: Means,
     /// The limit that is on the card has been read: without it none could be given back.
     limit_known: bool,
     unread: Option<Against>,
-    /// What the card stores when asked for its minimum, if that is more.
-    lowest: Option<Watts>,
+    lowest: Option<Lowest>,
     /// The most that it was seen to round a limit by.
     rounds: Watts,
 }
@@ -181,6 +191,36 @@ struct Trial {
     against: Option<Against>,
     /// The lock was set again, and its clock not seen under it since.
     renewed: bool,
+    /// Since when it hasn't been set again on a hot card whose clock can't be read.
+    unseen: Option<Moment>,
+}
+
+/// What the card stored when it was asked for its minimum, where that is more.
+#[derive(Clone, Copy, Debug)]
+struct Lowest {
+    stored: Watts,
+    at: Moment,
+    /// The card is asked once more.
+    is_tried: bool,
+}
+
+impl Lowest {
+    fn new(stored: Watts, at: Moment) -> Self {
+        let is_tried = false;
+        Self {
+            stored,
+            at,
+            is_tried,
+        }
+    }
+
+    fn stands(&self, min: Watts) -> Watts {
+        if self.is_tried {
+            min
+        } else {
+            self.stored.max(min)
+        }
+    }
 }
 
 /// Since when, and in how many readings, the card has gone against the setting.
@@ -216,7 +256,7 @@ impl Knobs {
         let power = self.offered.power.filter(|_| usable(Knob::PowerLimit));
         Means {
             power: power.map(|power| PowerConstraints {
-                min: self.lowest.map_or(power.min, |low| low.max(power.min)),
+                min: self.lowest.map_or(power.min, |low| low.stands(power.min)),
                 ..power
             }),
             gpu_clock: self.offered.gpu_clock && usable(Knob::GpuClock),
@@ -254,14 +294,21 @@ impl Knobs {
     pub(super) fn look(&mut self, now: Moment, seen: &Evidence<'_>) -> ByKnob<bool> {
         for (knob, write) in seen.writes.iter() {
             if let Some(write) = write {
-                self.note(now, knob, write);
+                self.note(now, knob, &shown(*write, seen.reading));
             }
         }
-        let renew = ByKnob::of(|knob| self.goes_against(now, knob, seen));
+        let renew = ByKnob::of(|knob| {
+            self.goes_against(now, knob, seen) || self.may_be_gone(now, knob, seen)
+        });
         for (_, trial) in self.trials.iter_mut() {
             trial.retry(now, seen.hungry);
         }
+        // What held it up may be over.
+        if let Some(lowest) = &mut self.lowest {
+            lowest.is_tried |= seen.hungry && now.since(lowest.at) >= TRY_LOWER_EVERY;
+        }
         self.read_limit(now, seen);
+        self.looked = Some(now);
         renew
     }
 
@@ -299,13 +346,19 @@ impl Knobs {
                 // More than what was asked is the end of the limit only where less can't be asked.
                 let least = self.offered.power.is_some_and(|power| asked <= power.min);
                 if least && write.slows && over > Some(GRAIN) {
-                    self.lowest = write.stored;
+                    self.lowest = write.stored.map(|stored| Lowest::new(stored, now));
                 }
             }
             // A refused raise takes nothing from the plan.
             _ if !write.slows => {}
             // Rounded to what it was.
             Outcome::Ignored if over.is_some_and(|over| over <= self.rounds) => {}
+            // The end that it had before.
+            Outcome::Ignored
+                if write.stored.is_some() && self.lowest.map(|it| it.stored) == write.stored =>
+            {
+                self.lowest = write.stored.map(|stored| Lowest::new(stored, now));
+            }
             Outcome::Ignored => trial.failed(now, write, KnobState::Ineffective),
             Outcome::Refused => trial.failed(now, write, KnobState::Refused),
             Outcome::Denied => {
@@ -333,10 +386,10 @@ impl Knobs {
                 (exceeds(clock, lock), MEMORY_GONE_AFTER)
             }
         };
+        let just = |at: Moment| now.since(at) < SHOWS_AFTER;
+        let written = seen.writes[knob].is_some() && self.looked.is_none_or(just);
         let trial = &mut self.trials[knob];
-        let written = seen.writes[knob].is_some();
         match goes {
-            // A setting takes a moment to show.
             Some(true) if !written => {}
             obeys => {
                 trial.against = None;
@@ -344,12 +397,18 @@ impl Knobs {
                 return false;
             }
         }
+        // Set again and gone against once more, it needs no second look.
+        let (before, reads) = if trial.renewed {
+            (self.looked, 1)
+        } else {
+            (None, READS)
+        };
         let against = trial.against.get_or_insert(Against {
-            since: now,
+            since: before.unwrap_or(now),
             reads: 0,
         });
         against.reads += u32::from(seen.in_turn);
-        if against.reads < READS || now.since(against.since) < long || !trial.state.is_usable() {
+        if against.reads < reads || now.since(against.since) < long || !trial.state.is_usable() {
             return false;
         }
         trial.against = None;
@@ -359,6 +418,27 @@ impl Knobs {
         }
         trial.renewed = true;
         true
+    }
+
+    /// Where nothing shows whether a lock is still there, and the card is hot with nothing else left,
+    /// it is set again.
+    fn may_be_gone(&mut self, now: Moment, knob: Knob, seen: &Evidence<'_>) -> bool {
+        let (claimed, clock) = match knob {
+            Knob::PowerLimit => return false,
+            Knob::GpuClock => (seen.claim.gpu_clock, seen.reading.gpu_clock.ok()),
+            Knob::MemoryClock => (seen.claim.memory_clock, seen.reading.slow.memory_clock),
+        };
+        let trial = &mut self.trials[knob];
+        if !claimed || clock.is_some() || !seen.hungry || !trial.state.is_usable() {
+            trial.unseen = None;
+            return false;
+        }
+        let since = *trial.unseen.get_or_insert(now);
+        let due = now.since(since) >= SET_AGAIN_EVERY;
+        if due {
+            trial.unseen = Some(now);
+        }
+        due
     }
 
     /// Another lock than the one that was refused last: a driver may refuse just that one.
@@ -434,6 +514,25 @@ impl Trial {
                 ..Self::default()
             };
         }
+    }
+}
+
+/// Where the limit asked for can't be read back, the one in force tells what came of it. A BMC may
+/// hold that lower; nothing holds it higher.
+fn shown(write: Write, reading: &Reading) -> Write {
+    let unread = write.outcome == Outcome::Unknown && write.slows && reading.limit.is_err();
+    let asked = Watts::from_milliwatts(write.value);
+    match reading.enforced_limit {
+        Ok(stored) if unread => Write {
+            stored: Some(stored),
+            outcome: if stored <= asked {
+                Outcome::Taken
+            } else {
+                Outcome::Ignored
+            },
+            ..write
+        },
+        _ => write,
     }
 }
 

@@ -8,6 +8,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::unreadable_literal,
     reason = "tests"
 )]
 
@@ -16,6 +17,7 @@ mod virtual_node;
 
 mod faults;
 mod judge;
+mod known;
 mod preflight;
 mod story;
 
@@ -27,6 +29,9 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
 use story::{Story, story};
+
+/// Set, each tick of a story is told.
+const TRACE: &str = "THERMAL_GUARD_TRACE";
 
 /// How many histories; the environment's number is a slow proof's.
 const HISTORIES: &str = "THERMAL_GUARD_BAD_CARDS";

@@ -59,6 +59,8 @@ pub(crate) struct Setup<'a> {
     pub(crate) edit: fn(String) -> String,
     /// Of Alertmanager. Two: a cluster, to which Prometheus sends alike.
     pub(crate) alertmanagers: Vec<u16>,
+    /// Prometheus runs at its own default resend delay, of a minute, as an operator's does.
+    pub(crate) default_resend_delay: bool,
 }
 
 impl Default for Setup<'_> {
@@ -68,6 +70,7 @@ impl Default for Setup<'_> {
             scrape: "",
             edit: |shipped| shipped,
             alertmanagers: vec![alertmanager],
+            default_resend_delay: false,
         }
     }
 }
@@ -105,18 +108,24 @@ impl Chain {
         let config = config.append(true).open(dir.path().join("prometheus.yml"));
         let written = config.and_then(|mut file| file.write_all(setup.scrape.as_bytes()));
         written.expect("the configuration");
+        let prometheus = if setup.default_resend_delay {
+            Service::prometheus(dir.path(), prometheus, None)
+        } else {
+            Service::shipped_prometheus(dir.path(), prometheus)
+        };
         Self::run(dir, prometheus, &setup.alertmanagers, place)
     }
 
     /// Starts both on the configuration in this directory, on these ports.
     pub(crate) fn start_on(dir: TempDir, [prometheus, alertmanager]: [u16; 2]) -> Self {
+        let prometheus = Service::shipped_prometheus(dir.path(), prometheus);
         Self::run(dir, prometheus, &[alertmanager], Place::take())
     }
 
-    fn run(dir: TempDir, prometheus: u16, alertmanagers: &[u16], place: Place) -> Self {
+    fn run(dir: TempDir, prometheus: Service, alertmanagers: &[u16], place: Place) -> Self {
         let mut members = Service::alertmanagers(dir.path(), alertmanagers).into_iter();
         let mut chain = Self {
-            prometheus: Service::prometheus(dir.path(), prometheus),
+            prometheus,
             alertmanager: members.next().expect("an Alertmanager"),
             peer: members.next(),
             _dir: dir,
@@ -211,14 +220,20 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    fn prometheus(dir: &Path, port: u16) -> Self {
+    /// With the resend delay that the head of its configuration asks for.
+    fn shipped_prometheus(dir: &Path, port: u16) -> Self {
+        let flag = resend_delay(&dir.join("prometheus.yml"));
+        Self::prometheus(dir, port, Some(flag))
+    }
+
+    fn prometheus(dir: &Path, port: u16, resend_delay: Option<String>) -> Self {
         let config = dir.join("prometheus.yml");
-        let arguments = [
+        let mut arguments = vec![
             format!("--config.file={}", config.display()),
             format!("--storage.tsdb.path={}", dir.join("prometheus").display()),
             format!("--web.listen-address=127.0.0.1:{port}"),
-            resend_delay(&config),
         ];
+        arguments.extend(resend_delay);
         Self::new("prometheus", &arguments, dir, port)
     }
 

@@ -25,6 +25,7 @@ mod governed;
 mod hardware;
 mod lifecycle;
 mod pull;
+mod resend;
 mod sensors;
 mod systemd;
 mod takeover;

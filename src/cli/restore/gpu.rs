@@ -10,7 +10,7 @@ use crate::device::{Cadence, ClockRange, Driver, Gpu, Missing, Reading, Uuid};
 use crate::guard::Clock;
 use crate::guard::actuate::{Hand, OutOfReach};
 use crate::guard::events::{Events, GpuName, What};
-use crate::guard::inherit::{Inherited, inherit};
+use crate::guard::inherit::{Inherited, inherit, recount};
 use crate::guard::journal::{self, Entry, Journal, Reason};
 use crate::guard::probe::Probes;
 use crate::guard::tally::{Action, ActionResult, Tally};
@@ -96,7 +96,10 @@ impl Job {
         }
         let reading = gpu.as_mut().map_or_else(
             || Reading::missing(now, Missing::Lost),
-            |gpu| gpu.read(now, Cadence::Full).plausible(gpu.facts()),
+            |gpu| {
+                let reading = gpu.read(now, Cadence::Full).plausible(gpu.facts());
+                recount(gpu.as_mut(), &self.entry, reading)
+            },
         );
         if reading.is_lost() {
             *gpu = None;

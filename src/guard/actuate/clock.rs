@@ -52,11 +52,13 @@ impl Hand {
     fn lock(&mut self, gpu: &mut dyn Gpu, domain: Domain, range: ClockRange, tally: &mut Tally) {
         let before = self.claim;
         let set = self.locked[domain as usize];
+        // A crash from here on may leave either: the slower one binds whoever comes next.
+        self.locked[domain as usize] = slower(set, range);
         self.journal(domain.claimed(before, true), &Direction::Protective, tally);
         let result = domain.set(gpu, range);
         match result {
             Ok(()) => self.note_lock(domain, Some(range), !self.ignores_writes),
-            Err(error) if error.is_refusal() => {}
+            Err(error) if error.is_refusal() => self.locked[domain as usize] = set,
             // Either may be there now.
             Err(_) => self.note_lock(domain, slower(set, range), false),
         }

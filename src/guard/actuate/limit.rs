@@ -49,7 +49,8 @@ impl Hand {
         };
         let settled = self
             .stored
-            .is_some_and(|it| (it.asked, it.made) == (wanted, current) && self.rests(it));
+            .filter(|it| (it.asked, it.made) == (wanted, current))
+            .is_some_and(|it| self.rests(it, target.is_none()));
         if wanted == current || (settled && wanted < current) {
             self.confirmed |= self.claim.limit.is_some() && wanted == current;
             self.ignores_writes &= wanted != current;
@@ -91,6 +92,18 @@ impl Hand {
             };
             self.record(claim, tally);
             self.confirmed = true;
+        }
+    }
+
+    /// A card that forgets goes back to the same limit again and again: as long as it does, that is
+    /// one of ours.
+    pub(super) fn shows_again(&mut self, current: Watts) {
+        let now = self.now;
+        let mut known = self.set_lately.iter_mut();
+        if let Some((_, at)) = known.find(|(set, _)| *set == current)
+            && now.since(*at) <= FORGETS_WITHIN
+        {
+            *at = now;
         }
     }
 
@@ -138,15 +151,21 @@ impl Hand {
         self.record(claim, tally);
     }
 
-    /// What came of a limit isn't asked for again, but where nothing did: a card that doesn't listen
-    /// may do so later.
-    fn rests(&self, it: Stored) -> bool {
-        let again = if it.made.saturating_sub(it.asked) <= ROUNDS_BY {
+    /// What came of a limit isn't asked for again, but where nothing did, and where it isn't all that
+    /// is to be given back: a card that doesn't listen may do so later.
+    fn rests(&self, it: Stored, gives_back: bool) -> bool {
+        let rounded = it.made.saturating_sub(it.asked) <= ROUNDS_BY;
+        let again = if gives_back || rounded {
             ROUNDED_AGAIN
         } else {
             IGNORED_AGAIN
         };
-        it.in_vain == 0 || (it.in_vain >= TRIES && self.now.since(it.at) < again)
+        let lately = self.now.since(it.at) < again;
+        match it.in_vain {
+            // A clamp may be lifted.
+            0 => lately || (!gives_back && rounded),
+            tries => lately && tries >= TRIES,
+        }
     }
 
     /// A card that stores somewhat less than it is given back rounds, or clamps. One that rounds
@@ -261,7 +280,7 @@ impl Hand {
                 error.into()
             }
         };
-        let moved = stored.is_some_and(|stored| (stored < from) == slows && stored != from);
+        let moved = stored.is_some_and(|stored| moves(from, to, stored));
         self.ignores_writes = written.is_ok() && !moved && stored.is_some();
         if written.is_ok() && moved {
             let (watts, was) = (self.last_limit.unwrap_or(to).as_f64(), from.as_f64());
@@ -315,7 +334,7 @@ impl Hand {
         self.stored = Some(Stored {
             asked,
             made: stored,
-            in_vain: before.map_or(0, |it| it.in_vain) + u32::from(stored == from),
+            in_vain: before.map_or(0, |it| it.in_vain) + u32::from(!moves(from, asked, stored)),
             at: self.now,
         });
         let short = asked.saturating_sub(stored);
@@ -340,4 +359,9 @@ impl Hand {
             self.record(claim, tally);
         }
     }
+}
+
+/// What the card stored lies on the side of `from` that was asked for. A clamp may lie on the other.
+fn moves(from: Watts, to: Watts, stored: Watts) -> bool {
+    stored != from && (stored < from) == (to < from)
 }

@@ -9,11 +9,12 @@ use crate::units::{Moment, Watts};
 
 use super::super::actuate::Hand;
 use super::super::clock::Clock;
-use super::super::inherit::{Inherited, inherit};
+use super::super::inherit::{Inherited, inherit, recount};
 use super::super::journal::Entry;
 use super::super::tally::Tally;
 use super::super::tick::Permission;
 use super::Worker;
+use super::energy::Counted;
 
 /// Slow readings (fans, energy, ECC) cost milliseconds and change slowly.
 const FULL_EVERY: Duration = Duration::from_secs(5);
@@ -86,10 +87,13 @@ impl Worker {
         }
         self.hand.set_range(&self.facts);
         let reading = reading.plausible(&self.facts);
-        let reading = Reading {
+        let mut reading = Reading {
             limit: confirmed(gpu.as_mut(), reading.limit, self.hand.claim()),
             ..reading
         };
+        if let (Some(left), Cadence::Full) = (&self.left, cadence) {
+            reading = recount(gpu.as_mut(), left, reading);
+        }
         if reading.is_lost() {
             tracing::error!(gpu = self.identity.index, uuid = %self.identity.uuid, "GPU lost");
             self.gpu = None;
@@ -98,7 +102,8 @@ impl Worker {
         }
         if cadence == Cadence::Full {
             self.full_at = Some(now);
-            self.meet(now, &reading);
+            let energy = self.count_energy(now, &mut reading);
+            self.meet(now, &reading, energy);
         }
         if reading.core.is_err() {
             self.tally.read_failures += 1;
@@ -133,14 +138,20 @@ impl Worker {
         }
     }
 
+    /// Only what the counter can have come to is kept of it.
+    fn count_energy(&mut self, now: Moment, reading: &mut Reading) -> Option<Counted> {
+        let told = reading.slow.energy_millijoules?;
+        let counted = self.energy.count(now, told);
+        reading.slow.energy_millijoules = match counted {
+            Counted::On(believed) | Counted::Anew(believed) => Some(believed),
+            Counted::Odd(before) => before,
+        };
+        Some(counted)
+    }
+
     /// After a full reading: is this the card, the driver and the limit that we knew?
-    fn meet(&mut self, now: Moment, reading: &Reading) {
-        let energy = reading.slow.energy_millijoules;
-        let reloaded = self
-            .energy
-            .zip(energy)
-            .is_some_and(|(before, now)| now < before);
-        self.energy = energy.or(self.energy);
+    fn meet(&mut self, now: Moment, reading: &Reading, energy: Option<Counted>) {
+        let reloaded = matches!(energy, Some(Counted::Anew(_)));
         if reloaded && !self.hand.claim().is_empty() && !self.limit_is_ours(reading) {
             tracing::warn!(gpu = self.identity.index, uuid = %self.identity.uuid, "the driver was reloaded: limits are its defaults now");
             self.hand.forget(&mut self.tally);
