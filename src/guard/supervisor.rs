@@ -163,7 +163,10 @@ impl Supervisor {
                 drop(status);
                 let live = self.shared.live();
                 self.call(&live.gpus, &gpus);
-                for identity in gpus {
+                // Those that are to be guarded first: the others wait for a disk.
+                let selected = |identity: &Arc<Identity>| (live.selects)(identity);
+                let (ours, others): (Vec<_>, Vec<_>) = gpus.into_iter().partition(selected);
+                for identity in ours.into_iter().chain(others) {
                     let selected = (live.selects)(&identity);
                     let wanted = selected || self.is_left(&identity.uuid);
                     if wanted && self.shared.station(&identity.uuid).is_none() {
