@@ -1,11 +1,13 @@
 //! YAML text to a plain tree. Bounded: a file of a few lines must not become gigabytes.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+
+use crate::files;
 
 use super::error::ConfigErrors;
 
@@ -54,12 +56,16 @@ pub(super) fn tree<T: DeserializeOwned>(text: &str) -> Result<T, serde_saphyr::E
     serde_saphyr::from_str_with_options(text, options)
 }
 
-/// Reads a file of at most the size that [`parse`] takes (and one byte, so that it notices).
+/// How long a start or a reload waits for the disk that the file is on.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Reads a file of at most the size that [`parse`] takes, if its disk answers.
 pub(crate) fn read(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    let mut file = File::open(path)?.take(MAX_BYTES as u64 + 1);
-    file.read_to_string(&mut text)?;
-    Ok(text)
+    let its = path.to_owned();
+    files::patiently(path, PATIENCE, move || {
+        files::read_text(&its, MAX_BYTES as u64)
+    })
+    .flatten()
 }
 
 /// The reader speaks of its own options, which nobody who edits a file can set.

@@ -19,7 +19,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 type Answer = Result<Option<Entry>, JournalError>;
 
 /// The look, and the journal that isn't written meanwhile.
-pub struct Unread {
+pub(super) struct Unread {
     state_dir: PathBuf,
     uuid: Uuid,
     journal: Journal,

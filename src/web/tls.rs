@@ -18,6 +18,8 @@ use tokio_rustls::rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
 use tokio_rustls::rustls::{self, RootCertStore, ServerConfig};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
+use crate::files;
+
 use super::webconfig::{ClientAuth, Pem, TlsSettings};
 
 /// Why certificates can't be used.
@@ -41,6 +43,13 @@ pub enum TlsError {
     /// Certificate and key don't belong together, or suites and versions.
     #[error("certificate, key or protocol: {0}")]
     Rustls(#[from] rustls::Error),
+}
+
+impl TlsError {
+    /// The disk didn't answer: the file may be good.
+    pub fn is_late(&self) -> bool {
+        matches!(self, Self::Unreadable { source, .. } if files::is_late(source))
+    }
 }
 
 /// What the listener needs for each connection.
@@ -230,11 +239,13 @@ fn certificates(pem: &Pem, what: &'static str) -> Result<Vec<CertificateDer<'sta
 fn read(pem: &Pem, what: &'static str) -> Result<Vec<u8>, TlsError> {
     match pem {
         Pem::Inline(text) => Ok(text.as_bytes().to_vec()),
-        Pem::File(path) => fs::read(path).map_err(|source| TlsError::Unreadable {
-            what,
-            path: path.clone(),
-            source,
-        }),
+        Pem::File(path) => {
+            files::read(path, files::MAX_BYTES).map_err(|source| TlsError::Unreadable {
+                what,
+                path: path.clone(),
+                source,
+            })
+        }
     }
 }
 

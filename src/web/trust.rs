@@ -2,9 +2,15 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use thiserror::Error;
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
+
+use crate::files;
+
+/// How long a start waits for the disk that the file is on.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What is wrong with a file of authorities.
 #[derive(Debug, Error)]
@@ -20,7 +26,11 @@ pub enum TrustError {
 /// Trust in the certificates of this file alone.
 pub fn only(ca_file: &Path) -> Result<TlsConfig, TrustError> {
     let path = || ca_file.to_owned();
-    let pem = std::fs::read(ca_file).map_err(|source| TrustError::Unreadable {
+    let its = path();
+    let pem = files::patiently(ca_file, PATIENCE, move || {
+        files::read(&its, files::MAX_BYTES)
+    });
+    let pem = pem.flatten().map_err(|source| TrustError::Unreadable {
         path: path(),
         source,
     })?;
