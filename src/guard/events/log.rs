@@ -35,7 +35,7 @@ const QUEUE: usize = 512;
 pub(super) const NAME: &str = "events.jsonl";
 pub(super) const NAME_BEFORE: &str = "events.1.jsonl";
 
-fn path(state_dir: &Path) -> PathBuf {
+pub(super) fn path(state_dir: &Path) -> PathBuf {
     state_dir.join(NAME)
 }
 
