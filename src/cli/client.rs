@@ -8,6 +8,7 @@ use serde_json::Value;
 use ureq::http::{Method, Request, StatusCode, Uri};
 use ureq::{Agent, Body};
 
+use crate::config::value::host_part;
 use crate::files;
 use crate::web::trust;
 
@@ -172,6 +173,10 @@ fn error_of(body: &str) -> Option<String> {
 }
 
 fn checked(url: &str) -> anyhow::Result<String> {
+    if host_part(url).contains('@') {
+        // First of all: no other complaint may repeat the password.
+        bail!("--url carries a user name or password: leave it out, the guard wants neither");
+    }
     let uri: Uri = url
         .parse()
         .with_context(|| format!("--url {url:?} is no URL"))?;

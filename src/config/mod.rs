@@ -11,6 +11,7 @@ pub(crate) mod lines;
 pub mod pull;
 mod read;
 pub(crate) mod section;
+pub(crate) mod shown;
 pub mod sensor;
 pub(crate) mod value;
 pub(crate) mod yaml;

@@ -156,7 +156,7 @@ fn clock_range(value: &Value) -> Result<ClockRange, Wrong> {
             min: Megahertz::new(min),
             max: Megahertz::new(max),
         }),
-        _ => Err(Wrong::new(format!("is {value}"), accepted)),
+        _ => Err(Wrong::new("is not min and max", accepted)),
     }
 }
 

@@ -10,6 +10,8 @@ use ureq::http::Uri;
 
 use crate::units::{Celsius, Ratio};
 
+use super::shown::{bare, quoted};
+
 /// A value that doesn't fit its key.
 pub(crate) struct Wrong {
     pub(crate) problem: String,
@@ -30,17 +32,15 @@ impl Wrong {
     }
 }
 
-/// A value as part of a sentence, shortened: "is `5`", "is a list".
+/// A value as part of a sentence: "is 5", "is a list".
 pub(crate) fn describe(value: &Value) -> String {
     match value {
         Value::Null => "is empty".to_owned(),
         Value::Array(_) => "is a list".to_owned(),
         Value::Object(_) => "is a mapping".to_owned(),
-        Value::String(text) if text.chars().count() > 60 => {
-            let head: String = text.chars().take(57).collect();
-            format!("is {:?}", format!("{head}..."))
-        }
-        scalar => format!("is {scalar}"),
+        Value::String(text) => format!("is {}", quoted(text)),
+        Value::Bool(_) => format!("is {value}"),
+        Value::Number(number) => format!("is {}", bare(&number.to_string())),
     }
 }
 
@@ -97,14 +97,15 @@ pub(crate) fn duration(
             Value::String(text) => text,
             Value::Number(number) => {
                 return Err(Wrong::new(
-                    format!("is {number} without a unit"),
+                    format!("is {} without a unit", bare(&number.to_string())),
                     accepted(),
                 ));
             }
             other => return Err(Wrong::of(other, accepted())),
         };
-        let duration = humantime::parse_duration(text)
-            .map_err(|error| Wrong::new(format!("{} ({error})", describe(value)), accepted()))?;
+        // The reader's own complaint repeats the text.
+        let duration =
+            humantime::parse_duration(text).map_err(|_| Wrong::of(value, accepted()))?;
         if range.contains(&duration) {
             Ok(duration)
         } else {

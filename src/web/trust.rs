@@ -17,8 +17,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub enum TrustError {
     #[error("{}: {source}", path.display())]
     Unreadable { path: PathBuf, source: io::Error },
-    #[error("{}: {source}", path.display())]
-    Broken { path: PathBuf, source: ureq::Error },
+    /// The reader's own words may repeat a line of it.
+    #[error("{} has a certificate that is cut off or garbled: write it anew", .0.display())]
+    Broken(PathBuf),
     #[error("{} has no certificate in PEM form", .0.display())]
     Empty(PathBuf),
 }
@@ -39,12 +40,7 @@ pub fn only(ca_file: &Path) -> Result<TlsConfig, TrustError> {
         match item {
             Ok(PemItem::Certificate(certificate)) => certificates.push(certificate),
             Ok(_) => {}
-            Err(source) => {
-                return Err(TrustError::Broken {
-                    path: path(),
-                    source,
-                });
-            }
+            Err(_) => return Err(TrustError::Broken(path())),
         }
     }
     if certificates.is_empty() {
@@ -84,7 +80,7 @@ mod tests {
         assert!(matches!(key_alone, Err(TrustError::Empty(_))));
         let torn = authority.replace("-----END CERTIFICATE-----", "");
         for broken in [format!("{authority}{torn}"), torn] {
-            assert!(matches!(trusting(&broken), Err(TrustError::Broken { .. })));
+            assert!(matches!(trusting(&broken), Err(TrustError::Broken(_))));
         }
     }
 }
