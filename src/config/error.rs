@@ -27,8 +27,11 @@ impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.path.is_empty() {
             let known = self.strange_from.unwrap_or(self.path.len());
-            let (known, strange) = self.path.split_at_checked(known).unwrap_or((&self.path, ""));
-            write!(f, "{known}{}: ", self.manners.shown(strange))?;
+            let (known, strange) = self
+                .path
+                .split_at_checked(known)
+                .unwrap_or((&self.path, ""));
+            write!(f, "{known}{}: ", self.manners.key(strange))?;
         }
         self.manners.write(f, &self.problem)?;
         if let Some(accepted) = &self.accepted {

@@ -82,7 +82,12 @@ impl GpuRef {
             .map(Self::Index)
             .or_else(uuid)
             .or_else(|| PciAddress::parse(text).map(Self::Pci))
-            .ok_or_else(|| Wrong::new(format!("has {}, which names no GPU", quoted(text)), ACCEPTED))
+            .ok_or_else(|| {
+                Wrong::new(
+                    format!("has {}, which names no GPU", quoted(text)),
+                    ACCEPTED,
+                )
+            })
     }
 }
 

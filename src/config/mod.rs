@@ -11,8 +11,8 @@ pub(crate) mod lines;
 pub mod pull;
 mod read;
 pub(crate) mod section;
-pub(crate) mod shown;
 pub mod sensor;
+pub(crate) mod shown;
 pub(crate) mod value;
 pub(crate) mod yaml;
 

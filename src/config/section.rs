@@ -261,7 +261,8 @@ impl<'a> Section<'a> {
                     self.push(path, wrong);
                 }
                 None => {
-                    let strange = path.len() - key.escape_debug().map(char::len_utf8).sum::<usize>();
+                    let strange =
+                        path.len() - key.escape_debug().map(char::len_utf8).sum::<usize>();
                     let wrong = Wrong::new(UNKNOWN, self.known.join(", "));
                     self.push_at(path, Some(strange), wrong);
                 }

@@ -63,8 +63,17 @@ impl Manners {
         to.write_str(rest)
     }
 
+    /// As much of a key that nobody knows as may be shown: one that is made like ours is one.
+    pub(super) fn key(self, key: &str) -> String {
+        let like_ours = |c: char| c.is_ascii_lowercase() || c == '_';
+        if key.contains('_') && key.chars().all(like_ours) && key.len() <= LONGEST {
+            return key.to_owned();
+        }
+        self.shown(key)
+    }
+
     /// As much of a word as may be shown.
-    pub(super) fn shown(self, word: &str) -> String {
+    fn shown(self, word: &str) -> String {
         let harmless = self == Self::Plain && is_harmless(word);
         if harmless || word.chars().count() <= HEAD {
             return word.to_owned();
@@ -77,7 +86,7 @@ impl Manners {
 }
 
 /// A word, a number, a duration, a name: nothing that a URL, a hash, a token or a PEM has.
-fn is_harmless(word: &str) -> bool {
+pub(super) fn is_harmless(word: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || " _.,%+*-\\".contains(c);
     let mut runs = word.split(|c: char| !c.is_ascii_alphanumeric());
     word.len() <= LONGEST && word.chars().all(plain) && !runs.any(is_random)
@@ -105,7 +114,14 @@ mod tests {
 
     #[test]
     fn a_setting_is_shown_and_what_may_be_a_secret_is_not() {
-        for word in ["maybe", "30seconds", "1.5", "two words", "poll-interval", ""] {
+        for word in [
+            "maybe",
+            "30seconds",
+            "1.5",
+            "two words",
+            "poll-interval",
+            "",
+        ] {
             assert_eq!(Manners::Plain.shown(word), word);
         }
         for word in [
@@ -113,7 +129,7 @@ mod tests {
             "alice:$2y$10$QOauhQNbBCu",
             "s3cr3tpa55",
             "5eedc0de5eedc0de",
-            "-----BEGIN PRIVATE KEY-----",
+            "-----BEGIN PRIVATE KEY-----\nMIG",
             "a-word-that-is-much-longer-than-any-of-the-settings",
             "pass\nword",
         ] {
@@ -126,7 +142,11 @@ mod tests {
 
     #[test]
     fn only_what_is_marked_is_cut() {
-        let complaint = format!("certificate is {}, {}, here", quoted("a\"long\"word"), bare("1234567"));
+        let complaint = format!(
+            "certificate is {}, {}, here",
+            quoted("a\"long\"word"),
+            bare("1234567")
+        );
         let written = Written(Manners::Discreet, complaint).to_string();
         assert_eq!(written, "certificate is \"a\\\"lon…\", 12345…, here");
         let forged = Written(Manners::Discreet, quoted("ab\u{e002}secret\u{e000}")).to_string();

@@ -10,7 +10,7 @@ use ureq::http::Uri;
 
 use crate::units::{Celsius, Ratio};
 
-use super::shown::{bare, quoted};
+use super::shown::{bare, is_harmless, quoted};
 
 /// A value that doesn't fit its key.
 pub(crate) struct Wrong {
@@ -104,8 +104,7 @@ pub(crate) fn duration(
             other => return Err(Wrong::of(other, accepted())),
         };
         // The reader's own complaint repeats the text.
-        let duration =
-            humantime::parse_duration(text).map_err(|_| Wrong::of(value, accepted()))?;
+        let duration = humantime::parse_duration(text).map_err(|_| Wrong::of(value, accepted()))?;
         if range.contains(&duration) {
             Ok(duration)
         } else {
@@ -206,6 +205,32 @@ pub(crate) fn path(dir: &Path) -> impl Fn(&Value) -> Result<PathBuf, Wrong> {
         Ok(path) => Ok(dir.join(path)),
         Err(_) => Err(Wrong::of(value, "a path")),
     }
+}
+
+/// As [`path`], of a file that holds a secret. What looks like the secret itself is refused: as a path
+/// it would be in every complaint about that file.
+pub(crate) fn secret_file(dir: &Path) -> impl Fn(&Value) -> Result<PathBuf, Wrong> {
+    move |value| {
+        let parsed = path(dir)(value)?;
+        match value.as_str() {
+            Some(text) if is_secret(text) => Err(Wrong::new(
+                "looks like the secret itself",
+                "the path of a file that holds it (of one in this directory: ./NAME)",
+            )),
+            _ => Ok(parsed),
+        }
+    }
+}
+
+/// Of one piece, and long or of letters and digits by turns. Or a path that ends in something of that
+/// kind, as where a line was joined to the one before it.
+fn is_secret(text: &str) -> bool {
+    if text.contains(' ') {
+        let odd = |piece: &str| piece.len() >= 12 && !is_harmless(piece);
+        return text.split([' ', '/']).any(odd);
+    }
+    let one_piece = !text.contains(['/', '.']) && text.len() >= 16;
+    one_piece && (text.len() >= 32 || !is_harmless(text))
 }
 
 /// An http or https URL without credentials: those would end up in logs.

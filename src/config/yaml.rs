@@ -120,7 +120,9 @@ fn second_document(place: &str) -> String {
 
 /// Nothing in quotes, which might be the file's.
 fn is_plain(sentence: &str) -> bool {
-    let odd = |c: char| !(c.is_ascii_alphanumeric() || c.is_ascii_whitespace() || "-,.;:()'{}[]&*".contains(c));
+    let odd = |c: char| {
+        !(c.is_ascii_alphanumeric() || c.is_ascii_whitespace() || "-,.;:()'{}[]&*".contains(c))
+    };
     sentence.len() <= 160 && !sentence.contains(odd)
 }
 

@@ -94,7 +94,9 @@ pub(crate) fn whole(file: File, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
-        let error = format!("it is longer than {most} bytes, which is the most that is read: make it smaller, or name another");
+        let error = format!(
+            "it is longer than {most} bytes, which is the most that is read: make it smaller, or name another"
+        );
         return Err(io::Error::new(io::ErrorKind::InvalidData, error));
     }
     Ok(bytes)

@@ -234,7 +234,9 @@ mod tests {
             let uuid = Uuid::new(&format!("GPU-{name}"));
             let lock = GpuLock::acquire(&locks, &uuid);
             let lock = lock.unwrap_or_else(|error| panic!("{name}: {error}"));
-            let second = GpuLock::acquire(&locks, &uuid).expect_err("held").to_string();
+            let second = GpuLock::acquire(&locks, &uuid)
+                .expect_err("held")
+                .to_string();
             assert!(second.contains("another thermal-guard"), "{second}");
             assert!(!second.contains("secret"), "{second}");
             assert_eq!(held(&locks).len(), 1, "{name}");

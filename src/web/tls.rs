@@ -38,9 +38,13 @@ pub enum TlsError {
         place: String,
         why: &'static str,
     },
-    #[error("key{0}: it is encrypted, and nobody could type its password: decrypt it (`openssl pkey -in KEY -out DECRYPTED`), readable for the guard's user alone")]
+    #[error(
+        "key{0}: it is encrypted, and nobody could type its password: decrypt it (`openssl pkey -in KEY -out DECRYPTED`), readable for the guard's user alone"
+    )]
     Encrypted(String),
-    #[error("certificate{0}: it has none: put the server's certificate there, then those that sign it")]
+    #[error(
+        "certificate{0}: it has none: put the server's certificate there, then those that sign it"
+    )]
     NoCertificate(String),
     #[error("client CA: {0}")]
     ClientCa(#[from] VerifierBuilderError),

@@ -70,6 +70,11 @@ fn reachable(app: &str, http: &HttpConfig) -> Finding {
         Some(url) => (url, asks(url)),
         None => (&http.url, connects(&http.url)),
     };
+    // A query may hold a key.
+    let url = match url.split_once('?') {
+        Some((url, _)) => format!("{url}?…"),
+        None => url.clone(),
+    };
     match result {
         Ok(()) => Finding::ok(CHECK, format!("{app}: {url} is reachable")),
         Err(error) => Finding::warn(

@@ -91,7 +91,9 @@ fn restore(flags: &Flags, options: &Options) -> Report {
     let loaded = serve::configuration(flags);
     let invalid = loaded.is_err();
     let config = loaded.unwrap_or_else(|error| {
-        log::complain(&format!("thermal-guard: {error}\nthermal-guard: going on with the defaults"));
+        log::complain(&format!(
+            "thermal-guard: {error}\nthermal-guard: going on with the defaults"
+        ));
         Config::default()
     });
     if let Some(guard) = running(&flags.lock_dir, &config.gpus, &entries) {

@@ -112,9 +112,8 @@ fn security(flags: &Flags, clock: Clock) -> anyhow::Result<Security> {
     let loaded = patiently(&path, START_PATIENCE, move || {
         Security::load(Some(&its), clock)
     });
-    let loaded = loaded.unwrap_or_else(|source| {
-        Err(SecurityError::File(LoadError::Unreadable { path, source }))
-    });
+    let loaded = loaded
+        .unwrap_or_else(|source| Err(SecurityError::File(LoadError::Unreadable { path, source })));
     loaded.context("--web.config.file")
 }
 

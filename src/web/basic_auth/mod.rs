@@ -190,7 +190,10 @@ mod tests {
     async fn only_the_right_pair_gets_in() {
         let auth = auth();
         for _ in 0..2 {
-            assert_eq!(auth.verify(&basic("alice:secret"), None).await, Verdict::Accepted);
+            assert_eq!(
+                auth.verify(&basic("alice:secret"), None).await,
+                Verdict::Accepted
+            );
             for wrong in [
                 "alice:secre",
                 "alice:",
@@ -206,7 +209,11 @@ mod tests {
                 );
             }
         }
-        assert_eq!(lock(&auth.known).len(), 1, "only what was right is remembered");
+        assert_eq!(
+            lock(&auth.known).len(),
+            1,
+            "only what was right is remembered"
+        );
     }
 
     #[tokio::test]
@@ -227,14 +234,21 @@ mod tests {
             headers(&format!("Basic {}", "A".repeat(2000))),
             both,
         ] {
-            assert_eq!(auth.verify(&headers, None).await, Verdict::Refused, "{headers:?}");
+            assert_eq!(
+                auth.verify(&headers, None).await,
+                Verdict::Refused,
+                "{headers:?}"
+            );
         }
     }
 
     #[tokio::test]
     async fn without_users_nothing_is_wanted() {
         let auth = BasicAuth::new(BTreeMap::new()).unwrap();
-        assert_eq!(auth.verify(&HeaderMap::new(), None).await, Verdict::NotWanted);
+        assert_eq!(
+            auth.verify(&HeaderMap::new(), None).await,
+            Verdict::NotWanted
+        );
     }
 
     #[test]

@@ -10,7 +10,7 @@ use tokio_rustls::rustls::{SupportedCipherSuite, SupportedProtocolVersion, versi
 
 use crate::config::section::Section;
 use crate::config::shown::quoted;
-use crate::config::value::{Wrong, boolean, choice, list, path, text};
+use crate::config::value::{Wrong, boolean, choice, list, secret_file, text};
 
 /// How connections are secured.
 #[derive(Clone, Debug, PartialEq)]
@@ -123,7 +123,7 @@ fn pem(section: &mut Section<'_>, keys: [&'static str; 2], dir: &Path) -> Option
         Value::String(_) => Err(Wrong::new("isn't PEM text", "-----BEGIN ...")),
         other => Err(Wrong::of(other, "PEM text")),
     });
-    let file = section.nullable(keys[1], path(dir)).map(Pem::File);
+    let file = section.nullable(keys[1], secret_file(dir)).map(Pem::File);
     if inline.is_some() && file.is_some() {
         let problem = format!("is given beside {}", keys[0]);
         section.wrong(keys[1], Wrong::new(problem, "one of them"));
