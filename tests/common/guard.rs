@@ -35,6 +35,8 @@ pub(crate) struct Guard {
     pub(crate) dir: TempDir,
     scale: u32,
     flags: Vec<String>,
+    /// What the service runs under.
+    wrapper: Vec<String>,
     library: PathBuf,
     address: Option<SocketAddr>,
     child: Option<Child>,
@@ -56,6 +58,7 @@ impl Guard {
             dir,
             scale,
             flags,
+            wrapper: Vec::new(),
             library: library(),
             address: None,
             child: None,
@@ -79,6 +82,21 @@ impl Guard {
     /// One more flag for the starts from now on.
     pub(crate) fn flag(&mut self, flag: &str) {
         self.flags.push(flag.to_owned());
+    }
+
+    /// The next starts are under strace, which does that to the calls that these paths take part in.
+    pub(crate) fn strace(&mut self, inject: &str, paths: &[PathBuf]) {
+        let call = inject.split(':').next().unwrap_or_default();
+        // The tracer is nobody's parent: signals go to the guard.
+        let strace = ["strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e"];
+        self.wrapper = strace.map(str::to_owned).to_vec();
+        self.wrapper.push(format!("trace={call}"));
+        self.wrapper
+            .extend(["-e".to_owned(), format!("inject={inject}")]);
+        for path in paths {
+            self.wrapper
+                .extend(["-P".to_owned(), path.display().to_string()]);
+        }
     }
 
     /// Where the next start looks for NVML.
@@ -112,8 +130,8 @@ impl Guard {
         let log = log.expect("log file");
         let known = fs::metadata(self.path("guard.log")).map_or(0, |file| file.len());
         let port = self.address.map_or(0, |address| address.port());
-        let child = self
-            .command("serve")
+        let mut serve = self.wrapped("serve");
+        let child = serve
             .arg(format!("--web.listen-address=127.0.0.1:{port}"))
             .stdout(log.try_clone().expect("log file"))
             .stderr(log)
@@ -144,6 +162,21 @@ impl Guard {
             .arg(path("nvml.library", &self.library))
             .args(&self.flags);
         command
+    }
+
+    fn wrapped(&self, name: &str) -> Command {
+        let plain = self.command(name);
+        let Some((wrapper, arguments)) = self.wrapper.split_first() else {
+            return plain;
+        };
+        let mut wrapped = Command::new(wrapper);
+        wrapped
+            .args(arguments)
+            .arg(plain.get_program())
+            .args(plain.get_args());
+        let variables = plain.get_envs();
+        wrapped.envs(variables.filter_map(|(key, value)| Some((key, value?))));
+        wrapped
     }
 
     /// Runs a command to its end.
@@ -211,6 +244,22 @@ impl Guard {
         self.signal("TERM");
         let mut child = self.child.take().expect("it runs");
         child.wait().expect("it ends").code()
+    }
+
+    /// SIGTERM. The exit code, if it ended in time; if not, it is killed.
+    pub(crate) fn stop_within(&mut self, patience: Duration) -> Option<i32> {
+        self.signal("TERM");
+        let mut child = self.child.take().expect("it runs");
+        let mut code = None;
+        let ended = wait_until(patience, || {
+            code = child.try_wait().expect("its state");
+            code.is_some()
+        });
+        if !ended {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        code.and_then(|status| status.code())
     }
 
     pub(crate) fn runs(&self) -> bool {
