@@ -353,7 +353,7 @@ fn log(identity: &Identity, event: Event, reading: &Reading, decision: &Decision
             gpu,
             uuid,
             state,
-            level = level.name(),
+            throttle = level.name(),
             trigger = trigger.name(),
             temperature,
             limit,

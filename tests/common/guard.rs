@@ -16,7 +16,7 @@ use std::env;
 use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -37,6 +37,8 @@ pub(crate) struct Guard {
     flags: Vec<String>,
     /// What the service runs under.
     wrapper: Vec<String>,
+    /// What was attached to it.
+    tracer: Option<Child>,
     library: PathBuf,
     address: Option<SocketAddr>,
     child: Option<Child>,
@@ -59,6 +61,7 @@ impl Guard {
             scale,
             flags,
             wrapper: Vec::new(),
+            tracer: None,
             library: library(),
             address: None,
             child: None,
@@ -85,18 +88,28 @@ impl Guard {
     }
 
     /// The next starts are under strace, which does that to the calls that these paths take part in.
+    /// Its counts are of each thread.
     pub(crate) fn strace(&mut self, inject: &str, paths: &[PathBuf]) {
-        let call = inject.split(':').next().unwrap_or_default();
         // The tracer is nobody's parent: signals go to the guard.
-        let strace = ["strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e"];
-        self.wrapper = strace.map(str::to_owned).to_vec();
-        self.wrapper.push(format!("trace={call}"));
-        self.wrapper
-            .extend(["-e".to_owned(), format!("inject={inject}")]);
-        for path in paths {
-            self.wrapper
-                .extend(["-P".to_owned(), path.display().to_string()]);
-        }
+        let arguments = ["strace".to_owned(), "-D".to_owned()];
+        let arguments = arguments.into_iter().chain(strace_arguments(inject, paths));
+        self.wrapper = arguments.collect();
+    }
+
+    /// The same from now on. It ends with the guard.
+    pub(crate) fn strace_now(&mut self, inject: &str, paths: &[PathBuf]) {
+        let mut strace = Command::new("strace");
+        let strace = strace
+            .args(strace_arguments(inject, paths))
+            .args(["-p", &self.pid().to_string()])
+            .stderr(Stdio::null())
+            .spawn();
+        self.tracer = Some(strace.expect("strace"));
+        let traced = || {
+            let status = fs::read_to_string(format!("/proc/{}/status", self.pid()));
+            !status.unwrap_or_default().contains("TracerPid:\t0\n")
+        };
+        assert!(wait_until(PATIENCE, traced), "strace doesn't attach");
     }
 
     /// Where the next start looks for NVML.
@@ -250,16 +263,23 @@ impl Guard {
     pub(crate) fn stop_within(&mut self, patience: Duration) -> Option<i32> {
         self.signal("TERM");
         let mut child = self.child.take().expect("it runs");
-        let mut code = None;
         let ended = wait_until(patience, || {
-            code = child.try_wait().expect("its state");
-            code.is_some()
+            child.try_wait().expect("its state").is_some() || is_zombie(child.id())
         });
+        // Nobody can wait for what a tracer still delays.
+        self.end_tracer();
         if !ended {
             let _ = child.kill();
-            let _ = child.wait();
         }
-        code.and_then(|status| status.code())
+        let status = child.wait().expect("it ends");
+        ended.then(|| status.code()).flatten()
+    }
+
+    fn end_tracer(&mut self) {
+        if let Some(mut tracer) = self.tracer.take() {
+            let _ = tracer.kill();
+            let _ = tracer.wait();
+        }
     }
 
     pub(crate) fn runs(&self) -> bool {
@@ -414,6 +434,7 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
+        self.end_tracer();
         if let Some(mut child) = self.child.take() {
             let _ = child.kill();
             let _ = child.wait();
@@ -432,6 +453,24 @@ impl Drop for Guard {
 fn program() -> PathBuf {
     let other = env::var_os("THERMAL_GUARD_TEST_BINARY");
     other.map_or_else(|| env!("CARGO_BIN_EXE_thermal-guard").into(), PathBuf::from)
+}
+
+/// It has ended, whatever is left of its threads.
+fn is_zombie(pid: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"));
+    status.is_ok_and(|status| status.contains("State:\tZ"))
+}
+
+fn strace_arguments(inject: &str, paths: &[PathBuf]) -> Vec<String> {
+    let call = inject.split(':').next().unwrap_or_default();
+    let mut arguments = ["-f", "-qq", "-o", "/dev/null"].map(str::to_owned).to_vec();
+    for (option, value) in [("trace", call), ("inject", inject)] {
+        arguments.extend(["-e".to_owned(), format!("{option}={value}")]);
+    }
+    for path in paths {
+        arguments.extend(["-P".to_owned(), path.display().to_string()]);
+    }
+    arguments
 }
 
 /// The address in `… message=listening address=127.0.0.1:4711`.

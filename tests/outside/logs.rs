@@ -89,7 +89,7 @@ fn the_parser_is_strict() {
 fn every_line_of_a_guard_in_trouble_is_logfmt() {
     let config = "apps: [{ name: a, http: { url: \"http://127.0.0.1:9/{mode}\" }, env_file: { path: \"no'such=file\", key: K, normal: 4, gradual: 1 } }]\n\
         alertmanager: { url: http://127.0.0.1:9 }\n\
-        sensors: [{ name: inlet, XX: 40, critical: 50 }]\n";
+        sensors: [{ name: inlet, file: \"it's not \\\"there\\\"=\", unit: celsius, alert: 40, critical: 50 }]\n";
     let mut guard = Guard::new(hot(), 10, config);
     guard.flag("--log.level=debug");
     guard.start();
@@ -129,7 +129,7 @@ fn the_journal_gets_priorities_and_other_places_get_none() {
             let guard = Guard::new(
                 machine,
                 1,
-                "sensors: [{ name: inlet, file: none, alert: 40, critical: 50 }]\n",
+                "sensors: [{ name: inlet, file: none, unit: celsius, alert: 40, critical: 50 }]\n",
             );
             let path = guard.path("journal");
             let mut child = in_journal(&guard, &path, named, format);

@@ -33,11 +33,9 @@ fn a_configuration_that_became_a_pipe_is_refused_and_sigterm_ends_the_guard() {
 /// SIGTERM, while the first look hasn't come back.
 #[test]
 fn a_configuration_on_a_disk_that_hangs_holds_up_neither_a_request_nor_the_end() {
-    let mut guard = Guard::new(hot(), 10, "");
-    let config = guard.path("config.yml");
-    // Ten minutes; the start's own look is the first.
-    guard.strace("openat:delay_enter=600000000:when=2", &[config]);
-    guard.start();
+    let mut guard = Guard::started(hot(), 10, "");
+    // Ten minutes.
+    guard.strace_now("openat:delay_enter=600000000", &[guard.path("config.yml")]);
     let token = guard.token();
     for _ in 0..3 {
         guard.signal("HUP");
@@ -59,10 +57,8 @@ fn a_configuration_on_a_disk_that_hangs_holds_up_neither_a_request_nor_the_end()
 /// SIGTERM right behind a SIGHUP, before the look has been given up.
 #[test]
 fn a_stop_does_not_wait_for_a_reload() {
-    let mut guard = Guard::new(hot(), 10, "");
-    let config = guard.path("config.yml");
-    guard.strace("openat:delay_enter=600000000:when=2", &[config]);
-    guard.start();
+    let mut guard = Guard::started(hot(), 10, "");
+    guard.strace_now("openat:delay_enter=600000000", &[guard.path("config.yml")]);
     guard.cool(0);
     guard.signal("HUP");
     std::thread::sleep(Duration::from_millis(300));
