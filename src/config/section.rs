@@ -255,17 +255,15 @@ impl<'a> Section<'a> {
     fn refuse_the_rest(&self) {
         for key in self.map.keys() {
             let path = self.path_of(key);
-            match nearest(key, &self.known) {
-                Some(near) => {
-                    let wrong = Wrong::new(format!("{UNKNOWN}; did you mean {near}?"), "");
-                    self.push(path, wrong);
-                }
-                None => {
-                    let strange =
-                        path.len() - key.escape_debug().map(char::len_utf8).sum::<usize>();
-                    let wrong = Wrong::new(UNKNOWN, self.known.join(", "));
-                    self.push_at(path, Some(strange), wrong);
-                }
+            if let Some(near) = nearest(key, &self.known) {
+                self.push(
+                    path,
+                    Wrong::new(format!("{UNKNOWN}; did you mean {near}?"), ""),
+                );
+            } else {
+                let strange = path.len() - key.escape_debug().map(char::len_utf8).sum::<usize>();
+                let wrong = Wrong::new(UNKNOWN, self.known.join(", "));
+                self.push_at(path, Some(strange), wrong);
             }
         }
     }

@@ -78,8 +78,7 @@ fn in_our_words(error: &serde_saphyr::Error) -> String {
         _ => String::new(),
     };
     match error {
-        Error::AliasError { error, .. } => in_our_words(error),
-        Error::WithSnippet { error, .. } => in_our_words(error),
+        Error::AliasError { error, .. } | Error::WithSnippet { error, .. } => in_our_words(error),
         Error::DuplicateMappingKey { key: Some(key), .. } => format!(
             "{} is there twice{place}: keep one of them",
             bare(&key.escape_debug().to_string())

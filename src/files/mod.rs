@@ -46,7 +46,10 @@ impl NotAFile {
 
     /// Whether it is for this that a file couldn't be opened.
     pub(crate) fn is_why(error: &io::Error) -> bool {
-        error.get_ref().is_some_and(|inner| inner.is::<Self>())
+        match error.get_ref() {
+            Some(inner) => inner.is::<Self>(),
+            None => false,
+        }
     }
 }
 

@@ -54,7 +54,7 @@ impl Post {
             self.station.count_panic();
             let identity = &self.station.identity;
             let reason = reason(panic.as_ref());
-            tracing::error!(gpu = identity.index, uuid = %identity.uuid, reason, "the GPU's control loop panicked: starting it anew");
+            tracing::error!(gpu = identity.index, uuid = %identity.uuid, reason, "the GPU's control loop panicked: starting it anew; please report this line and those before it");
             if self.shared.is_stopping() {
                 return false;
             }

@@ -119,7 +119,7 @@ impl TlsServer {
                 loaded.complained = None;
             }
             Err(error) if loaded.complained.as_ref() != Some(&version) => {
-                tracing::warn!(%error, "changed certificates can't be used, the old ones stay");
+                tracing::warn!(%error, "changed certificates can't be used: the old ones stay until the files are mended");
                 loaded.complained = Some(version);
             }
             Err(_) => {}

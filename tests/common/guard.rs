@@ -182,14 +182,14 @@ impl Guard {
         let Some((wrapper, arguments)) = self.wrapper.split_first() else {
             return plain;
         };
-        let mut wrapped = Command::new(wrapper);
-        wrapped
+        let mut under = Command::new(wrapper);
+        under
             .args(arguments)
             .arg(plain.get_program())
             .args(plain.get_args());
         let variables = plain.get_envs();
-        wrapped.envs(variables.filter_map(|(key, value)| Some((key, value?))));
-        wrapped
+        under.envs(variables.filter_map(|(key, value)| Some((key, value?))));
+        under
     }
 
     /// Runs a command to its end.

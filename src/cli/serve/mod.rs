@@ -189,7 +189,9 @@ async fn serve(flags: &Flags, config: Config) -> anyhow::Result<()> {
     }
     // The web goes on while the guard ends: probes and scrapes see it stop.
     if !tokio::task::spawn_blocking(|| guard.stop()).await? {
-        tracing::warn!("a GPU's worker hangs inside NVML and is left behind");
+        tracing::warn!(
+            "a GPU's worker hangs inside NVML and is left behind: see dmesg; after a reset or reboot `thermal-guard restore` gives back what is left"
+        );
     }
     if !reloader.apps()().settle(APPS_PATIENCE).await {
         tracing::warn!("not every app heard that it is back to normal; the next start tells them");

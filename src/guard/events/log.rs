@@ -176,7 +176,7 @@ impl Writer {
                 self.counters.dropped.fetch_add(1, Ordering::Relaxed);
                 if !std::mem::replace(&mut self.is_failing, true) {
                     let path = path(&self.state_dir);
-                    tracing::warn!(path = %path.display(), %error, "event log not written: events are dropped and counted, protection goes on");
+                    tracing::warn!(path = %path.display(), %error, "event log not written: events are dropped and counted, protection goes on; look at the disk and the owner of --state.dir");
                 }
             }
         }

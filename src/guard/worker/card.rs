@@ -43,7 +43,7 @@ impl Worker {
         match self.driver.open(&self.identity.uuid) {
             Ok(gpu) => self.opened(gpu),
             Err(error) if first => {
-                tracing::warn!(gpu = self.identity.index, uuid = %self.identity.uuid, %error, "GPU can't be opened");
+                tracing::warn!(gpu = self.identity.index, uuid = %self.identity.uuid, %error, "GPU can't be opened: tried again every {REOPEN_EVERY:?}; see dmesg and nvidia-smi");
             }
             Err(_) => {}
         }
@@ -92,7 +92,7 @@ impl Worker {
             ..reading
         };
         if reading.is_lost() {
-            tracing::error!(gpu = self.identity.index, uuid = %self.identity.uuid, "GPU lost");
+            tracing::error!(gpu = self.identity.index, uuid = %self.identity.uuid, "GPU lost: opened anew every {REOPEN_EVERY:?}; see dmesg, reset the GPU or reboot");
             self.gpu = None;
             self.tried = Some(now);
             return reading;

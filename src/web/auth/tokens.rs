@@ -113,7 +113,9 @@ impl Tokens {
                 }
                 held.tokens = tokens;
             }
-            Err(error) => tracing::error!(%error, "the tokens read before stay valid"),
+            Err(error) => {
+                tracing::error!(%error, "a changed token file can't be used: the tokens read before stay valid until it is mended");
+            }
         }
     }
 

@@ -165,8 +165,8 @@ impl<K: Ord + Copy> Few<K> {
 mod tests {
     use super::*;
 
-    fn at(host: u8, port: u16) -> Option<SocketAddr> {
-        Some(SocketAddr::from(([10, 0, 0, host], port)))
+    fn from(host: u8, port: u16) -> SocketAddr {
+        SocketAddr::from(([10, 0, 0, host], port))
     }
 
     /// Who gets the turn, of those that came in this order while it was taken.
@@ -193,20 +193,25 @@ mod tests {
     #[tokio::test]
     async fn who_was_wrong_waits_for_who_was_not() {
         let turns = Arc::<Turns>::default();
-        turns.note(at(1, 1), false);
-        turns.note(at(1, 2), false);
+        turns.note(Some(from(1, 1)), false);
+        turns.note(Some(from(1, 2)), false);
         // Two that were wrong themselves, one at their address, and one that is new.
-        let came = [at(1, 1), at(1, 3), at(2, 1), at(1, 2)];
+        let came = [
+            Some(from(1, 1)),
+            Some(from(1, 3)),
+            Some(from(2, 1)),
+            Some(from(1, 2)),
+        ];
         assert_eq!(served(&turns, &came).await, [2, 1, 3, 0]);
-        turns.note(at(1, 3), true);
-        let order = served(&turns, &[at(1, 1), at(1, 4)]).await;
+        turns.note(Some(from(1, 3)), true);
+        let order = served(&turns, &[Some(from(1, 1)), Some(from(1, 4))]).await;
         assert_eq!(order, [1, 0], "the address is good again");
     }
 
     #[tokio::test]
     async fn who_came_last_goes_first_among_equals() {
         let turns = Arc::<Turns>::default();
-        let order = served(&turns, &[at(1, 1), at(2, 1), None]).await;
+        let order = served(&turns, &[Some(from(1, 1)), Some(from(2, 1)), None]).await;
         assert_eq!(order, [2, 1, 0]);
     }
 
@@ -215,12 +220,12 @@ mod tests {
         let turns = Arc::<Turns>::default();
         let first = turns.take(None).await;
         for n in 0..2000 {
-            let waits = turns.take(at(1, n));
+            let waits = turns.take(Some(from(1, n)));
             let gone = tokio::time::timeout(std::time::Duration::ZERO, waits).await;
             assert!(gone.is_err());
         }
         drop(first);
-        let free = turns.take(at(1, 1)).await;
+        let free = turns.take(Some(from(1, 1))).await;
         assert!(free.is_some());
         drop(free);
         assert!(turns.state().waiting.is_empty());
@@ -231,11 +236,11 @@ mod tests {
     async fn the_memory_is_bounded() {
         let turns = Turns::default();
         for n in 0..=u16::try_from(REMEMBERED).expect("few") {
-            turns.note(at(1, n), false);
+            turns.note(Some(from(1, n)), false);
         }
         let state = turns.state();
         assert_eq!(state.wrong.connections.since.len(), REMEMBERED);
-        let has = |n| state.wrong.connections.has(&at(1, n).expect("an address"));
+        let has = |n| state.wrong.connections.has(&from(1, n));
         assert!(!has(0) && has(1), "the oldest went");
     }
 }
