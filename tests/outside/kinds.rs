@@ -20,7 +20,9 @@ fn piped() -> (Guard, Vec<PathBuf>) {
     let names = ["state/hook-token", "state/apps.json", "state/events.jsonl"];
     let names = names.iter().copied().chain([journal.as_str()]);
     let paths: Vec<_> = names.map(|name| guard.path(name)).collect();
-    paths.iter().for_each(|path| pipe_at(path));
+    for path in &paths {
+        pipe_at(path);
+    }
     (guard, paths)
 }
 
@@ -102,16 +104,14 @@ fn what_an_operator_names_is_looked_at_before_it_is_read() {
         ];
         for (flag, config, wanted) in cases {
             guard.configure(&config);
-            let mut command = guard.command("serve");
-            // The last of two is the one that counts, but for a file that may be named only once.
-            let command = match flag.strip_prefix("--config.file") {
-                Some(_) => plain(&guard, &flag),
-                None => {
-                    command.arg(&flag);
-                    command
-                }
+            // A flag may be there once.
+            let mut command = if flag.starts_with("--config.file") {
+                plain(&guard, &flag)
+            } else {
+                let mut command = guard.command("serve");
+                command.arg(&flag);
+                command
             };
-            let mut command = command;
             let (code, said) = ran(command.arg("--web.listen-address=127.0.0.1:0"));
             assert_eq!(code, Some(wanted), "{flag} {config}: {said}");
             assert!(said.contains(kind), "{flag} {config}: {said}");
