@@ -217,6 +217,10 @@ impl Guard {
 
     pub(crate) fn get(&self, path: &str) -> Result<String, ureq::Error> {
         ureq::get(self.url(path))
+            .config()
+            // One that listens and doesn't answer must not hang its test.
+            .timeout_global(Some(PATIENCE / 2))
+            .build()
             .call()?
             .body_mut()
             .read_to_string()
