@@ -4,6 +4,7 @@
 pub mod cli;
 pub mod config;
 pub mod device;
+mod files;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod guard;

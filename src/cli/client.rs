@@ -8,6 +8,8 @@ use serde_json::Value;
 use ureq::http::{Method, Request, StatusCode, Uri};
 use ureq::{Agent, Body};
 
+use crate::config::value::host_part;
+use crate::files;
 use crate::web::trust;
 
 use super::Flags;
@@ -134,7 +136,11 @@ impl Client {
 
     fn token(&self) -> anyhow::Result<String> {
         let path = self.token_file.display();
-        let text = std::fs::read_to_string(&self.token_file).with_context(|| {
+        let its = self.token_file.clone();
+        let text = files::patiently(&self.token_file, ANSWER_TIMEOUT, move || {
+            files::read_text(&its, files::MAX_BYTES)
+        });
+        let text = text.flatten().with_context(|| {
             format!("no token in {path}; run this as the guard's user, or name a readable file with --token-file (a guard started with --simulate: give --simulate here, too)")
         })?;
         // During a rotation there may be two, a line each: either is good.
@@ -167,6 +173,10 @@ fn error_of(body: &str) -> Option<String> {
 }
 
 fn checked(url: &str) -> anyhow::Result<String> {
+    if host_part(url).contains('@') {
+        // First of all: no other complaint may repeat the password.
+        bail!("--url carries a user name or password: leave it out, the guard wants neither");
+    }
     let uri: Uri = url
         .parse()
         .with_context(|| format!("--url {url:?} is no URL"))?;

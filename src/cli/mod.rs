@@ -292,7 +292,7 @@ fn exit(result: anyhow::Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("thermal-guard: {error:#}");
+            log::complain(&format!("thermal-guard: {error:#}"));
             ExitCode::FAILURE
         }
     }

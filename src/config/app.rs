@@ -7,7 +7,7 @@ use ureq::http::Uri;
 
 use super::gpus::GpuSelection;
 use super::section::Section;
-use super::value::{Wrong, choice, host_part, label, path, url, word};
+use super::value::{Wrong, choice, host_part, label, path, secret_file, url, word};
 
 /// Where the mode goes in an app's URL.
 pub const MODE_PLACEHOLDER: &str = "{mode}";
@@ -118,7 +118,7 @@ fn read_http(section: &mut Section<'_>, dir: &Path) -> Option<HttpConfig> {
         gradual: mode(modes, "gradual"),
         emergency: mode(modes, "emergency"),
     });
-    let bearer_token_file = section.nullable("bearer_token_file", path(dir));
+    let bearer_token_file = section.nullable("bearer_token_file", secret_file(dir));
     let health_url = section.nullable("health_url", super::value::url);
     let url = url?;
     if method == Method::Get && !url.contains(MODE_PLACEHOLDER) {

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::shown::Manners;
+
 /// One mistake: where, what, and what would be right.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
@@ -16,14 +18,22 @@ pub struct ConfigError {
     pub accepted: Option<String>,
     /// Where in the file, as far as that can be told.
     pub line: Option<u64>,
+    /// Where in `path` a key of the file's own begins, which nobody knows.
+    pub(crate) strange_from: Option<usize>,
+    pub(crate) manners: Manners,
 }
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.path.is_empty() {
-            write!(f, "{}: ", self.path)?;
+            let known = self.strange_from.unwrap_or(self.path.len());
+            let (known, strange) = self
+                .path
+                .split_at_checked(known)
+                .unwrap_or((&self.path, ""));
+            write!(f, "{known}{}: ", self.manners.key(strange))?;
         }
-        f.write_str(&self.problem)?;
+        self.manners.write(f, &self.problem)?;
         if let Some(accepted) = &self.accepted {
             write!(f, "; accepted: {accepted}")?;
         }
@@ -46,7 +56,17 @@ impl ConfigErrors {
             problem: problem.into(),
             accepted: None,
             line: None,
+            strange_from: None,
+            manners: Manners::default(),
         }])
+    }
+
+    /// What is in the file is nobody's business.
+    pub(crate) fn discreet(mut self) -> Self {
+        for error in &mut self.0 {
+            error.manners = Manners::Discreet;
+        }
+        self
     }
 }
 

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::device::Identity;
 
+use super::shown::quoted;
 use super::value::{Wrong, integer, list};
 
 const ACCEPTED: &str =
@@ -81,7 +82,12 @@ impl GpuRef {
             .map(Self::Index)
             .or_else(uuid)
             .or_else(|| PciAddress::parse(text).map(Self::Pci))
-            .ok_or_else(|| Wrong::new(format!("has {text:?}, which names no GPU"), ACCEPTED))
+            .ok_or_else(|| {
+                Wrong::new(
+                    format!("has {}, which names no GPU", quoted(text)),
+                    ACCEPTED,
+                )
+            })
     }
 }
 

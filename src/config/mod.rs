@@ -12,6 +12,7 @@ pub mod pull;
 mod read;
 pub(crate) mod section;
 pub mod sensor;
+pub(crate) mod shown;
 pub(crate) mod value;
 pub(crate) mod yaml;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::section::Section;
-use super::value::{Wrong, duration, list, list_or_none, or_auto, path, text, url};
+use super::value::{Wrong, duration, list, list_or_none, or_auto, path, secret_file, text, url};
 
 /// A cluster has three or five members.
 const MAX_MEMBERS: usize = 8;
@@ -98,10 +98,10 @@ pub(super) fn read_pull(
 }
 
 fn credential(section: &mut Section<'_>, dir: &Path) -> PullCredential {
-    let token_file = section.nullable("bearer_token_file", path(dir));
+    let token_file = section.nullable("bearer_token_file", secret_file(dir));
     let basic = section.optional("basic_auth", |basic| {
         let username = basic.required("username", username);
-        let password_file = basic.required("password_file", path(dir));
+        let password_file = basic.required("password_file", secret_file(dir));
         username.zip(password_file)
     });
     match (token_file, basic.flatten()) {

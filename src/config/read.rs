@@ -16,7 +16,7 @@ use super::section::Section;
 use super::sensor::read_sensors;
 use super::value::{
     Wrong, boolean, celsius, choice, duration, fraction, integer, list, list_or_none, or_auto,
-    path, text,
+    secret_file, text,
 };
 use super::{
     Actuators, AlertmanagerConfig, Config, GpuSelection, HookConfig, Mode, OnExit, PolicyConfig,
@@ -156,7 +156,7 @@ fn clock_range(value: &Value) -> Result<ClockRange, Wrong> {
             min: Megahertz::new(min),
             max: Megahertz::new(max),
         }),
-        _ => Err(Wrong::new(format!("is {value}"), accepted)),
+        _ => Err(Wrong::new("is not min and max", accepted)),
     }
 }
 
@@ -167,7 +167,7 @@ fn hook(section: &mut Section<'_>, default: &HookConfig, dir: &Path) -> HookConf
         ("none", Level::None),
     ];
     HookConfig {
-        bearer_token_file: section.nullable("bearer_token_file", path(dir)),
+        bearer_token_file: section.nullable("bearer_token_file", secret_file(dir)),
         client_allowed_sans: section
             .nullable("client_allowed_sans", list_or_none(text))
             .unwrap_or_default(),

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::error::{ConfigError, ConfigErrors};
+use super::shown::{Manners, quoted};
 use super::value::Wrong;
 
 /// A mapping being read.
@@ -157,7 +158,7 @@ impl<'a> Section<'a> {
         for (n, item) in read.into_iter().enumerate() {
             let Some(item) = item else { continue };
             if all.iter().any(|earlier| name(earlier) == name(&item)) {
-                let problem = format!("{:?} is the name of an earlier one", name(&item));
+                let problem = format!("{} is the name of an earlier one", quoted(name(&item)));
                 let wrong = Wrong::new(problem, "unique names");
                 self.push(format!("{}[{n}].name", self.path_of(key)), wrong);
             }
@@ -179,7 +180,11 @@ impl<'a> Section<'a> {
                 Ok(value) => {
                     entries.insert(name, value);
                 }
-                Err(wrong) => self.push(format!("{path}.{}", name.escape_debug()), wrong),
+                Err(wrong) => {
+                    let path = format!("{path}.");
+                    let strange = Some(path.len());
+                    self.push_at(format!("{path}{}", name.escape_debug()), strange, wrong);
+                }
             }
         }
         entries
@@ -249,12 +254,17 @@ impl<'a> Section<'a> {
 
     fn refuse_the_rest(&self) {
         for key in self.map.keys() {
-            let known = || self.known.join(", ");
-            let wrong = match nearest(key, &self.known) {
-                Some(near) => Wrong::new(format!("{UNKNOWN}; did you mean {near}?"), ""),
-                None => Wrong::new(UNKNOWN, known()),
-            };
-            self.wrong(key, wrong);
+            let path = self.path_of(key);
+            if let Some(near) = nearest(key, &self.known) {
+                self.push(
+                    path,
+                    Wrong::new(format!("{UNKNOWN}; did you mean {near}?"), ""),
+                );
+            } else {
+                let strange = path.len() - key.escape_debug().map(char::len_utf8).sum::<usize>();
+                let wrong = Wrong::new(UNKNOWN, self.known.join(", "));
+                self.push_at(path, Some(strange), wrong);
+            }
         }
     }
 
@@ -268,11 +278,17 @@ impl<'a> Section<'a> {
     }
 
     fn push(&self, path: String, wrong: Wrong) {
+        self.push_at(path, None, wrong);
+    }
+
+    fn push_at(&self, path: String, strange_from: Option<usize>, wrong: Wrong) {
         self.found.errors.borrow_mut().push(ConfigError {
             path,
             problem: wrong.problem,
             accepted: Some(wrong.accepted).filter(|accepted| !accepted.is_empty()),
             line: None,
+            strange_from,
+            manners: Manners::default(),
         });
     }
 }

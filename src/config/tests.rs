@@ -1,6 +1,7 @@
 //! Claims about configuration files, good and bad.
 
 mod bad_inputs;
+pub(crate) mod secrets;
 
 use std::collections::BTreeSet;
 use std::io::Write as _;

@@ -10,6 +10,8 @@ use ureq::http::Uri;
 
 use crate::units::{Celsius, Ratio};
 
+use super::shown::{bare, is_harmless, quoted};
+
 /// A value that doesn't fit its key.
 pub(crate) struct Wrong {
     pub(crate) problem: String,
@@ -30,17 +32,15 @@ impl Wrong {
     }
 }
 
-/// A value as part of a sentence, shortened: "is `5`", "is a list".
+/// A value as part of a sentence: "is 5", "is a list".
 pub(crate) fn describe(value: &Value) -> String {
     match value {
         Value::Null => "is empty".to_owned(),
         Value::Array(_) => "is a list".to_owned(),
         Value::Object(_) => "is a mapping".to_owned(),
-        Value::String(text) if text.chars().count() > 60 => {
-            let head: String = text.chars().take(57).collect();
-            format!("is {:?}", format!("{head}..."))
-        }
-        scalar => format!("is {scalar}"),
+        Value::String(text) => format!("is {}", quoted(text)),
+        Value::Bool(_) => format!("is {value}"),
+        Value::Number(number) => format!("is {}", bare(&number.to_string())),
     }
 }
 
@@ -97,14 +97,14 @@ pub(crate) fn duration(
             Value::String(text) => text,
             Value::Number(number) => {
                 return Err(Wrong::new(
-                    format!("is {number} without a unit"),
+                    format!("is {} without a unit", bare(&number.to_string())),
                     accepted(),
                 ));
             }
             other => return Err(Wrong::of(other, accepted())),
         };
-        let duration = humantime::parse_duration(text)
-            .map_err(|error| Wrong::new(format!("{} ({error})", describe(value)), accepted()))?;
+        // The reader's own complaint repeats the text.
+        let duration = humantime::parse_duration(text).map_err(|_| Wrong::of(value, accepted()))?;
         if range.contains(&duration) {
             Ok(duration)
         } else {
@@ -205,6 +205,32 @@ pub(crate) fn path(dir: &Path) -> impl Fn(&Value) -> Result<PathBuf, Wrong> {
         Ok(path) => Ok(dir.join(path)),
         Err(_) => Err(Wrong::of(value, "a path")),
     }
+}
+
+/// As [`path`], of a file that holds a secret. What looks like the secret itself is refused: as a path
+/// it would be in every complaint about that file.
+pub(crate) fn secret_file(dir: &Path) -> impl Fn(&Value) -> Result<PathBuf, Wrong> {
+    move |value| {
+        let parsed = path(dir)(value)?;
+        match value.as_str() {
+            Some(text) if is_secret(text) => Err(Wrong::new(
+                "looks like the secret itself",
+                "the path of a file that holds it (of one in this directory: ./NAME)",
+            )),
+            _ => Ok(parsed),
+        }
+    }
+}
+
+/// Of one piece, and long or of letters and digits by turns. Or a path that ends in something of that
+/// kind, as where a line was joined to the one before it.
+fn is_secret(text: &str) -> bool {
+    if text.contains(' ') {
+        let odd = |piece: &str| piece.len() >= 12 && !is_harmless(piece);
+        return text.split([' ', '/']).any(odd);
+    }
+    let one_piece = !text.contains(['/', '.']) && text.len() >= 16;
+    one_piece && (text.len() >= 32 || !is_harmless(text))
 }
 
 /// An http or https URL without credentials: those would end up in logs.

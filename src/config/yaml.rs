@@ -1,13 +1,16 @@
 //! YAML text to a plain tree. Bounded: a file of a few lines must not become gigabytes.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use crate::files;
+
 use super::error::ConfigErrors;
+use super::shown::bare;
 
 /// Chosen, because a configuration of hundreds of apps is still under a tenth of it.
 const MAX_BYTES: usize = 1024 * 1024;
@@ -23,8 +26,8 @@ pub(crate) fn parse(text: &str) -> Result<Map<String, Value>, ConfigErrors> {
     if text.len() > MAX_BYTES {
         return Err(ConfigErrors::whole("the file is larger than 1 MiB"));
     }
-    let tree: Option<Value> = tree(text)
-        .map_err(|error| ConfigErrors::whole(in_our_words(&one_line(&error.to_string()))))?;
+    let tree: Option<Value> =
+        tree(text).map_err(|error| ConfigErrors::whole(in_our_words(&error)))?;
     match tree {
         None | Some(Value::Null) => Ok(Map::new()),
         Some(Value::Object(map)) => Ok(map),
@@ -54,37 +57,72 @@ pub(super) fn tree<T: DeserializeOwned>(text: &str) -> Result<T, serde_saphyr::E
     serde_saphyr::from_str_with_options(text, options)
 }
 
-/// Reads a file of at most the size that [`parse`] takes (and one byte, so that it notices).
+/// How long a start or a reload waits for the disk that the file is on.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Reads a file of at most the size that [`parse`] takes, if its disk answers.
 pub(crate) fn read(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    let mut file = File::open(path)?.take(MAX_BYTES as u64 + 1);
-    file.read_to_string(&mut text)?;
-    Ok(text)
+    let its = path.to_owned();
+    files::patiently(path, PATIENCE, move || {
+        files::read_text(&its, MAX_BYTES as u64)
+    })
+    .flatten()
 }
 
-/// The reader speaks of its own options, which nobody who edits a file can set.
-fn in_our_words(complaint: &str) -> String {
-    let (what, place) = match complaint.rfind(" at line ") {
-        Some(at) => complaint.split_at(at),
-        None => (complaint, ""),
+/// The reader's complaints in words of this file. Those that could repeat what stands there don't, nor
+/// do any speak of options that nobody who edits a file can set.
+fn in_our_words(error: &serde_saphyr::Error) -> String {
+    use serde_saphyr::Error;
+    let place = match error.location() {
+        Some(at) if at.line() > 0 => format!(" at line {}, column {}", at.line(), at.column()),
+        _ => String::new(),
     };
-    if let Some(rest) = what.strip_prefix("duplicate mapping key: ") {
-        let key = rest.split(", set ").next().unwrap_or(rest);
-        return format!(
+    match error {
+        Error::AliasError { error, .. } | Error::WithSnippet { error, .. } => in_our_words(error),
+        Error::DuplicateMappingKey { key: Some(key), .. } => format!(
             "{} is there twice{place}: keep one of them",
-            key.escape_debug()
-        );
+            bare(&key.escape_debug().to_string())
+        ),
+        Error::DuplicateMappingKey { key: None, .. } => {
+            format!("a key is there twice{place}: keep one of them")
+        }
+        Error::MultipleDocuments { .. } => second_document(&place),
+        Error::Budget { .. } if error.to_string().contains("Documents") => second_document(&place),
+        Error::Budget { .. }
+        | Error::AliasReplayCounterOverflow { .. }
+        | Error::AliasReplayLimitExceeded { .. }
+        | Error::AliasExpansionLimitExceeded { .. }
+        | Error::AliasReplayStackDepthExceeded { .. } => {
+            format!("it is more than any configuration{place}: make it smaller")
+        }
+        Error::UnknownAnchor { .. } => format!(
+            "there is a `*`, and no `&` that it could stand for{place}: put a value that begins with it into quotes"
+        ),
+        Error::NonFiniteFloat { .. } => {
+            format!("there is a number without an end{place}: write a plain one")
+        }
+        Error::NullIntoString { .. } => {
+            format!("a key is empty{place}: give it a name, in quotes if that is ~ or null")
+        }
+        Error::Eof { .. } => format!("the file ends too early{place}: complete the last value"),
+        // The scanner's, which are fixed sentences.
+        Error::Message { msg, .. } if is_plain(msg) => {
+            format!("it is no YAML{place}: {}", one_line(msg))
+        }
+        _ => format!("it is no YAML that the guard reads{place}: quotes around a value often help"),
     }
-    if what.starts_with("budget breached: Documents") {
-        return format!("there is a second document{place}: leave out the `---` before it");
-    }
-    if what.starts_with("budget breached") || what.starts_with("alias") {
-        return format!("it is more than any configuration{place}: make it smaller ({what})");
-    }
-    if what.starts_with("non-finite float") {
-        return format!("there is a number without an end{place}: write a plain one");
-    }
-    complaint.to_owned()
+}
+
+fn second_document(place: &str) -> String {
+    format!("there is a second document{place}: leave out the `---` before it")
+}
+
+/// Nothing in quotes, which might be the file's.
+fn is_plain(sentence: &str) -> bool {
+    let odd = |c: char| {
+        !(c.is_ascii_alphanumeric() || c.is_ascii_whitespace() || "-,.;:()'{}[]&*".contains(c))
+    };
+    sentence.len() <= 160 && !sentence.contains(odd)
 }
 
 fn one_line(text: &str) -> String {

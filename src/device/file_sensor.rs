@@ -4,13 +4,13 @@
 //! A file can hang (a dead network mount, a bus behind a hwmon driver), so whoever calls
 //! [`FileSensor::read`] does it on a thread that may be lost.
 
-use std::fs::{self, File};
 use std::io::{self, Read};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::files::{self, NotAFile};
 use crate::units::Celsius;
 
 /// The first line must end within; files of the kernel have a page.
@@ -59,14 +59,15 @@ pub enum FileSensorError {
 impl FileSensor {
     /// One look. May block for as long as the file does.
     pub fn read(&self) -> Result<Celsius, FileSensorError> {
-        // Before it is opened: opening a pipe would wait for a writer.
-        if !fs::metadata(&self.path)?.is_file() {
-            return Err(FileSensorError::NotAFile);
-        }
+        let (file, _) = files::open(&self.path).map_err(|error| {
+            if NotAFile::is_why(&error) {
+                FileSensorError::NotAFile
+            } else {
+                FileSensorError::Io(error)
+            }
+        })?;
         let mut text = Vec::new();
-        File::open(&self.path)?
-            .take(MAX_BYTES)
-            .read_to_end(&mut text)?;
+        file.take(MAX_BYTES).read_to_end(&mut text)?;
         self.parse(&text)
     }
 

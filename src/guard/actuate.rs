@@ -351,7 +351,7 @@ impl Hand {
         if let Err(error) = result {
             tally.journal_failures += 1;
             if !self.journal_failing {
-                tracing::error!(gpu = self.index, uuid = %self.uuid, %error, "journal not written: protective writes go ahead, raises wait");
+                tracing::error!(gpu = self.index, uuid = %self.uuid, %error, "journal not written: protective writes go ahead, raises wait; look at the disk and the owner of --state.dir");
             }
         } else if self.journal_failing {
             tracing::info!(gpu = self.index, uuid = %self.uuid, "journal written again");

@@ -4,13 +4,15 @@
 mod edit;
 
 use std::collections::BTreeSet;
-use std::fs::{self, File, Metadata};
-use std::io::{self, Read};
+use std::fs::{self, Metadata};
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use thiserror::Error;
+
+use crate::files::{self, NotAFile};
 
 use super::replace::{discard_unnamed, replace};
 use edit::edit;
@@ -122,16 +124,21 @@ fn read_regular(path: &Path) -> Result<(Vec<u8>, Metadata), EnvFileError> {
         path: path.to_owned(),
         source,
     };
-    // Before it is opened: opening a pipe would wait for a writer.
-    let metadata = fs::symlink_metadata(path).map_err(failed)?;
-    if !metadata.is_file() || metadata.len() > MAX_BYTES {
-        return Err(EnvFileError::NotAFile(path.to_owned()));
-    }
-    let file = File::open(path).map_err(failed)?;
-    let metadata = file.metadata().map_err(failed)?;
-    let mut text = Vec::new();
-    let mut bounded = file.take(MAX_BYTES);
-    bounded.read_to_end(&mut text).map_err(failed)?;
+    let none = || EnvFileError::NotAFile(path.to_owned());
+    let (file, metadata) = files::open(path).map_err(|error| {
+        if NotAFile::is_why(&error) {
+            none()
+        } else {
+            failed(error)
+        }
+    })?;
+    let text = files::whole(file, MAX_BYTES).map_err(|error| {
+        if error.kind() == io::ErrorKind::InvalidData {
+            none()
+        } else {
+            failed(error)
+        }
+    })?;
     Ok((text, metadata))
 }
 

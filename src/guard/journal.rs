@@ -5,10 +5,11 @@
 //! for it at most [`PATIENCE`].
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, DirBuilder, File};
+use std::ffi::OsStr;
+use std::fs;
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -21,10 +22,19 @@ use crate::device::{ClockRange, Reading, Uuid};
 use crate::policy::{BySensor, Claim, Doubt, LimitClaim, Sensor, State};
 use crate::units::{Megahertz, Watts};
 
-use super::replace::{discard_unnamed, finish, named, newest, removed, replace};
+use crate::files::{Dir, NotAFile, patiently};
+
+use super::replace::{Texts, discard_unnamed_in, finish_in, named, replace_in};
 
 /// How long a write to the GPU may wait for the disk.
 const PATIENCE: Duration = Duration::from_millis(100);
+
+/// How long whoever looks for entries waits for the disk. Chosen: what can't be read by then is
+/// taken up later, and a GPU isn't left alone for longer.
+const READ_PATIENCE: Duration = Duration::from_secs(1);
+
+/// In the state directory.
+const DIRECTORY: &str = "gpus";
 
 const VERSION: u32 = 1;
 
@@ -110,6 +120,15 @@ pub enum JournalError {
     Io { path: PathBuf, source: io::Error },
     #[error("{path} is not a journal of this guard: {reason}")]
     Unreadable { path: PathBuf, reason: String },
+    #[error("what stands in it couldn't be read yet, and is not overwritten")]
+    Unread,
+}
+
+impl JournalError {
+    /// Nobody has seen what stands there: another look may.
+    pub(super) const fn is_unread(&self) -> bool {
+        matches!(self, Self::Io { .. } | Self::Late)
+    }
 }
 
 /// The journal of one GPU. Its clones share the writer, so that what they record has one order.
@@ -118,6 +137,8 @@ pub struct Journal {
     writer: Writer,
     /// As last recorded, whether the disk took it or not.
     latest: Arc<Mutex<Option<Entry>>>,
+    /// What a guard before this one left there couldn't be read: nothing is written over it.
+    unread: Arc<AtomicBool>,
 }
 
 #[derive(Clone)]
@@ -148,6 +169,7 @@ impl Journal {
         Self {
             writer,
             latest: Arc::default(),
+            unread: Arc::default(),
         }
     }
 
@@ -156,6 +178,7 @@ impl Journal {
         Self {
             writer: Writer::Unwanted,
             latest: Arc::default(),
+            unread: Arc::default(),
         }
     }
 
@@ -165,10 +188,19 @@ impl Journal {
         latest.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Whether what stands on disk hasn't been read, and so isn't to be overwritten.
+    pub(super) fn set_unread(&self, unread: bool) {
+        self.unread.store(unread, Ordering::SeqCst);
+    }
+
+    pub(super) fn is_unread(&self) -> bool {
+        self.unread.load(Ordering::SeqCst)
+    }
+
     /// Puts `entry` on disk when there is time. Nobody waits, and nothing is lost if it doesn't get
     /// there: the one before says as much, less exactly.
     pub fn record_later(&self, entry: Entry) {
-        if let Writer::Thread(requests) = &self.writer {
+        if let (Writer::Thread(requests), false) = (&self.writer, self.is_unread()) {
             let (done, _) = sync_channel(1);
             // A full queue holds something newer.
             let _ = requests.try_send(Request { entry, done });
@@ -184,6 +216,9 @@ impl Journal {
             Writer::Failed(error) => return Err(JournalError::NoWriter(error.clone())),
             Writer::Unwanted => return Ok(()),
         };
+        if self.is_unread() {
+            return Err(JournalError::Unread);
+        }
         let (done, answer) = sync_channel(1);
         match requests.try_send(Request { entry, done }) {
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => Err(JournalError::Late),
@@ -216,25 +251,21 @@ fn write_all(path: &Path, queue: &Receiver<Request>) {
 /// All entries under `state_dir`, and what couldn't be read. A missing directory holds none.
 pub fn load_all(state_dir: &Path) -> (Vec<Entry>, Vec<JournalError>) {
     let (mut entries, mut errors) = (Vec::new(), Vec::new());
-    let directory = state_dir.join("gpus");
-    let listing = match fs::read_dir(&directory) {
-        Ok(listing) => listing,
+    let directory = state_dir.join(DIRECTORY);
+    let its = directory.clone();
+    let listing = patiently(&directory, READ_PATIENCE, move || list(&its));
+    let paths = match listing.flatten() {
+        Ok(paths) => paths,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return (entries, errors),
         Err(source) => {
-            return (
-                entries,
-                vec![JournalError::Io {
-                    path: directory,
-                    source,
-                }],
-            );
+            errors.push(JournalError::Io {
+                path: directory,
+                source,
+            });
+            return (entries, errors);
         }
     };
-    // By its name, and by what was about to get it.
-    let paths = listing.flatten().map(|file| file.path());
-    let paths = paths.map(|path| named(&path).unwrap_or(path));
-    let is_entry = |path: &PathBuf| path.extension().is_some_and(|kind| kind == "json");
-    for path in paths.filter(is_entry).collect::<BTreeSet<_>>() {
+    for path in paths {
         match read(&path) {
             Ok(entry) => entries.extend(entry),
             Err(error) => errors.push(error),
@@ -243,9 +274,23 @@ pub fn load_all(state_dir: &Path) -> (Vec<Entry>, Vec<JournalError>) {
     (entries, errors)
 }
 
+/// By their names, and by what was about to get them.
+fn list(directory: &Path) -> io::Result<BTreeSet<PathBuf>> {
+    let paths = fs::read_dir(directory)?.flatten().map(|file| file.path());
+    let paths = paths.map(|path| named(&path).unwrap_or(path));
+    let is_entry = |path: &PathBuf| path.extension().is_some_and(|kind| kind == "json");
+    Ok(paths.filter(is_entry).collect())
+}
+
 /// The entry of one GPU, if there is one.
 pub fn load(state_dir: &Path, uuid: &Uuid) -> Result<Option<Entry>, JournalError> {
     read(&path_of(state_dir, uuid))
+}
+
+/// The same, for as long as the disk takes.
+pub(super) fn load_whenever(state_dir: &Path, uuid: &Uuid) -> Result<Option<Entry>, JournalError> {
+    let path = path_of(state_dir, uuid);
+    understood(&path, texts(&path))
 }
 
 /// This boot's identity: limits and locks don't survive it.
@@ -256,14 +301,34 @@ pub fn boot_id() -> String {
 
 /// What would be read in its stead goes first.
 fn remove(path: &Path) -> io::Result<()> {
-    if discard_unnamed(path)? | removed(path)? {
-        File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()?;
+    let dir = match gpus(path) {
+        Ok(dir) => dir,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let name = name(path);
+    if discard_unnamed_in(&dir, name)? | dir.remove(name)? {
+        dir.sync()?;
     }
     Ok(())
 }
 
+/// The directory of all entries, by the state directory's handle.
+fn gpus(path: &Path) -> io::Result<Dir> {
+    Dir::open(state_dir(path))?.within(DIRECTORY)
+}
+
+fn state_dir(path: &Path) -> &Path {
+    let directory = path.parent().and_then(Path::parent);
+    directory.unwrap_or(Path::new(""))
+}
+
+fn name(path: &Path) -> &OsStr {
+    path.file_name().unwrap_or_default()
+}
+
 /// UUIDs come from the driver, and still: only what a UUID consists of gets into a path.
-fn path_of(state_dir: &Path, uuid: &Uuid) -> PathBuf {
+pub(super) fn path_of(state_dir: &Path, uuid: &Uuid) -> PathBuf {
     let plain = |c: char| {
         if c.is_ascii_alphanumeric() || c == '-' {
             c
@@ -272,7 +337,7 @@ fn path_of(state_dir: &Path, uuid: &Uuid) -> PathBuf {
         }
     };
     let name: String = uuid.as_str().chars().map(plain).collect();
-    state_dir.join("gpus").join(name).with_extension("json")
+    state_dir.join(DIRECTORY).join(name).with_extension("json")
 }
 
 /// The file's form.
@@ -339,26 +404,43 @@ fn write(path: &Path, entry: &Entry) -> io::Result<()> {
             .collect(),
         since_unix_seconds: entry.since.map(|since| since.as_secs_f64()),
     };
-    let directory = path.parent().unwrap_or(Path::new("."));
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(directory)?;
-    finish(path, |text| parse(text).is_ok())?;
-    set_aside_unreadable(path)?;
-    replace(path, &serde_json::to_vec_pretty(&record)?, None)
+    let dir = Dir::make(state_dir(path))?.make_within(DIRECTORY)?;
+    let name = name(path);
+    finish_in(&dir, name, |text| parse(text).is_ok())?;
+    set_aside_unreadable(&dir, path)?;
+    replace_in(&dir, name, &serde_json::to_vec_pretty(&record)?, None)
 }
 
-/// What this guard can't read isn't overwritten: a newer one can, or a person.
-fn set_aside_unreadable(path: &Path) -> io::Result<()> {
-    match newest(path, parse) {
-        Err(Unread::Not(_)) => fs::rename(path, path.with_extension("json.unreadable")),
-        _ => Ok(()),
+/// What this guard can't understand isn't overwritten: a newer one can, or a person. What it can't
+/// even read isn't, either: it may say something else than this guard believes.
+fn set_aside_unreadable(dir: &Dir, path: &Path) -> io::Result<()> {
+    match Texts::read(dir, name(path)).newest(parse) {
+        Err(Unread::Not(_)) => {
+            let aside = path.with_extension("json.unreadable");
+            dir.rename(name(path), name(&aside))
+        }
+        Err(Unread::Io(error)) => Err(error),
+        Ok(_) => Ok(()),
     }
 }
 
 fn read(path: &Path) -> Result<Option<Entry>, JournalError> {
-    newest(path, parse).map_err(|error| match error {
+    let its = path.to_owned();
+    let texts = patiently(path, READ_PATIENCE, move || texts(&its));
+    understood(path, texts.flatten())
+}
+
+fn texts(path: &Path) -> io::Result<Texts> {
+    Ok(Texts::read(&gpus(path)?, name(path)))
+}
+
+fn understood(path: &Path, texts: io::Result<Texts>) -> Result<Option<Entry>, JournalError> {
+    let newest = match texts {
+        Ok(texts) => texts.newest(parse),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.into()),
+    };
+    newest.map_err(|error| match error {
         Unread::Io(source) => JournalError::Io {
             path: path.to_owned(),
             source,
@@ -377,8 +459,14 @@ enum Unread {
 }
 
 impl From<io::Error> for Unread {
+    /// A pipe, a link or a file without an end is no journal, however often one looks.
     fn from(error: io::Error) -> Self {
-        Self::Io(error)
+        let is_none = NotAFile::is_why(&error) || error.kind() == io::ErrorKind::InvalidData;
+        if is_none {
+            Self::Not(error.to_string())
+        } else {
+            Self::Io(error)
+        }
     }
 }
 
@@ -606,6 +694,7 @@ mod tests {
         let journal = Journal {
             writer: Writer::Failed(no_threads),
             latest: Arc::default(),
+            unread: Arc::default(),
         };
         let result = journal.record(entry(300));
         assert!(

@@ -24,6 +24,7 @@ pub mod shared;
 pub mod supervisor;
 pub mod tally;
 pub mod tick;
+mod unread;
 pub mod virtual_node;
 pub mod worker;
 

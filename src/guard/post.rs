@@ -15,6 +15,7 @@ use super::pulse::Felt;
 use super::shared::{Shared, Station};
 use super::supervisor::Plan;
 use super::tick::Permission;
+use super::unread::Unread;
 use super::worker::{Setup, Worker};
 
 /// Between two ticks out of turn, however often a GPU is woken. A tick in turn keeps nobody waiting.
@@ -53,7 +54,7 @@ impl Post {
             self.station.count_panic();
             let identity = &self.station.identity;
             let reason = reason(panic.as_ref());
-            tracing::error!(gpu = identity.index, uuid = %identity.uuid, reason, "the GPU's control loop panicked: starting it anew");
+            tracing::error!(gpu = identity.index, uuid = %identity.uuid, reason, "the GPU's control loop panicked: starting it anew; please report this line and those before it");
             if self.shared.is_stopping() {
                 return false;
             }
@@ -69,7 +70,11 @@ impl Post {
         if !self.may_write {
             hand.set_permission(Permission::Denied);
         }
-        let left = self.may_write.then(|| self.left_behind()).flatten();
+        let mut unread = None;
+        let left = self
+            .may_write
+            .then(|| self.left_behind(&mut unread))
+            .flatten();
         if self.journal.latest().is_some() {
             hand.journal_anew();
         }
@@ -83,6 +88,9 @@ impl Post {
             may_write: self.may_write,
         };
         let mut worker = Worker::new(setup, self.shared.live());
+        if let Some(unread) = unread {
+            worker.take_up_later(unread);
+        }
         if let Some(tick) = self.station.latest() {
             worker.count_on(tick.tally.clone());
         }
@@ -91,16 +99,32 @@ impl Post {
 
     /// What the worker before held, or else a dead guard. A worker's own word comes first: the disk
     /// may have refused it.
-    fn left_behind(&self) -> Option<Entry> {
+    fn left_behind(&self, unread: &mut Option<Unread>) -> Option<Entry> {
+        if self.journal.is_unread() {
+            // Still so for the worker before this one.
+            *unread = self.unread();
+        }
         if let Some(entry) = self.journal.latest() {
             return (!entry.claim.is_empty()).then_some(entry);
         }
         let identity = &self.station.identity;
         let state_dir = self.plan.state_dir.as_deref()?;
         journal::load(state_dir, &identity.uuid).unwrap_or_else(|error| {
-            tracing::error!(gpu = identity.index, uuid = %identity.uuid, %error, "journal not readable: what a dead guard left can't be given back");
+            let (gpu, uuid) = (identity.index, &identity.uuid);
+            if error.is_unread() {
+                tracing::error!(gpu, %uuid, %error, "journal can't be read now: the GPU is guarded all the same, nothing is raised, and what a dead guard left is taken up once it can be read; look at the disk of --state.dir");
+                *unread = self.unread();
+            } else {
+                tracing::error!(gpu, %uuid, %error, "journal not readable: what a dead guard left can't be given back; compare the GPU's limit with its default");
+            }
             None
         })
+    }
+
+    fn unread(&self) -> Option<Unread> {
+        let state_dir = self.plan.state_dir.as_deref()?;
+        let uuid = &self.station.identity.uuid;
+        Some(Unread::new(state_dir, uuid, self.journal.clone()))
     }
 }
 

@@ -183,7 +183,7 @@ impl Watch {
         let file = self.config.file.path.display();
         match &self.error {
             Some(error) if !self.complained => {
-                tracing::error!(gpu, sensor, %file, error, "sensor lost: the GPU is guarded by its others");
+                tracing::error!(gpu, sensor, %file, error, "sensor lost: the GPU is guarded by its others; mend the file, or leave the sensor out of `sensors`");
                 self.complained = true;
             }
             None if there && self.complained => {

@@ -1,36 +1,58 @@
-//! Replaces a file so that a reader, or a power cut, sees the old content or the new one.
+//! Replaces a file so that a reader, or a power cut, sees the old content or the new one. All names
+//! are looked up in the directory's handle, and no link among them is followed.
 
-use std::fs::{self, File, Metadata, OpenOptions, Permissions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::ffi::{OsStr, OsString};
+use std::fs::{File, Metadata, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::fs::{Mode, OFlags};
+
+use crate::files::{Dir, MAX_BYTES, patiently, whole};
+
+/// How long the reader of such a file waits for the disk. Chosen: a disk that sleeps takes longer to
+/// wake, but what is read late is taken up late, and a GPU isn't left alone for that long.
+const READ_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Writes `content` to `path`, which must not be a symlink. Mode and owner are those of `like`, or
 /// else 0600 and the guard's own.
 pub(crate) fn replace(path: &Path, content: &[u8], like: Option<&Metadata>) -> io::Result<()> {
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
-    let dir = dir.unwrap_or(Path::new("."));
+    let (dir, name) = place(path)?;
+    replace_in(&dir, name, content, like)
+}
+
+pub(crate) fn replace_in(
+    dir: &Dir,
+    name: &OsStr,
+    content: &[u8],
+    like: Option<&Metadata>,
+) -> io::Result<()> {
     // A leftover of a killed guard would be in the way for ever.
-    discard_unnamed(path)?;
-    let new = Temporary(unnamed(path));
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&new.0)?;
+    let unnamed = unnamed(name);
+    dir.remove(&unnamed)?;
+    let new = Temporary(dir, &unnamed);
+    let mut file = dir.create_new(&unnamed)?;
     if let Some(like) = like {
         make_like(&file, like)?;
     }
     file.write_all(content)?;
     file.sync_all()?;
-    fs::rename(&new.0, path)?;
-    File::open(dir)?.sync_all()
+    dir.rename(&unnamed, name)?;
+    drop(new);
+    dir.sync()
 }
 
-/// Where the content of `path` lies until it gets that name.
-fn unnamed(path: &Path) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!(".{name}{UNNAMED}"))
+/// A path's directory, opened, and its name there.
+fn place(path: &Path) -> io::Result<(Dir, &OsStr)> {
+    let dir = Dir::open(path.parent().unwrap_or(Path::new("")))?;
+    Ok((dir, path.file_name().unwrap_or_default()))
+}
+
+/// Where the content of `name` lies until it gets that name.
+fn unnamed(name: &OsStr) -> OsString {
+    format!(".{}{UNNAMED}", name.to_string_lossy()).into()
 }
 
 const UNNAMED: &str = ".thermal-guard";
@@ -44,33 +66,61 @@ pub(crate) fn named(unnamed: &Path) -> Option<PathBuf> {
 
 /// What a killed process left half written, if it did. Tells whether there was any.
 pub(crate) fn discard_unnamed(path: &Path) -> io::Result<bool> {
-    removed(&unnamed(path))
+    let (dir, name) = place(path)?;
+    discard_unnamed_in(&dir, name)
 }
 
-/// Tells whether there was such a file.
-pub(crate) fn removed(path: &Path) -> io::Result<bool> {
-    match fs::remove_file(path) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
+pub(crate) fn discard_unnamed_in(dir: &Dir, name: &OsStr) -> io::Result<bool> {
+    dir.remove(&unnamed(name))
+}
+
+/// What stands under a name, and what was about to.
+pub(crate) struct Texts {
+    unnamed: io::Result<Vec<u8>>,
+    named: io::Result<Vec<u8>>,
+}
+
+impl Texts {
+    pub(crate) fn read(dir: &Dir, name: &OsStr) -> Self {
+        Self {
+            unnamed: dir.read(&unnamed(name), MAX_BYTES),
+            named: dir.read(name, MAX_BYTES),
+        }
+    }
+
+    /// What [`replace`] wrote last, as `parse` reads it; `None` if nothing is there.
+    ///
+    /// That is also what a process had written whole, but was killed before it had its name: over a
+    /// slow disk, it may have acted on it by then.
+    pub(crate) fn newest<T, E: From<io::Error>>(
+        self,
+        parse: impl Fn(&[u8]) -> Result<T, E>,
+    ) -> Result<Option<T>, E> {
+        if let Ok(text) = self.unnamed
+            && let Ok(newest) = parse(&text)
+        {
+            return Ok(Some(newest));
+        }
+        match self.named {
+            Ok(text) => parse(&text).map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 
-/// What [`replace`] last wrote to `path`, as `parse` reads it; `None` if nothing is there.
-///
-/// That is also what a process had written whole, but was killed before it had its name: over a slow
-/// disk, it may have acted on it by then.
+/// What [`replace`] last wrote to `path`. Waits for the disk, but not for ever.
 pub(crate) fn newest<T, E: From<io::Error>>(
     path: &Path,
     parse: impl Fn(&[u8]) -> Result<T, E>,
 ) -> Result<Option<T>, E> {
-    if let Ok(text) = fs::read(unnamed(path))
-        && let Ok(newest) = parse(&text)
-    {
-        return Ok(Some(newest));
-    }
-    match fs::read(path) {
-        Ok(text) => parse(&text).map(Some),
+    let its = path.to_owned();
+    let texts = patiently(path, READ_PATIENCE, move || {
+        place(&its).map(|(dir, name)| Texts::read(&dir, name))
+    });
+    match texts.flatten() {
+        Ok(texts) => texts.newest(parse),
+        // Neither the file nor its directory.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error.into()),
     }
@@ -79,15 +129,22 @@ pub(crate) fn newest<T, E: From<io::Error>>(
 /// Gives its name to what [`newest`] takes for the newest, so that the next [`replace`] doesn't
 /// discard it before there is something newer.
 pub(crate) fn finish(path: &Path, is_whole: impl Fn(&[u8]) -> bool) -> io::Result<()> {
-    let unnamed = unnamed(path);
-    let Ok(mut file) = File::open(&unnamed) else {
+    let (dir, name) = place(path)?;
+    finish_in(&dir, name, is_whole)
+}
+
+pub(crate) fn finish_in(
+    dir: &Dir,
+    name: &OsStr,
+    is_whole: impl Fn(&[u8]) -> bool,
+) -> io::Result<()> {
+    let unnamed = unnamed(name);
+    let Ok(file) = dir.file(&unnamed, OFlags::RDONLY, Mode::empty()) else {
         return Ok(());
     };
-    let mut text = Vec::new();
-    file.read_to_end(&mut text)?;
-    if is_whole(&text) {
+    if is_whole(&whole(file.try_clone()?, MAX_BYTES)?) {
         file.sync_all()?;
-        fs::rename(&unnamed, path)?;
+        dir.rename(&unnamed, name)?;
     }
     Ok(())
 }
@@ -102,11 +159,11 @@ fn make_like(file: &File, like: &Metadata) -> io::Result<()> {
 }
 
 /// Takes itself away unless it became the file; after that there is nothing of its name.
-struct Temporary(PathBuf);
+struct Temporary<'a>(&'a Dir, &'a OsStr);
 
-impl Drop for Temporary {
+impl Drop for Temporary<'_> {
     fn drop(&mut self) {
         // Either renamed, or the error that is already on its way tells more than this one.
-        let _ = fs::remove_file(&self.0);
+        let _ = self.0.remove(self.1);
     }
 }

@@ -1,22 +1,22 @@
 //! The one line of a credential's file. Read for every request, so that it can be changed under a
 //! running guard; no error says what is in it.
 
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
+use std::time::Duration;
+
+use crate::files;
 
 /// A service account's token in Kubernetes has about 1500 bytes.
 const MAX_BYTES: u64 = 16 * 1024;
 
+/// How long a request waits for its credential's disk.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 pub(crate) fn line(path: &Path) -> io::Result<String> {
-    // Before it is opened: opening a pipe would wait for a writer.
-    if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("it is no regular file"));
-    }
-    let mut text = String::new();
-    File::open(path)?
-        .take(MAX_BYTES)
-        .read_to_string(&mut text)?;
+    let its = path.to_owned();
+    let text = files::patiently(path, PATIENCE, move || files::read_text(&its, MAX_BYTES));
+    let text = text.flatten()?;
     let secret = text.trim();
     if secret.is_empty() {
         return Err(unfit("it is empty"));
@@ -33,6 +33,8 @@ fn unfit(what: &str) -> io::Error {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -46,10 +48,10 @@ mod tests {
             assert!(line(&path).is_err(), "{unfit:?}");
         }
         let error = line(dir.path()).unwrap_err();
-        assert_eq!(error.to_string(), "it is no regular file");
+        assert!(error.to_string().contains("not a regular file"), "{error}");
         let socket = dir.path().join("socket");
         let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
         let error = line(&socket).unwrap_err();
-        assert_eq!(error.to_string(), "it is no regular file");
+        assert!(error.to_string().contains("not a regular file"), "{error}");
     }
 }

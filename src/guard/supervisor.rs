@@ -163,7 +163,10 @@ impl Supervisor {
                 drop(status);
                 let live = self.shared.live();
                 self.call(&live.gpus, &gpus);
-                for identity in gpus {
+                // Those that are to be guarded first: the others wait for a disk.
+                let selected = |identity: &Arc<Identity>| (live.selects)(identity);
+                let (ours, others): (Vec<_>, Vec<_>) = gpus.into_iter().partition(selected);
+                for identity in ours.into_iter().chain(others) {
                     let selected = (live.selects)(&identity);
                     let wanted = selected || self.is_left(&identity.uuid);
                     if wanted && self.shared.station(&identity.uuid).is_none() {
@@ -173,7 +176,7 @@ impl Supervisor {
                 let first = !std::mem::replace(&mut self.shared.driver_status().ready, true);
                 if first && self.shared.stations().is_empty() {
                     tracing::error!(
-                        "no GPU of this node is guarded: none matches `gpus`, or there is none"
+                        "no GPU of this node is guarded: none matches `gpus`, or there is none; compare it with nvidia-smi -L"
                     );
                 }
                 true
@@ -212,7 +215,7 @@ impl Supervisor {
                 return;
             }
             Err(error) => {
-                tracing::error!(gpu = identity.index, uuid = %identity.uuid, %error, "no lock: this guard won't touch the GPU");
+                tracing::error!(gpu = identity.index, uuid = %identity.uuid, %error, "no lock: this guard won't touch the GPU; make --lock.dir writable and the guard's own, and restart it");
                 None
             }
         };
@@ -246,7 +249,7 @@ impl Supervisor {
             }
             Err(error) => {
                 self.shared.delist(&uuid);
-                tracing::error!(gpu = station.identity.index, %uuid, %error, "no thread for the GPU");
+                tracing::error!(gpu = station.identity.index, %uuid, %error, "no thread for the GPU: it isn't guarded, and tried again; raise TasksMax= of the service or the system's limit");
             }
         }
     }
@@ -272,7 +275,7 @@ impl Supervisor {
                 match source.wait(Duration::from_secs(1)) {
                     Ok(None) => {}
                     Ok(Some(xid)) => {
-                        tracing::error!(gpu = shared.index(&xid.uuid), uuid = %xid.uuid, xid = xid.code, "Xid: critical GPU error");
+                        tracing::error!(gpu = shared.index(&xid.uuid), uuid = %xid.uuid, xid = xid.code, "Xid: critical GPU error; look its code up in NVIDIA's list of Xid errors, and see dmesg");
                         shared.report_xid(&xid);
                     }
                     Err(_) => return,

@@ -21,6 +21,7 @@ use super::shared::{Inputs, Live, Shared};
 use super::tally::Tally;
 use super::tick::{Permission, Tick};
 use energy::Energy;
+use super::unread::Unread;
 
 /// What a worker needs to begin with.
 pub struct Setup {
@@ -46,6 +47,8 @@ pub struct Worker {
     live: Arc<Live>,
     hand: Hand,
     left: Option<Entry>,
+    /// What that was couldn't be read yet.
+    unread: Option<Unread>,
     may_write: bool,
     gpu: Option<Box<dyn Gpu>>,
     probes: Probes,
@@ -84,6 +87,7 @@ impl Worker {
             live,
             hand: setup.hand,
             left: setup.left,
+            unread: None,
             may_write: setup.may_write,
             gpu: None,
             probes,
@@ -106,6 +110,11 @@ impl Worker {
         }
     }
 
+    /// What a guard before this one left is known later.
+    pub(super) fn take_up_later(&mut self, unread: Unread) {
+        self.unread = Some(unread);
+    }
+
     /// Counters of a worker before this one go on.
     pub fn count_on(&mut self, tally: Tally) {
         self.watch = Watch::from(tally.clone());
@@ -116,6 +125,7 @@ impl Worker {
     pub fn tick(&mut self, now: Moment, wall: Moment, shared: &Shared) -> Tick {
         self.attach(now);
         self.keep_beat(now);
+        self.look_for_left(now);
         let reading = self.read(now);
         self.follow(shared);
         let probes = self.look_beside(now);
@@ -174,7 +184,8 @@ impl Worker {
         let idle = self
             .last
             .is_none_or(|(_, decision)| decision.targets == Targets::default());
-        let nothing_left = self.left.is_none() && self.hand.claim().is_empty();
+        let nothing_left =
+            self.left.is_none() && self.unread.is_none() && self.hand.claim().is_empty();
         !(self.live.selects)(&self.identity) && nothing_left && idle
     }
 
@@ -344,7 +355,7 @@ fn log(identity: &Identity, event: Event, reading: &Reading, decision: &Decision
             gpu,
             uuid,
             state,
-            level = level.name(),
+            throttle = level.name(),
             trigger = trigger.name(),
             temperature,
             limit,

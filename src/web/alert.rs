@@ -141,7 +141,7 @@ fn fire(web: &Web, settings: &Settings, alert: &Alert, gpu: &Uuid, level: Level)
         web.shared
             .name_alert(alert.fingerprint, name.map_or("", String::as_str));
         if let Some(Line { unsaid }) = web.lease_lines.taken(level).line(now) {
-            tracing::info!(gpu = web.shared.index(gpu), uuid = %gpu, level = level.name(), alert = %hex(alert), unsaid, "an alert took a lease");
+            tracing::info!(gpu = web.shared.index(gpu), uuid = %gpu, throttle = level.name(), alert = %hex(alert), unsaid, "an alert took a lease");
         }
         Outcome::Accepted
     } else {

@@ -155,7 +155,7 @@ impl Refused {
             reason = failure.name(),
             peer,
             unsaid,
-            "a request that would actuate was refused"
+            "a request that would actuate was refused: give its sender the token of hook.bearer_token_file, or of hook-token in --state.dir"
         );
     }
 }

@@ -1,6 +1,7 @@
 //! What the web config asks of readers: a password, a pace, headers on every answer. Health needs
 //! no password, because probes have none; what actuates has its own gate, see [`super::auth`].
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
@@ -14,6 +15,7 @@ use tokio::task::yield_now;
 use crate::units::Moment;
 
 use super::basic_auth::{BasicAuth, NoRandomness, Verdict};
+use super::listen::Peer;
 use super::security::{InForce, Security};
 use super::webconfig::{RateLimit, WebConfig};
 
@@ -60,7 +62,8 @@ async fn pass(State(security): State<Arc<Security>>, request: Request, next: Nex
         security.held()
     } else {
         let now = security.now().await;
-        if let Some(mut refusal) = refusal(&security, &now, request.headers()).await {
+        let who = request.extensions().get::<Peer>().map(|peer| peer.address);
+        if let Some(mut refusal) = refusal(&security, &now, request.headers(), who).await {
             now.rules.add_headers(&mut refusal);
             return refusal;
         }
@@ -74,7 +77,12 @@ async fn pass(State(security): State<Arc<Security>>, request: Request, next: Nex
 }
 
 /// Why a reader gets nothing, if so.
-async fn refusal(security: &Security, now: &InForce, headers: &HeaderMap) -> Option<Response> {
+async fn refusal(
+    security: &Security,
+    now: &InForce,
+    headers: &HeaderMap,
+    who: Option<SocketAddr>,
+) -> Option<Response> {
     if !now.usable {
         let text = "the web config can't be used: the guard's log says why\n";
         return Some((StatusCode::INTERNAL_SERVER_ERROR, text).into_response());
@@ -82,7 +90,7 @@ async fn refusal(security: &Security, now: &InForce, headers: &HeaderMap) -> Opt
     if now.rules.is_too_fast(security.clock().wall()) {
         return Some((StatusCode::TOO_MANY_REQUESTS, "Too Many Requests\n").into_response());
     }
-    if now.rules.users.verify(headers).await != Verdict::Refused {
+    if now.rules.users.verify(headers, who).await != Verdict::Refused {
         return None;
     }
     let challenge = [(WWW_AUTHENTICATE, "Basic")];

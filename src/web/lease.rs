@@ -123,7 +123,7 @@ pub(super) async fn grant(
             ));
         }
         web.shared.wake(&gpu.uuid);
-        tracing::info!(gpu = gpu.index, uuid = %gpu.uuid, level = level.name(), period = ?period, "manual lease");
+        tracing::info!(gpu = gpu.index, uuid = %gpu.uuid, throttle = level.name(), period = ?period, "manual lease");
         held.push(Held {
             level: Some(level.name()),
             notes: obstacles(&web.shared, gpu, period),

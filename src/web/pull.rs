@@ -207,7 +207,7 @@ impl Puller {
             match &answer {
                 Ok(_) if member.failing => tracing::info!(url, "alerts are pulled again"),
                 Err(error) if !member.failing => {
-                    tracing::warn!(url, %error, "alerts can't be pulled: their leases run out, the local loop protects");
+                    tracing::warn!(url, %error, "alerts can't be pulled: their leases run out, the local loop protects; see alertmanager in the configuration, and `thermal-guard check`");
                 }
                 _ => {}
             }

@@ -160,7 +160,7 @@ impl Security {
                 if seen.complaint.as_ref() != Some(&complaint) {
                     tracing::error!(
                         error = complaint,
-                        "the web config can't be used: readers are answered 500 until it is mended"
+                        "the web config can't be used: readers are answered 500 until it is mended, from the next request on"
                     );
                     seen.complaint = Some(complaint);
                 }
@@ -201,7 +201,10 @@ impl Security {
 
 fn warn_of(config: &WebConfig) {
     for warning in &config.warnings {
-        tracing::warn!(warning, "web config");
+        tracing::warn!(
+            warning,
+            "the web config of --web.config.file is taken, but not as it stands there"
+        );
     }
 }
 

@@ -18,6 +18,8 @@ use tokio_rustls::rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
 use tokio_rustls::rustls::{self, RootCertStore, ServerConfig};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
+use crate::files;
+
 use super::webconfig::{ClientAuth, Pem, TlsSettings};
 
 /// Why certificates can't be used.
@@ -29,18 +31,33 @@ pub enum TlsError {
         path: PathBuf,
         source: io::Error,
     },
-    #[error("{what}: no usable PEM in it: {source}")]
+    /// Its own words may repeat a line of a key.
+    #[error("{what}{place}: no usable PEM in it, {why}")]
     Pem {
         what: &'static str,
-        source: pem::Error,
+        place: String,
+        why: &'static str,
     },
-    #[error("certificate: the file has none")]
-    NoCertificate,
+    #[error(
+        "key{0}: it is encrypted, and nobody could type its password: decrypt it (`openssl pkey -in KEY -out DECRYPTED`), readable for the guard's user alone"
+    )]
+    Encrypted(String),
+    #[error(
+        "certificate{0}: it has none: put the server's certificate there, then those that sign it"
+    )]
+    NoCertificate(String),
     #[error("client CA: {0}")]
     ClientCa(#[from] VerifierBuilderError),
     /// Certificate and key don't belong together, or suites and versions.
     #[error("certificate, key or protocol: {0}")]
     Rustls(#[from] rustls::Error),
+}
+
+impl TlsError {
+    /// The disk didn't answer: the file may be good.
+    pub fn is_late(&self) -> bool {
+        matches!(self, Self::Unreadable { source, .. } if files::is_late(source))
+    }
 }
 
 /// What the listener needs for each connection.
@@ -102,7 +119,7 @@ impl TlsServer {
                 loaded.complained = None;
             }
             Err(error) if loaded.complained.as_ref() != Some(&version) => {
-                tracing::warn!(%error, "changed certificates can't be used, the old ones stay");
+                tracing::warn!(%error, "changed certificates can't be used: the old ones stay until the files are mended");
                 loaded.complained = Some(version);
             }
             Err(_) => {}
@@ -168,12 +185,16 @@ fn san(name: &GeneralName<'_>) -> Option<String> {
 fn server_config(settings: &TlsSettings) -> Result<ServerConfig, TlsError> {
     let chain = certificates(&settings.cert, "certificate")?;
     if chain.is_empty() {
-        return Err(TlsError::NoCertificate);
+        return Err(TlsError::NoCertificate(place(&settings.cert)));
     }
-    let key = PrivateKeyDer::from_pem_slice(&read(&settings.key, "key")?);
-    let key = key.map_err(|source| TlsError::Pem {
-        what: "key",
-        source,
+    let pem = read(&settings.key, "key")?;
+    let key = PrivateKeyDer::from_pem_slice(&pem);
+    let key = key.map_err(|error| {
+        if is_encrypted(&pem) {
+            TlsError::Encrypted(place(&settings.key))
+        } else {
+            unusable("key", &settings.key, &error)
+        }
     })?;
     let provider = Arc::new(provider(settings));
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
@@ -224,17 +245,48 @@ fn verifier(
 fn certificates(pem: &Pem, what: &'static str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let text = read(pem, what)?;
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
-    certificates.map_err(|source| TlsError::Pem { what, source })
+    certificates.map_err(|error| unusable(what, pem, &error))
+}
+
+fn unusable(what: &'static str, pem: &Pem, error: &pem::Error) -> TlsError {
+    let why = match error {
+        pem::Error::NoItemsFound => "nothing of that kind: name the right file",
+        pem::Error::MissingSectionEnd { .. } => "it is cut off: write it anew",
+        _ => "it is garbled: write it anew",
+    };
+    TlsError::Pem {
+        what,
+        place: place(pem),
+        why,
+    }
+}
+
+/// As it is said behind what it is.
+fn place(pem: &Pem) -> String {
+    match pem {
+        Pem::Inline(_) => String::new(),
+        Pem::File(path) => format!(": {}", path.display()),
+    }
+}
+
+/// By a password, as `PKCS#8` has it, or in the old way.
+fn is_encrypted(pem: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(pem);
+    ["BEGIN ENCRYPTED PRIVATE KEY", "Proc-Type: 4,ENCRYPTED"]
+        .iter()
+        .any(|mark| text.contains(mark))
 }
 
 fn read(pem: &Pem, what: &'static str) -> Result<Vec<u8>, TlsError> {
     match pem {
         Pem::Inline(text) => Ok(text.as_bytes().to_vec()),
-        Pem::File(path) => fs::read(path).map_err(|source| TlsError::Unreadable {
-            what,
-            path: path.clone(),
-            source,
-        }),
+        Pem::File(path) => {
+            files::read(path, files::MAX_BYTES).map_err(|source| TlsError::Unreadable {
+                what,
+                path: path.clone(),
+                source,
+            })
+        }
     }
 }
 

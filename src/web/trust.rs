@@ -2,17 +2,24 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use thiserror::Error;
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
+
+use crate::files;
+
+/// How long a start waits for the disk that the file is on.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What is wrong with a file of authorities.
 #[derive(Debug, Error)]
 pub enum TrustError {
     #[error("{}: {source}", path.display())]
     Unreadable { path: PathBuf, source: io::Error },
-    #[error("{}: {source}", path.display())]
-    Broken { path: PathBuf, source: ureq::Error },
+    /// The reader's own words may repeat a line of it.
+    #[error("{} has a certificate that is cut off or garbled: write it anew", .0.display())]
+    Broken(PathBuf),
     #[error("{} has no certificate in PEM form", .0.display())]
     Empty(PathBuf),
 }
@@ -20,7 +27,11 @@ pub enum TrustError {
 /// Trust in the certificates of this file alone.
 pub fn only(ca_file: &Path) -> Result<TlsConfig, TrustError> {
     let path = || ca_file.to_owned();
-    let pem = std::fs::read(ca_file).map_err(|source| TrustError::Unreadable {
+    let its = path();
+    let pem = files::patiently(ca_file, PATIENCE, move || {
+        files::read(&its, files::MAX_BYTES)
+    });
+    let pem = pem.flatten().map_err(|source| TrustError::Unreadable {
         path: path(),
         source,
     })?;
@@ -29,12 +40,7 @@ pub fn only(ca_file: &Path) -> Result<TlsConfig, TrustError> {
         match item {
             Ok(PemItem::Certificate(certificate)) => certificates.push(certificate),
             Ok(_) => {}
-            Err(source) => {
-                return Err(TrustError::Broken {
-                    path: path(),
-                    source,
-                });
-            }
+            Err(_) => return Err(TrustError::Broken(path())),
         }
     }
     if certificates.is_empty() {
@@ -74,7 +80,7 @@ mod tests {
         assert!(matches!(key_alone, Err(TrustError::Empty(_))));
         let torn = authority.replace("-----END CERTIFICATE-----", "");
         for broken in [format!("{authority}{torn}"), torn] {
-            assert!(matches!(trusting(&broken), Err(TrustError::Broken { .. })));
+            assert!(matches!(trusting(&broken), Err(TrustError::Broken(_))));
         }
     }
 }

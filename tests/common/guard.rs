@@ -16,7 +16,7 @@ use std::env;
 use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -35,6 +35,10 @@ pub(crate) struct Guard {
     pub(crate) dir: TempDir,
     scale: u32,
     flags: Vec<String>,
+    /// What the service runs under.
+    wrapper: Vec<String>,
+    /// What was attached to it.
+    tracer: Option<Child>,
     library: PathBuf,
     address: Option<SocketAddr>,
     child: Option<Child>,
@@ -56,6 +60,8 @@ impl Guard {
             dir,
             scale,
             flags,
+            wrapper: Vec::new(),
+            tracer: None,
             library: library(),
             address: None,
             child: None,
@@ -79,6 +85,31 @@ impl Guard {
     /// One more flag for the starts from now on.
     pub(crate) fn flag(&mut self, flag: &str) {
         self.flags.push(flag.to_owned());
+    }
+
+    /// The next starts are under strace, which does that to the calls that these paths take part in.
+    /// Its counts are of each thread.
+    pub(crate) fn strace(&mut self, inject: &str, paths: &[PathBuf]) {
+        // The tracer is nobody's parent: signals go to the guard.
+        let arguments = ["strace".to_owned(), "-D".to_owned()];
+        let arguments = arguments.into_iter().chain(strace_arguments(inject, paths));
+        self.wrapper = arguments.collect();
+    }
+
+    /// The same from now on. It ends with the guard.
+    pub(crate) fn strace_now(&mut self, inject: &str, paths: &[PathBuf]) {
+        let mut strace = Command::new("strace");
+        let strace = strace
+            .args(strace_arguments(inject, paths))
+            .args(["-p", &self.pid().to_string()])
+            .stderr(Stdio::null())
+            .spawn();
+        self.tracer = Some(strace.expect("strace"));
+        let traced = || {
+            let status = fs::read_to_string(format!("/proc/{}/status", self.pid()));
+            !status.unwrap_or_default().contains("TracerPid:\t0\n")
+        };
+        assert!(wait_until(PATIENCE, traced), "strace doesn't attach");
     }
 
     /// Where the next start looks for NVML.
@@ -112,8 +143,8 @@ impl Guard {
         let log = log.expect("log file");
         let known = fs::metadata(self.path("guard.log")).map_or(0, |file| file.len());
         let port = self.address.map_or(0, |address| address.port());
-        let child = self
-            .command("serve")
+        let mut serve = self.wrapped("serve");
+        let child = serve
             .arg(format!("--web.listen-address=127.0.0.1:{port}"))
             .stdout(log.try_clone().expect("log file"))
             .stderr(log)
@@ -146,6 +177,21 @@ impl Guard {
         command
     }
 
+    fn wrapped(&self, name: &str) -> Command {
+        let plain = self.command(name);
+        let Some((wrapper, arguments)) = self.wrapper.split_first() else {
+            return plain;
+        };
+        let mut under = Command::new(wrapper);
+        under
+            .args(arguments)
+            .arg(plain.get_program())
+            .args(plain.get_args());
+        let variables = plain.get_envs();
+        under.envs(variables.filter_map(|(key, value)| Some((key, value?))));
+        under
+    }
+
     /// Runs a command to its end.
     pub(crate) fn run(&self, name: &str, arguments: &[&str]) -> Output {
         let output = self.command(name).args(arguments).output();
@@ -171,6 +217,10 @@ impl Guard {
 
     pub(crate) fn get(&self, path: &str) -> Result<String, ureq::Error> {
         ureq::get(self.url(path))
+            .config()
+            // One that listens and doesn't answer must not hang its test.
+            .timeout_global(Some(PATIENCE / 2))
+            .build()
             .call()?
             .body_mut()
             .read_to_string()
@@ -211,6 +261,29 @@ impl Guard {
         self.signal("TERM");
         let mut child = self.child.take().expect("it runs");
         child.wait().expect("it ends").code()
+    }
+
+    /// SIGTERM. The exit code, if it ended in time; if not, it is killed.
+    pub(crate) fn stop_within(&mut self, patience: Duration) -> Option<i32> {
+        self.signal("TERM");
+        let mut child = self.child.take().expect("it runs");
+        let ended = wait_until(patience, || {
+            child.try_wait().expect("its state").is_some() || is_zombie(child.id())
+        });
+        // Nobody can wait for what a tracer still delays.
+        self.end_tracer();
+        if !ended {
+            let _ = child.kill();
+        }
+        let status = child.wait().expect("it ends");
+        ended.then(|| status.code()).flatten()
+    }
+
+    fn end_tracer(&mut self) {
+        if let Some(mut tracer) = self.tracer.take() {
+            let _ = tracer.kill();
+            let _ = tracer.wait();
+        }
     }
 
     pub(crate) fn runs(&self) -> bool {
@@ -365,6 +438,7 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
+        self.end_tracer();
         if let Some(mut child) = self.child.take() {
             let _ = child.kill();
             let _ = child.wait();
@@ -383,6 +457,24 @@ impl Drop for Guard {
 fn program() -> PathBuf {
     let other = env::var_os("THERMAL_GUARD_TEST_BINARY");
     other.map_or_else(|| env!("CARGO_BIN_EXE_thermal-guard").into(), PathBuf::from)
+}
+
+/// It has ended, whatever is left of its threads.
+fn is_zombie(pid: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"));
+    status.is_ok_and(|status| status.contains("State:\tZ"))
+}
+
+fn strace_arguments(inject: &str, paths: &[PathBuf]) -> Vec<String> {
+    let call = inject.split(':').next().unwrap_or_default();
+    let mut arguments = ["-f", "-qq", "-o", "/dev/null"].map(str::to_owned).to_vec();
+    for (option, value) in [("trace", call), ("inject", inject)] {
+        arguments.extend(["-e".to_owned(), format!("{option}={value}")]);
+    }
+    for path in paths {
+        arguments.extend(["-P".to_owned(), path.display().to_string()]);
+    }
+    arguments
 }
 
 /// The address in `… message=listening address=127.0.0.1:4711`.

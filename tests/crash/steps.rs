@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 use super::common::node::{program, wait_until};
 use super::{Dice, ENV_FILE, LANES, SCALE, Told, UNNAMED_ENV, Victim, measured};
 
-/// How a file is replaced: created under another name, written, on disk, renamed.
-const REPLACED: &[&str] = &["openat", "write", "fsync", "rename"];
+/// What is done to a file before it gets its name. It is created and renamed by the handle of its
+/// directory, which is what strace knows these calls by.
+const WRITTEN: &[&str] = &["write", "fsync"];
 
 /// Longer than a throttle and all of its recovery take.
 const LONGEST_LIFE: Duration = Duration::from_secs(20);
@@ -40,17 +41,23 @@ fn steps(victim: &Victim) -> Vec<Step> {
     let step = |file, calls, times| Step { file, calls, times };
     let journal = gpu_journal(victim);
     let directory = victim.node.directory.path();
+    let gpus = victim.node.state_dir().join("gpus");
+    let state = victim.node.state_dir();
+    let apps = unnamed(&state.join("apps.json"));
     vec![
-        step(unnamed(&journal), REPLACED, 3),
-        step(victim.node.state_dir().join("gpus"), &["fsync"], 2),
-        step(journal, &["unlink"], 1),
-        step(
-            unnamed(&victim.node.state_dir().join("apps.json")),
-            REPLACED,
-            2,
-        ),
-        step(directory.join(UNNAMED_ENV), REPLACED, 2),
+        step(unnamed(&journal), WRITTEN, 3),
+        step(gpus.clone(), &["openat"], 8),
+        step(gpus.clone(), &["renameat"], 3),
+        step(gpus.clone(), &["fsync"], 2),
+        // One before each write, of what a killed guard may have left, and the last of all.
+        step(gpus, &["unlinkat"], 8),
+        step(apps, WRITTEN, 2),
+        step(state.clone(), &["openat"], 6),
+        step(state, &["renameat"], 4),
+        step(directory.join(UNNAMED_ENV), WRITTEN, 2),
         step(directory.join(UNNAMED_ENV), &["fchmod"], 2),
+        step(directory.to_owned(), &["openat"], 4),
+        step(directory.to_owned(), &["renameat"], 2),
     ]
 }
 

@@ -244,7 +244,7 @@ async fn the_first_start_makes_a_token_that_only_its_owner_can_read() {
     let file = state.join(token_file::FILE_NAME);
     let mode = fs::metadata(&file).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    let kept = token_file::read(&file).unwrap();
+    let kept = token_file::read(&file, token_file::Kept::ByTheGuard).unwrap();
     let right = bearer(&kept[0]);
     assert_eq!(
         attach(&bench, &[("authorization", &right)], None)

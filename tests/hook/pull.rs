@@ -354,7 +354,7 @@ async fn a_secret_is_read_each_time_and_never_told() {
         token_file: "/dev/zero".into(),
     }));
     let error = device.unwrap()[0].census().unwrap_err().to_string();
-    assert!(error.contains("no regular file"), "{error}");
+    assert!(error.contains("not a regular file"), "{error}");
 }
 
 #[test]

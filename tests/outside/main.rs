@@ -16,4 +16,12 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod hung;
+mod kinds;
+mod locks;
+mod logs;
+mod passwords;
+mod reload;
+mod scene;
+mod secrets;
 mod smoke;

@@ -1,6 +1,7 @@
 //! Applications: the environment file is as it should be, the HTTP interface answers.
 
-use std::fs::{self, OpenOptions};
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
@@ -8,10 +9,14 @@ use ureq::Agent;
 use ureq::http::Uri;
 
 use crate::config::{AppConfig, EnvFileConfig, HttpConfig};
+use crate::files::{self, NotAFile};
 
 use super::Finding;
 
 const CHECK: &str = "app";
+
+/// For the disk that an environment file is on.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 const TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -25,21 +30,16 @@ fn env_file(app: &str, file: &EnvFileConfig) -> Finding {
     let path = file.path.display();
     let fail = |detail, remedy| Finding::fail(CHECK, format!("{app}: {detail}"), remedy);
     let elsewhere = "correct env_file.path: the guard never makes that file";
-    // First, because opening a pipe would wait for its other end.
-    match fs::metadata(&file.path) {
-        Err(error) => return fail(format!("{path}: {error}"), elsewhere),
-        Ok(metadata) if !metadata.is_file() => {
-            return fail(format!("{path} is not a regular file"), elsewhere);
-        }
-        Ok(_) => {}
-    }
-    let text = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open(&file.path)
-        .and_then(std::io::read_to_string);
+    let its = file.path.clone();
+    let text = files::patiently(&file.path, PATIENCE, move || {
+        let (file, _) = files::opened(OpenOptions::new().read(true).write(true), &its)?;
+        files::text(files::whole(file, files::MAX_BYTES)?)
+    });
     let key = &file.key;
-    match text {
+    match text.flatten() {
+        Err(error) if NotAFile::is_why(&error) || error.kind() == ErrorKind::NotFound => {
+            fail(format!("{path}: {error}"), elsewhere)
+        }
         Err(error) => fail(
             format!("{path} can't be read and written ({error})"),
             "let the guard's user write to it",
@@ -69,6 +69,11 @@ fn reachable(app: &str, http: &HttpConfig) -> Finding {
     let (url, result) = match &http.health_url {
         Some(url) => (url, asks(url)),
         None => (&http.url, connects(&http.url)),
+    };
+    // A query may hold a key.
+    let url = match url.split_once('?') {
+        Some((url, _)) => format!("{url}?…"),
+        None => url.clone(),
     };
     match result {
         Ok(()) => Finding::ok(CHECK, format!("{app}: {url} is reachable")),

@@ -4,8 +4,10 @@ use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::config::{Config, Mode};
+use crate::files;
 use crate::guard::journal;
 use crate::guard::lock;
 use crate::web::tls::TlsServer;
@@ -13,6 +15,9 @@ use crate::web::webconfig::WebConfig;
 
 use super::permission::{self, Privileges};
 use super::{Finding, Flags};
+
+/// For the disk that a directory or a file is on.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) fn all(flags: &Flags, config: &Config) -> Vec<Finding> {
     let privileges = Privileges::own();
@@ -28,6 +33,7 @@ pub(super) fn all(flags: &Flags, config: &Config) -> Vec<Finding> {
             &flags.lock_dir,
             matters,
         ));
+        findings.extend(shared_lock_dir(&flags.lock_dir));
         findings.extend(guards(&flags.lock_dir));
         findings.extend(left_behind(&state_dir, &flags.lock_dir));
     }
@@ -39,9 +45,14 @@ pub(super) fn all(flags: &Flags, config: &Config) -> Vec<Finding> {
 /// Proven by a file that comes and goes. Without a writable state directory nothing is given back
 /// after a crash, without a lock no GPU is touched.
 fn directory(check: &'static str, flag: &str, path: &Path, matters: bool) -> Finding {
-    let there = existing(path);
-    let probe = there.join(format!(".thermal-guard-check-{}", std::process::id()));
-    let result = File::create_new(&probe).and_then(|_| fs::remove_file(&probe));
+    let its = path.to_owned();
+    let result = files::patiently(path, PATIENCE, move || {
+        let there = existing(&its);
+        let probe = there.join(format!(".thermal-guard-check-{}", std::process::id()));
+        let result = File::create_new(&probe).and_then(|_| fs::remove_file(&probe));
+        (there, result)
+    });
+    let (there, result) = result.unwrap_or_else(|error| (path.to_owned(), Err(error)));
     let shown = path.display();
     match result {
         Ok(()) if there == path => Finding::ok(check, format!("{shown} is writable")),
@@ -65,6 +76,18 @@ fn existing(path: &Path) -> PathBuf {
         Some(there) if !there.as_os_str().is_empty() => there.to_owned(),
         _ => PathBuf::from("."),
     }
+}
+
+/// Whoever else may write to it can hold a GPU's lock.
+fn shared_lock_dir(lock_dir: &Path) -> Option<Finding> {
+    let its = lock_dir.to_owned();
+    let metadata = files::patiently(lock_dir, PATIENCE, move || fs::metadata(its));
+    let trouble = lock::trouble_with(&metadata.flatten().ok()?)?;
+    Some(Finding::warn(
+        "lock dir",
+        format!("{}: {trouble}", lock_dir.display()),
+        "chown it to the guard's user and chmod 0700 it, or choose another with --lock.dir",
+    ))
 }
 
 fn guards(lock_dir: &Path) -> Vec<Finding> {
@@ -110,15 +133,19 @@ fn web_config(flags: &Flags) -> Option<Finding> {
     const CHECK: &str = "web config";
     let path = flags.web_config_file.as_deref()?;
     let remedy = "correct the file: `serve` doesn't start with it";
-    Some(match WebConfig::load(path) {
-        Err(error) => Finding::fail(CHECK, error.to_string(), remedy),
-        Ok(config) => match (
-            config.warnings.first().cloned(),
-            config.tls.map(TlsServer::new),
-        ) {
-            (_, Some(Err(error))) => Finding::fail(CHECK, error.to_string(), remedy),
-            (Some(warning), _) => Finding::warn(CHECK, warning, "see the warning"),
-            (None, _) => Finding::ok(CHECK, format!("{}", path.display())),
+    let its = path.to_owned();
+    let loaded = files::patiently(path, PATIENCE, move || {
+        let config = WebConfig::load(&its).map_err(|error| error.to_string())?;
+        let tls = config.tls.clone().map(TlsServer::new).transpose();
+        tls.map_err(|error| error.to_string())?;
+        Ok(config)
+    });
+    let loaded = loaded.unwrap_or_else(|error| Err(error.to_string()));
+    Some(match loaded {
+        Err(error) => Finding::fail(CHECK, error, remedy),
+        Ok(config) => match config.warnings.first().cloned() {
+            Some(warning) => Finding::warn(CHECK, warning, "see the warning"),
+            None => Finding::ok(CHECK, format!("{}", path.display())),
         },
     })
 }
@@ -128,7 +155,9 @@ fn token(flags: &Flags, config: &Config) -> Finding {
     let configured = config.hook.bearer_token_file.clone();
     let path = configured.clone().unwrap_or_else(|| flags.token_file());
     let shown = path.display();
-    match fs::metadata(&path).and_then(|metadata| File::open(&path).map(|_| metadata)) {
+    let its = path.clone();
+    let opened = files::patiently(&path, PATIENCE, move || files::open(&its));
+    match opened.flatten().map(|(_, metadata)| metadata) {
         Ok(metadata) => of_file(CHECK, &path, &metadata),
         Err(error) if error.kind() == io::ErrorKind::NotFound && configured.is_none() => {
             Finding::ok(CHECK, format!("{shown} will be made with the first start"))

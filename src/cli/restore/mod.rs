@@ -23,7 +23,7 @@ use crate::guard::journal::{self, Entry};
 use crate::guard::lock::{self, GpuLock, Held};
 use crate::guard::{Apps, Clock};
 
-use super::{Flags, ModeFlag, period, say, serve};
+use super::{Flags, ModeFlag, log, period, say, serve};
 use gpu::Job;
 
 /// Beyond the wait itself: opening a GPU takes seconds on a node without persistence.
@@ -91,7 +91,9 @@ fn restore(flags: &Flags, options: &Options) -> Report {
     let loaded = serve::configuration(flags);
     let invalid = loaded.is_err();
     let config = loaded.unwrap_or_else(|error| {
-        eprintln!("thermal-guard: {error}\nthermal-guard: going on with the defaults");
+        log::complain(&format!(
+            "thermal-guard: {error}\nthermal-guard: going on with the defaults"
+        ));
         Config::default()
     });
     if let Some(guard) = running(&flags.lock_dir, &config.gpus, &entries) {

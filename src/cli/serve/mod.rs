@@ -16,6 +16,7 @@ use crate::config::{Config, LoadError, Mode, OnExit};
 use crate::device::Driver;
 use crate::device::dry_run::Observing;
 use crate::device::nvml::NvmlDriver;
+use crate::files::{is_late, patiently};
 use crate::guard::events::What;
 use crate::guard::{Apps, Clock, Events, Guard, Live, Plan, Shared, journal};
 use crate::policy::Chain;
@@ -34,6 +35,9 @@ use systemd::Service;
 /// HTTP threads. The GPUs have their own.
 const WEB_THREADS: usize = 2;
 
+/// How long a start waits for the disk that the web config and its certificates are on.
+const START_PATIENCE: Duration = Duration::from_secs(10);
+
 /// How long a stop waits for the apps to hear of it.
 const APPS_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -42,22 +46,34 @@ pub(super) fn run(flags: &Flags) -> ExitCode {
     let config = match configuration(flags) {
         Ok(config) => config,
         Err(error) => {
-            eprintln!("thermal-guard: {error}");
+            log::complain(&format!("thermal-guard: {error}"));
             if let Some(remedy) = remedy(&error) {
-                eprintln!("{remedy}");
+                log::complain(remedy);
             }
-            return ExitCode::from(EXIT_CONFIG);
+            return exit_code(&error);
         }
     };
     match start(flags, config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(error = format!("{error:#}"), "stopped");
-            match error.downcast_ref::<LoadError>() {
-                Some(_) => ExitCode::from(EXIT_CONFIG),
-                None => ExitCode::FAILURE,
+            match error.downcast_ref::<SecurityError>() {
+                Some(SecurityError::File(error)) => exit_code(error),
+                Some(SecurityError::Tls { source, .. }) if !source.is_late() => {
+                    ExitCode::from(EXIT_CONFIG)
+                }
+                _ => ExitCode::FAILURE,
             }
         }
+    }
+}
+
+/// A service with a bad file isn't started again before somebody has looked at it. One whose disk
+/// doesn't answer is: the file may be good.
+fn exit_code(error: &LoadError) -> ExitCode {
+    match error {
+        LoadError::Unreadable { source, .. } if is_late(source) => ExitCode::FAILURE,
+        _ => ExitCode::from(EXIT_CONFIG),
     }
 }
 
@@ -88,13 +104,17 @@ pub(super) fn remedy(error: &LoadError) -> Option<&'static str> {
 /// Of the listeners, as `--web.config.file` wants it. What is wrong in the file is a bad
 /// configuration, as in the other one.
 fn security(flags: &Flags, clock: Clock) -> anyhow::Result<Security> {
-    let security = Security::load(flags.web_config_file.as_deref(), clock);
-    security
-        .map_err(|error| match error {
-            SecurityError::File(error) => anyhow::Error::from(error),
-            other => other.into(),
-        })
-        .context("--web.config.file")
+    let Some(path) = flags.web_config_file.clone() else {
+        return Ok(Security::load(None, clock)?);
+    };
+    let its = path.clone();
+    // The certificates, too.
+    let loaded = patiently(&path, START_PATIENCE, move || {
+        Security::load(Some(&its), clock)
+    });
+    let loaded = loaded
+        .unwrap_or_else(|source| Err(SecurityError::File(LoadError::Unreadable { path, source })));
+    loaded.context("--web.config.file")
 }
 
 /// The GPUs: simulated or NVML's, and never written to in `observe`.
@@ -169,7 +189,9 @@ async fn serve(flags: &Flags, config: Config) -> anyhow::Result<()> {
     }
     // The web goes on while the guard ends: probes and scrapes see it stop.
     if !tokio::task::spawn_blocking(|| guard.stop()).await? {
-        tracing::warn!("a GPU's worker hangs inside NVML and is left behind");
+        tracing::warn!(
+            "a GPU's worker hangs inside NVML and is left behind: see dmesg; after a reset or reboot `thermal-guard restore` gives back what is left"
+        );
     }
     if !reloader.apps()().settle(APPS_PATIENCE).await {
         tracing::warn!("not every app heard that it is back to normal; the next start tells them");

@@ -1,7 +1,8 @@
 //! SIGHUP and `POST /-/reload`: the file read again. A bad one changes nothing, and says so in a
 //! metric; what needs a restart is refused as a whole.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use tokio::runtime::Handle;
 
@@ -26,6 +27,19 @@ struct Inner {
     apps: RwLock<Arc<Apps>>,
     /// Known once the web is: reloads come through it.
     served: OnceLock<(Arc<Web>, Arc<About>)>,
+    /// One at a time: what is read later is in force later.
+    turn: Mutex<()>,
+    /// What signals asked for.
+    asked: Mutex<Asked>,
+}
+
+/// Reloads that nobody waits for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    No,
+    UnderWay,
+    /// Once more after the one under way, which may have read the file before it was changed.
+    Again,
 }
 
 impl Reloader {
@@ -36,6 +50,8 @@ impl Reloader {
             apps: RwLock::new(Arc::new(super::apps(flags, config))),
             config: Mutex::new(config.clone()),
             served: OnceLock::new(),
+            turn: Mutex::new(()),
+            asked: Mutex::new(Asked::No),
         }))
     }
 
@@ -62,7 +78,38 @@ impl Reloader {
         Box::new(move || reloader.reload())
     }
 
+    /// Reloads beside whoever asks: a file that hangs must not keep the process from ending. What was
+    /// wrong is logged and in a metric; the old configuration goes on.
+    pub(super) fn request(&self) {
+        let mut asked = self.asked();
+        if *asked != Asked::No {
+            *asked = Asked::Again;
+            return;
+        }
+        *asked = Asked::UnderWay;
+        let reloader = self.clone();
+        self.0.runtime.spawn_blocking(move || {
+            loop {
+                // A panic is in the log, and no reason never to reload again.
+                let _ = catch_unwind(AssertUnwindSafe(|| reloader.reload()));
+                let mut asked = reloader.asked();
+                *asked = match *asked {
+                    Asked::Again => Asked::UnderWay,
+                    _ => Asked::No,
+                };
+                if *asked == Asked::No {
+                    return;
+                }
+            }
+        });
+    }
+
+    fn asked(&self) -> MutexGuard<'_, Asked> {
+        self.0.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) fn reload(&self) -> Result<(), String> {
+        let _turn = self.0.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let Some((web, about)) = self.0.served.get() else {
             return Err("starting".to_owned());
         };

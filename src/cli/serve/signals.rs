@@ -8,7 +8,7 @@ use crate::guard::Guard;
 
 use super::reload::Reloader;
 
-/// What was sent is kept until it is asked for.
+/// What was sent is kept until it is asked for. Nothing here waits for a disk.
 pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -36,8 +36,7 @@ impl Signals {
                 _ = self.terminate.recv() => tracing::info!("SIGTERM: stopping"),
                 _ = self.interrupt.recv() => tracing::info!("interrupted: stopping"),
                 _ = self.hangup.recv() => {
-                    // What was wrong is logged and in a metric; the old configuration goes on.
-                    let _ = reloader.reload();
+                    reloader.request();
                     continue;
                 }
                 reason = guard.fatal() => anyhow::bail!(reason),

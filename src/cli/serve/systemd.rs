@@ -60,7 +60,7 @@ pub(super) fn reloaded() {
 
 fn tell(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
-        tracing::warn!(%error, "systemd can't be told");
+        tracing::warn!(%error, "systemd can't be told of ready, reload or the watchdog: see $NOTIFY_SOCKET and NotifyAccess= of the unit");
     }
 }
 
@@ -77,7 +77,7 @@ async fn feed(shared: Arc<Shared>, deadline: Duration) {
             tell(&[NotifyState::Watchdog]);
         } else if std::mem::replace(&mut well, false) {
             for station in stuck {
-                tracing::error!(gpu = station.identity.index, uuid = %station.identity.uuid, "control loop stuck: the watchdog is not fed any more");
+                tracing::error!(gpu = station.identity.index, uuid = %station.identity.uuid, "control loop stuck: the watchdog is not fed any more, and systemd will start the guard anew; please report this log");
             }
         }
     }

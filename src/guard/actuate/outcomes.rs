@@ -63,7 +63,7 @@ impl Hand {
                 tracing::error!(gpu, %uuid, action = name, "no permission to actuate: this guard can't protect the GPU; run it as root or with CAP_SYS_ADMIN");
             }
             _ if result != before => {
-                tracing::warn!(gpu, %uuid, action = name, result = result.name(), "action failed");
+                tracing::warn!(gpu, %uuid, action = name, result = result.name(), "action failed: `thermal-guard check` and nvidia-smi -q tell what the card allows");
             }
             _ => {}
         }

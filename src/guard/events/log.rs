@@ -6,9 +6,10 @@
 //! finds the queue full, or the disk unwilling, is dropped and counted; once there is room again
 //! the log says how many are missing.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::ffi::OsStr;
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,6 +17,9 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use rustix::fs::{Mode, OFlags};
+
+use crate::files::Dir;
 use crate::guard::clock::Clock;
 
 use super::event::{Event, What};
@@ -28,12 +32,11 @@ pub const MAX_BYTES: u64 = 4 << 20;
 /// everything changing at once.
 const QUEUE: usize = 512;
 
-pub(super) fn path(state_dir: &Path) -> PathBuf {
-    state_dir.join("events.jsonl")
-}
+pub(super) const NAME: &str = "events.jsonl";
+pub(super) const NAME_BEFORE: &str = "events.1.jsonl";
 
-pub(super) fn path_before(state_dir: &Path) -> PathBuf {
-    state_dir.join("events.1.jsonl")
+pub(super) fn path(state_dir: &Path) -> PathBuf {
+    state_dir.join(NAME)
 }
 
 /// How the log has fared since the start.
@@ -127,6 +130,7 @@ struct Writer {
 }
 
 struct Open {
+    dir: Dir,
     file: File,
     bytes: u64,
 }
@@ -172,7 +176,7 @@ impl Writer {
                 self.counters.dropped.fetch_add(1, Ordering::Relaxed);
                 if !std::mem::replace(&mut self.is_failing, true) {
                     let path = path(&self.state_dir);
-                    tracing::warn!(path = %path.display(), %error, "event log not written: events are dropped and counted, protection goes on");
+                    tracing::warn!(path = %path.display(), %error, "event log not written: events are dropped and counted, protection goes on; look at the disk and the owner of --state.dir");
                 }
             }
         }
@@ -199,8 +203,7 @@ impl Writer {
         let length = line.len() as u64;
         let mut open = self.opened()?;
         if open.bytes + length > MAX_BYTES {
-            drop(open);
-            fs::rename(path(&self.state_dir), path_before(&self.state_dir))?;
+            open.dir.rename(OsStr::new(NAME), OsStr::new(NAME_BEFORE))?;
             open = self.opened()?;
         }
         open.file.write_all(&line)?;
@@ -212,41 +215,42 @@ impl Writer {
     /// The file under its name: another guard on this directory may have rotated it, or an
     /// operator removed it.
     fn opened(&mut self) -> io::Result<Open> {
-        let path = path(&self.state_dir);
+        let name = OsStr::new(NAME);
+        let dir = Dir::make(&self.state_dir)?;
         if let Some(open) = self.file.take() {
-            let named = fs::symlink_metadata(&path).map(|meta| (meta.dev(), meta.ino()));
+            let named = dir.file(name, OFlags::RDONLY, Mode::empty());
+            let named = named.and_then(|file| file.metadata());
+            let named = named.map(|meta| (meta.dev(), meta.ino()));
             let held = open.file.metadata()?;
             if named.is_ok_and(|named| named == (held.dev(), held.ino())) {
                 // Others append, too.
                 let bytes = held.len();
-                return Ok(Open { bytes, ..open });
+                return Ok(Open { dir, bytes, ..open });
             }
         }
-        let mut dir = DirBuilder::new();
-        dir.recursive(true).mode(0o700).create(&self.state_dir)?;
-        let mut file = open_file(
-            OpenOptions::new().read(true).append(true).create(true),
-            &path,
-        )?;
+        let append = || {
+            let flags = OFlags::RDWR | OFlags::APPEND | OFlags::CREATE;
+            let mode = Mode::RUSR | Mode::WUSR | Mode::RGRP;
+            dir.file(name, flags, mode)
+        };
+        let mut file = append()?;
+        // By another name it may be anybody's file: not ours to write to.
+        if file.metadata()?.nlink() > 1 {
+            dir.rename(name, OsStr::new(NAME_BEFORE))?;
+            file = append()?;
+        }
         end_torn_line(&mut file)?;
         let bytes = file.metadata()?.len();
-        Ok(Open { file, bytes })
+        Ok(Open { dir, file, bytes })
     }
 }
 
-/// A plain file, and not by way of a link: somebody else may have put one there.
-pub(super) fn open_file(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
-    // Without NONBLOCK, opening a pipe would wait for its other end.
-    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
-    let opened = options.mode(0o640).custom_flags(flags).open(path);
-    let file = opened.map_err(|error| match error.raw_os_error() {
-        Some(libc::ELOOP) => io::Error::other("a symbolic link, which isn't followed"),
-        _ => error,
-    })?;
-    if file.metadata()?.is_file() {
-        Ok(file)
-    } else {
-        Err(io::Error::other("not a regular file"))
+/// To read; `None` if it isn't there. No link is followed: somebody else may have put one there.
+pub(super) fn open_file(dir: &Dir, name: &str) -> io::Result<Option<File>> {
+    match dir.file(OsStr::new(name), OFlags::RDONLY, Mode::empty()) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

@@ -1,14 +1,20 @@
 //! The event log, read back: also while a guard writes it, and whatever state it is in.
 
-use std::fs::OpenOptions;
+use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::files::{Dir, patiently};
+
 use super::event::Event;
-use super::log::{MAX_BYTES, open_file, path, path_before};
+use super::log::{MAX_BYTES, NAME, NAME_BEFORE, open_file};
+
+/// How long a reader waits for the disk. Eight megabytes take a tenth of a second.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Far more than any event of ours.
 const LONGEST_LINE: usize = 16 << 10;
@@ -33,39 +39,34 @@ pub struct HistoryError {
 
 /// Both generations. A directory without a log has no history.
 pub fn history(state_dir: &Path) -> Result<History, HistoryError> {
-    let paths = [path_before(state_dir), path(state_dir)];
+    let path = state_dir.join(NAME);
+    let its = state_dir.to_owned();
+    let read = patiently(&path, PATIENCE, move || both(&its));
+    read.flatten()
+        .map_err(|source| HistoryError { path, source })
+}
+
+fn both(state_dir: &Path) -> io::Result<History> {
+    let mut history = History::default();
+    let dir = match Dir::open(state_dir) {
+        Ok(dir) => dir,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(history),
+        Err(error) => return Err(error),
+    };
     // The newer is opened first: if it becomes the older in between, it is seen twice, not never.
-    let newer = open(&paths[1])?;
-    let older = open(&paths[0])?;
-    let inode = |file: &Option<std::fs::File>| {
+    let newer = open_file(&dir, NAME)?;
+    let older = open_file(&dir, NAME_BEFORE)?;
+    let inode = |file: &Option<File>| {
         let meta = file.as_ref()?.metadata().ok()?;
         Some((meta.dev(), meta.ino()))
     };
     let rotated = newer.is_some() && inode(&newer) == inode(&older);
-    let mut history = History::default();
-    for (file, path) in [(older.filter(|_| !rotated), &paths[0]), (newer, &paths[1])] {
-        if let Some(file) = file {
-            history.found = true;
-            // A guard may be writing; another program may have made it larger than it can be.
-            let lines = BufReader::new(file.take(2 * MAX_BYTES));
-            history.read(lines).map_err(|source| HistoryError {
-                path: path.clone(),
-                source,
-            })?;
-        }
+    for file in [older.filter(|_| !rotated), newer].into_iter().flatten() {
+        history.found = true;
+        // A guard may be writing; another program may have made it larger than it can be.
+        history.read(BufReader::new(file.take(2 * MAX_BYTES)))?;
     }
     Ok(history)
-}
-
-fn open(path: &Path) -> Result<Option<std::fs::File>, HistoryError> {
-    match open_file(OpenOptions::new().read(true), path) {
-        Ok(file) => Ok(Some(file)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(HistoryError {
-            path: path.to_owned(),
-            source,
-        }),
-    }
 }
 
 impl History {

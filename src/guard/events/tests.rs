@@ -6,7 +6,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 
 use tempfile::TempDir;
 
-use super::log::{path, path_before};
+use super::log::{NAME_BEFORE, path};
 use super::*;
 use crate::device::faults::{Answer, Call, NOT_SUPPORTED, Setter};
 use crate::device::profile::A100_80GB;
@@ -75,7 +75,7 @@ fn the_log_stays_within_its_size_and_keeps_the_newest() {
         let events = (0..400).map(|_| long()).chain([xid(batch)]);
         assert_eq!(write(&dir, events).dropped, 0);
     }
-    for path in [path(dir.path()), path_before(dir.path())] {
+    for path in [path(dir.path()), dir.path().join(NAME_BEFORE)] {
         let size = fs::metadata(path).unwrap().len();
         assert!(size <= MAX_BYTES, "{size}");
     }
@@ -104,7 +104,7 @@ fn a_link_is_not_followed_neither_to_write_nor_to_read() {
     // Rotation replaces a link instead of writing through it.
     fs::remove_file(path(dir.path())).unwrap();
     fs::write(&target, "precious\n").unwrap();
-    symlink(&target, path_before(dir.path())).unwrap();
+    symlink(&target, dir.path().join(NAME_BEFORE)).unwrap();
     fs::write(
         path(dir.path()),
         vec![b'\n'; usize::try_from(MAX_BYTES).unwrap()],

@@ -13,6 +13,7 @@ use super::super::inherit::{Inherited, inherit, recount};
 use super::super::journal::Entry;
 use super::super::tally::Tally;
 use super::super::tick::Permission;
+use super::super::unread::{Look, join};
 use super::Worker;
 use super::energy::Counted;
 
@@ -43,7 +44,7 @@ impl Worker {
         match self.driver.open(&self.identity.uuid) {
             Ok(gpu) => self.opened(gpu),
             Err(error) if first => {
-                tracing::warn!(gpu = self.identity.index, uuid = %self.identity.uuid, %error, "GPU can't be opened");
+                tracing::warn!(gpu = self.identity.index, uuid = %self.identity.uuid, %error, "GPU can't be opened: tried again every {REOPEN_EVERY:?}; see dmesg and nvidia-smi");
             }
             Err(_) => {}
         }
@@ -95,7 +96,7 @@ impl Worker {
             reading = recount(gpu.as_mut(), left, reading);
         }
         if reading.is_lost() {
-            tracing::error!(gpu = self.identity.index, uuid = %self.identity.uuid, "GPU lost");
+            tracing::error!(gpu = self.identity.index, uuid = %self.identity.uuid, "GPU lost: opened anew every {REOPEN_EVERY:?}; see dmesg, reset the GPU or reboot");
             self.gpu = None;
             self.tried = Some(now);
             return reading;
@@ -159,18 +160,41 @@ impl Worker {
         if self.policy.is_none() {
             let mut policy = Policy::new(self.live.settings.clone(), &self.facts);
             policy.reopened(self.identity.driver_version.as_deref());
-            if let Some(left) = self.left.take() {
-                adopt(
-                    &mut self.hand,
-                    &mut policy,
-                    now,
-                    &left,
-                    reading,
-                    &mut self.tally,
-                );
-            }
             self.policy = Some(policy);
         }
+        if let (Some(left), Some(policy)) = (self.left.take(), &mut self.policy) {
+            let (hand, tally) = (&mut self.hand, &mut self.tally);
+            if hand.claim().is_empty() {
+                adopt(hand, policy, now, &left, reading, tally);
+            } else {
+                take_up(hand, &left, reading, tally);
+            }
+        }
+    }
+
+    /// A journal that couldn't be read at first, looked at again beside the ticks.
+    pub(super) fn look_for_left(&mut self, now: Moment) {
+        let Some(unread) = &mut self.unread else {
+            return;
+        };
+        let (gpu, uuid) = (self.identity.index, &self.identity.uuid);
+        match unread.look(now) {
+            Look::UnderWay => return,
+            Look::Failed => {
+                self.tally.journal_failures += 1;
+                return;
+            }
+            Look::Done(Ok(left)) => {
+                tracing::info!(gpu, %uuid, left = left.is_some(), "journal read");
+                self.left = left;
+            }
+            Look::Done(Err(error)) => {
+                tracing::error!(gpu, %uuid, %error, "journal not readable: what a dead guard left can't be given back; compare the GPU's limit with its default");
+            }
+        }
+        self.unread = None;
+        // What was left is compared with a full reading.
+        self.full_at = None;
     }
 
     /// A reload leaves the default. A limit that is to the milliwatt what we set has seen none,
@@ -206,6 +230,18 @@ fn confirmed(
         limit = again;
     }
     Ok(limit)
+}
+
+/// The same late, with something of ours on the card already.
+fn take_up(hand: &mut Hand, left: &Entry, reading: &Reading, tally: &mut Tally) {
+    let (gpu, uuid) = (hand.index(), &left.uuid);
+    match join(hand, left, reading, tally) {
+        Err(reason) => tracing::info!(gpu, %uuid, reason, "a dead guard's journal is void"),
+        Ok(claim) => {
+            let original = claim.limit.map(|limit| limit.original.as_f64());
+            tracing::info!(gpu, %uuid, original, "what a dead guard left throttled is known now, and given back in the end");
+        }
+    }
 }
 
 /// Takes over what a guard before this one left, as far as it is still there and ours.

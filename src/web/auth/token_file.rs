@@ -1,11 +1,17 @@
 //! Token files: what a good one is, and the one that the guard makes itself.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::fs::{Mode, OFlags};
 
 use thiserror::Error;
+
+use crate::files::{self, Dir, patiently};
 
 /// Bytes of a token. 32 random hex digits are 128 bits.
 const SHORTEST: usize = 32;
@@ -17,6 +23,18 @@ const MOST: usize = 2;
 
 /// The name of the token that the guard made itself, in the state directory.
 pub const FILE_NAME: &str = "hook-token";
+
+/// How long a start or a command waits for the disk that it is on.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Whose file it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// The operator's, who may have linked it.
+    ByTheOperator,
+    /// In the guard's own directory, where a link is somebody else's doing.
+    ByTheGuard,
+}
 
 /// What is wrong with a token file. Never says what is in it.
 #[derive(Debug, Error)]
@@ -58,22 +76,30 @@ impl Stamp {
     }
 }
 
-/// The tokens in a file, also for the client commands.
-pub fn read(path: &Path) -> Result<Vec<String>, TokenError> {
+/// The tokens in a file, if its disk answers.
+pub fn read_patiently(path: &Path, kept: Kept) -> Result<Vec<String>, TokenError> {
+    let its = path.to_owned();
+    patiently(path, PATIENCE, move || read(&its, kept)).unwrap_or_else(|source| {
+        Err(TokenError::Unreadable {
+            path: path.to_owned(),
+            source,
+        })
+    })
+}
+
+/// The tokens in a file. Blocks for as long as its disk does.
+pub fn read(path: &Path, kept: Kept) -> Result<Vec<String>, TokenError> {
     let unreadable = |source| TokenError::Unreadable {
         path: path.to_owned(),
         source,
     };
-    let file = File::open(path).map_err(unreadable)?;
+    let file = opened(path, kept).map_err(unreadable)?;
     if file.metadata().map_err(unreadable)?.mode() & 0o002 != 0 {
         return Err(TokenError::WritableByAll(path.to_owned()));
     }
-    let mut text = String::new();
     // Room for too much, so that too much is noticed, but not for a whole disk.
-    let room = 4 * LONGEST as u64;
-    file.take(room)
-        .read_to_string(&mut text)
-        .map_err(unreadable)?;
+    let text = files::whole(file, 8 * LONGEST as u64).and_then(files::text);
+    let text = text.map_err(unreadable)?;
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let tokens: Vec<_> = lines.map(str::to_owned).collect();
     if tokens.is_empty() {
@@ -95,36 +121,47 @@ fn is_fit(token: &str) -> bool {
     (SHORTEST..=LONGEST).contains(&token.len()) && token.bytes().all(|b| b.is_ascii_graphic())
 }
 
-/// The guard's own token file in its state directory, made if there is none.
-pub(super) fn made_in(directory: &Path) -> Result<PathBuf, TokenError> {
-    let path = directory.join(FILE_NAME);
-    if !fs::exists(&path).unwrap_or(false) {
-        make(directory, &path).map_err(|source| TokenError::Unwritable {
-            path: path.clone(),
-            source,
-        })?;
+fn opened(path: &Path, kept: Kept) -> io::Result<File> {
+    match kept {
+        Kept::ByTheOperator => Ok(files::open(path)?.0),
+        Kept::ByTheGuard => {
+            let dir = Dir::open(path.parent().unwrap_or(Path::new("")))?;
+            let name = path.file_name().unwrap_or_default();
+            dir.file(name, OFlags::RDONLY, Mode::empty())
+        }
     }
-    Ok(path)
+}
+
+/// The tokens in the guard's own file in its state directory, which is made if there is none.
+pub(super) fn made_in(directory: &Path) -> Result<Vec<String>, TokenError> {
+    let path = directory.join(FILE_NAME);
+    let (its, directory) = (path.clone(), directory.to_owned());
+    let made = patiently(&path, PATIENCE, move || {
+        // A link without an end is there, too.
+        if fs::symlink_metadata(&its).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+            make(&directory).map_err(|source| TokenError::Unwritable {
+                path: its.clone(),
+                source,
+            })?;
+        }
+        read(&its, Kept::ByTheGuard)
+    });
+    made.unwrap_or_else(|source| Err(TokenError::Unreadable { path, source }))
 }
 
 /// A random token in a file that only its owner can read, whole or not at all.
-fn make(directory: &Path, path: &Path) -> io::Result<()> {
+fn make(directory: &Path) -> io::Result<()> {
     let mut random = [0; 32];
     getrandom::fill(&mut random).map_err(io::Error::other)?;
     let digits = random.map(|byte: u8| format!("{byte:02x}"));
     let token = digits.concat() + "\n";
-    let mut builder = DirBuilder::new();
-    builder.recursive(true).mode(0o700).create(directory)?;
-    let draft = directory.join(format!(".{FILE_NAME}.{}", std::process::id()));
-    let _ = fs::remove_file(&draft);
-    let mut options = OpenOptions::new();
-    let mut file = options
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&draft)?;
+    let dir = Dir::make(directory)?;
+    let draft = format!(".{FILE_NAME}.{}", std::process::id());
+    let draft = OsStr::new(&draft);
+    dir.remove(draft)?;
+    let mut file = dir.create_new(draft)?;
     file.write_all(token.as_bytes())?;
     file.sync_all()?;
-    fs::rename(&draft, path)?;
-    File::open(directory)?.sync_all()
+    dir.rename(draft, OsStr::new(FILE_NAME))?;
+    dir.sync()
 }

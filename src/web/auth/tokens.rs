@@ -8,7 +8,7 @@ use subtle::{Choice, ConstantTimeEq};
 
 use crate::units::Moment;
 
-use super::token_file::{self, LONGEST, Stamp, TokenError};
+use super::token_file::{self, FILE_NAME, Kept, LONGEST, Stamp, TokenError};
 use crate::web::look::Look;
 
 /// Between two looks at the file.
@@ -16,7 +16,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The tokens that actuate. Follows its file, so that a rotation needs no reload.
 pub struct Tokens {
-    path: Option<PathBuf>,
+    path: Option<(PathBuf, Kept)>,
     held: Mutex<Held>,
     look: Look,
 }
@@ -42,20 +42,24 @@ impl Tokens {
     /// The operator's file: one token a line, one or two lines.
     pub fn from_file(path: PathBuf) -> Result<Self, TokenError> {
         let stamp = Stamp::of(&path).ok();
-        let tokens = padded(&token_file::read(&path)?);
-        Ok(Self::holding(Some(path), tokens, stamp))
+        let tokens = padded(&token_file::read_patiently(&path, Kept::ByTheOperator)?);
+        let path = Some((path, Kept::ByTheOperator));
+        Ok(Self::holding(path, tokens, stamp))
     }
 
-    /// The guard's own token, made on the first start. Where it can't be kept, nothing actuates by
-    /// token, and the log says so.
+    /// The guard's own token, made on the first start. Where it can't be kept or read, nothing
+    /// actuates by token until it can be, and the log says so.
     pub fn in_state_dir(directory: &Path) -> Self {
-        token_file::made_in(directory).and_then(Self::from_file).unwrap_or_else(|error| {
+        let tokens = token_file::made_in(directory).unwrap_or_else(|error| {
             tracing::error!(%error, "no hook token: nothing can be actuated over HTTP; make the state directory writable or set hook.bearer_token_file");
-            Self::none()
-        })
+            Vec::new()
+        });
+        let path = Some((directory.join(FILE_NAME), Kept::ByTheGuard));
+        // Without a stamp: the first request looks at the file again.
+        Self::holding(path, padded(&tokens), None)
     }
 
-    fn holding(path: Option<PathBuf>, tokens: Vec<Padded>, stamp: Option<Stamp>) -> Self {
+    fn holding(path: Option<(PathBuf, Kept)>, tokens: Vec<Padded>, stamp: Option<Stamp>) -> Self {
         Self {
             path,
             held: Mutex::new(Held {
@@ -69,17 +73,17 @@ impl Tokens {
 
     /// Whether there is any token at all.
     pub fn is_available(&self) -> bool {
-        self.path.is_some()
+        !self.held().tokens.is_empty()
     }
 
     /// Looks at the file again, now and then; what is read counts from the next comparison on.
     pub async fn follow(self: &Arc<Self>, now: Moment) {
-        let Some(path) = self.path.clone() else {
+        let Some((path, kept)) = self.path.clone() else {
             return;
         };
         if self.is_time(now) {
             let tokens = Arc::clone(self);
-            self.look.take(move || tokens.read_again(&path)).await;
+            self.look.take(move || tokens.read_again(&path, kept)).await;
         }
     }
 
@@ -93,20 +97,25 @@ impl Tokens {
     }
 
     /// A bad file leaves the tokens as they were: a slip of the pen must not lock the alerts out.
-    fn read_again(&self, path: &Path) {
+    fn read_again(&self, path: &Path, kept: Kept) {
         let stamp = Stamp::of(path).ok();
         if stamp == self.held().stamp {
             return;
         }
-        let read = token_file::read(path);
+        let read = token_file::read(path, kept);
         let mut held = self.held();
         held.stamp = stamp;
         match read {
             Ok(tokens) => {
-                held.tokens = padded(&tokens);
-                tracing::info!(path = %path.display(), tokens = tokens.len(), "token file read again");
+                let tokens = padded(&tokens);
+                if !same(&held.tokens, &tokens) {
+                    tracing::info!(path = %path.display(), tokens = tokens.len(), "token file read again");
+                }
+                held.tokens = tokens;
             }
-            Err(error) => tracing::error!(%error, "the tokens read before stay valid"),
+            Err(error) => {
+                tracing::error!(%error, "a changed token file can't be used: the tokens read before stay valid until it is mended");
+            }
         }
     }
 
@@ -142,6 +151,11 @@ impl Padded {
     fn equals(&self, other: &Self) -> Choice {
         self.bytes.ct_eq(&other.bytes) & self.length.ct_eq(&other.length)
     }
+}
+
+fn same(some: &[Padded], others: &[Padded]) -> bool {
+    let pairs = some.iter().zip(others);
+    some.len() == others.len() && pairs.map(|(a, b)| a.equals(b)).all(bool::from)
 }
 
 fn padded(tokens: &[String]) -> Vec<Padded> {

@@ -80,7 +80,7 @@ pub async fn serve(
         let (stream, address) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
-                tracing::warn!(%error, "connection not accepted");
+                tracing::warn!(%error, address = ?listener.local_addr().ok(), "connection not accepted: tried again; if too many files are open, raise LimitNOFILE= of the service");
                 sleep(ACCEPT_PAUSE).await;
                 continue;
             }

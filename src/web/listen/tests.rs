@@ -385,14 +385,32 @@ fn certificates_that_cannot_be_used_say_why() {
         "{error}"
     );
     write("key.pem", "");
-    assert!(complaint("").starts_with("key: no usable PEM"));
+    let error = complaint("");
+    assert!(
+        error.starts_with("key: /") && error.contains("key.pem: no usable PEM"),
+        "{error}"
+    );
+    for encrypted in [
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIhush\n-----END ENCRYPTED PRIVATE KEY-----\n",
+        "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,0A\n\nMIIhush\n-----END RSA PRIVATE KEY-----\n",
+    ] {
+        write("key.pem", encrypted);
+        let error = complaint("");
+        assert!(
+            error.contains("it is encrypted") && error.contains("openssl pkey"),
+            "{error}"
+        );
+        assert!(!error.contains("hush"), "{error}");
+    }
     write(
         "cert.pem",
         "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n",
     );
-    assert!(complaint("").starts_with("certificate: no usable PEM"));
+    let error = complaint("");
+    assert!(error.contains("cert.pem: no usable PEM"), "{error}");
     write("cert.pem", "");
-    assert_eq!(complaint(""), "certificate: the file has none");
+    let error = complaint("");
+    assert!(error.contains("cert.pem: it has none"), "{error}");
     fs::remove_file(dir.path().join("cert.pem")).unwrap();
     let error = complaint("");
     assert!(

@@ -57,7 +57,7 @@ fn history(gpus: &mut PerGpu<'_, '_, '_>) -> fmt::Result {
     )?;
     gpus.counter(
         "thermal_guard_journal_failures_total",
-        "Times the journal of what to give back could not be written",
+        "Times the journal of what to give back could not be read or written",
         counted(|tick| tick.tally.journal_failures),
     )?;
     gpus.counter(

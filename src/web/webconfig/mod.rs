@@ -70,7 +70,8 @@ impl WebConfig {
 
     /// Relative paths count from `dir`.
     pub fn from_yaml_in(text: &str, dir: &Path) -> Result<Self, ConfigErrors> {
-        section::read_all(yaml::parse(text)?, |root| read(root, dir))
+        let read = yaml::parse(text).and_then(|map| section::read_all(map, |root| read(root, dir)));
+        read.map_err(ConfigErrors::discreet)
     }
 }
 

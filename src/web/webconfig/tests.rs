@@ -1,6 +1,7 @@
 //! Claims about web config files. The certificates' own claims are in `web::tls`.
 
 mod bad_inputs;
+mod secrets;
 
 use super::*;
 

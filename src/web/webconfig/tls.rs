@@ -9,7 +9,8 @@ use tokio_rustls::rustls::crypto::ring::{cipher_suite, kx_group};
 use tokio_rustls::rustls::{SupportedCipherSuite, SupportedProtocolVersion, version};
 
 use crate::config::section::Section;
-use crate::config::value::{Wrong, boolean, choice, list, path, text};
+use crate::config::shown::quoted;
+use crate::config::value::{Wrong, boolean, choice, list, secret_file, text};
 
 /// How connections are secured.
 #[derive(Clone, Debug, PartialEq)]
@@ -122,7 +123,7 @@ fn pem(section: &mut Section<'_>, keys: [&'static str; 2], dir: &Path) -> Option
         Value::String(_) => Err(Wrong::new("isn't PEM text", "-----BEGIN ...")),
         other => Err(Wrong::of(other, "PEM text")),
     });
-    let file = section.nullable(keys[1], path(dir)).map(Pem::File);
+    let file = section.nullable(keys[1], secret_file(dir)).map(Pem::File);
     if inline.is_some() && file.is_some() {
         let problem = format!("is given beside {}", keys[0]);
         section.wrong(keys[1], Wrong::new(problem, "one of them"));
@@ -201,7 +202,7 @@ fn cipher_suites(section: &mut Section<'_>) -> Option<Vec<SupportedCipherSuite>>
         found.map(|(_, suite)| *suite).ok_or_else(|| {
             let names: Vec<_> = GO_SUITES.iter().map(|(go, _)| *go).collect();
             Wrong::new(
-                format!("has {name:?}, which isn't offered"),
+                format!("has {}, which isn't offered", quoted(&name)),
                 names.join(", "),
             )
         })
@@ -261,7 +262,10 @@ fn curve(value: &Value) -> Result<Curve, Wrong> {
         ("X25519", Curve::X25519),
     ];
     choice(&curves)(value).map_err(|wrong| match value.as_str() {
-        Some(name) => Wrong::new(format!("has {name:?}, which isn't offered"), wrong.accepted),
+        Some(name) => {
+            let problem = format!("has {}, which isn't offered", quoted(name));
+            Wrong::new(problem, wrong.accepted)
+        }
         None => wrong,
     })
 }

@@ -275,8 +275,10 @@ async fn each_mistake_names_its_key_and_remedy_and_opens_nothing() {
         let paths: Vec<_> = errors.iter().map(|error| error.path.as_str()).collect();
         assert_eq!(paths, [path], "{yaml}\n{}", ConfigErrors(errors.clone()));
         let said = errors[0].to_string();
+        // Of a key that isn't one, no more than its head.
+        let known = path.rsplit_once('.').map_or("", |(section, _)| section);
         assert!(
-            said.starts_with(path) && said.contains(remedy),
+            said.starts_with(known) && said.contains(remedy),
             "{yaml}\n{said}"
         );
         std::fs::write(&file, yaml).unwrap();

@@ -1,19 +1,26 @@
 //! Basic authentication of `--web.config.file`. It guards reading; it never lets anybody actuate.
 
+mod turns;
+
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::str::FromStr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::http::{HeaderMap, header};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::hmac;
 use ring::rand::SystemRandom;
-use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
+
+use turns::Turns;
 
 /// Remembered passwords; as many as the exporter-toolkit remembers.
 const CACHE: usize = 100;
+
+/// Remembered wrong ones: what a scraper with an old password, or a browser, sends again and again.
+const WRONG: usize = 1000;
 
 /// No longer password is looked at: bcrypt itself ends at 72 bytes.
 const MAX_HEADER: usize = 1024;
@@ -25,10 +32,11 @@ const NOBODY: &str = "$......................U7dWoCIFJKnIQVlBL2MZ9pQpvoz5PMe";
 pub struct BasicAuth {
     users: BTreeMap<String, String>,
     nobody: String,
-    /// bcrypt is slow by design: one at a time, so that guessing can't take the node's cores.
-    slot: Arc<Semaphore>,
+    turns: Arc<Turns>,
     /// Digests of what was right before, under a key that nobody knows.
     known: Mutex<BTreeSet<Vec<u8>>>,
+    /// Of what was wrong: nobody waits for the same answer twice.
+    wrong: Mutex<BTreeSet<Vec<u8>>>,
     key: hmac::Key,
 }
 
@@ -55,14 +63,15 @@ impl BasicAuth {
         Ok(Self {
             nobody: format!("$2b${cost:02}{NOBODY}"),
             users,
-            slot: Arc::new(Semaphore::new(1)),
+            turns: Arc::default(),
             known: Mutex::default(),
+            wrong: Mutex::default(),
             key: key.map_err(|_| NoRandomness)?,
         })
     }
 
-    /// Judges a request. Unknown users take as long as wrong passwords.
-    pub async fn verify(&self, headers: &HeaderMap) -> Verdict {
+    /// Judges a request of `who`. Unknown users take as long as wrong passwords.
+    pub async fn verify(&self, headers: &HeaderMap, who: Option<SocketAddr>) -> Verdict {
         if self.users.is_empty() {
             return Verdict::NotWanted;
         }
@@ -71,28 +80,49 @@ impl BasicAuth {
         };
         let hash = self.users.get(&user);
         let digest = self.digest(&user, hash, &password);
-        if self.known().contains(&digest) {
+        if lock(&self.known).contains(&digest) {
             return Verdict::Accepted;
         }
-        let right = self.matches(password, hash.unwrap_or(&self.nobody)).await;
-        if !right || hash.is_none() {
+        if lock(&self.wrong).contains(&digest) {
             return Verdict::Refused;
         }
-        self.remember(digest);
-        Verdict::Accepted
+        let Some(right) = self.compare(password, hash, who, &digest).await else {
+            return Verdict::Refused;
+        };
+        self.turns.note(who, right);
+        if right {
+            remember(&self.known, CACHE, digest);
+            Verdict::Accepted
+        } else {
+            remember(&self.wrong, WRONG, digest);
+            Verdict::Refused
+        }
     }
 
-    async fn matches(&self, password: String, hash: &str) -> bool {
-        let Ok(slot) = Arc::clone(&self.slot).acquire_owned().await else {
-            return false;
-        };
-        let hash = hash.to_owned();
+    /// `None`: it couldn't be compared.
+    async fn compare(
+        &self,
+        password: String,
+        hash: Option<&String>,
+        who: Option<SocketAddr>,
+        digest: &[u8],
+    ) -> Option<bool> {
+        let turn = self.turns.take(who).await?;
+        // Another request may have had the same while this one waited.
+        if lock(&self.known).contains(digest) {
+            return Some(true);
+        }
+        if lock(&self.wrong).contains(digest) {
+            return Some(false);
+        }
+        let known = hash.is_some();
+        let hash = hash.unwrap_or(&self.nobody).clone();
         let work = spawn_blocking(move || {
             // Held until the work ends, also when the client has gone by then.
-            let _slot = slot;
+            let _turn = turn;
             bcrypt::verify(password, &hash).unwrap_or(false)
         });
-        work.await.unwrap_or(false)
+        work.await.ok().map(|right| right && known)
     }
 
     /// With the hash, so that a changed password isn't accepted from memory.
@@ -103,19 +133,19 @@ impl BasicAuth {
             .as_ref()
             .to_vec()
     }
+}
 
-    /// The smallest digest makes room: as good as a random one.
-    fn remember(&self, digest: Vec<u8>) {
-        let mut known = self.known();
-        if known.len() >= CACHE {
-            known.pop_first();
-        }
-        known.insert(digest);
+/// The smallest digest makes room: as good as a random one.
+fn remember(digests: &Mutex<BTreeSet<Vec<u8>>>, most: usize, digest: Vec<u8>) {
+    let mut digests = lock(digests);
+    if digests.len() >= most {
+        digests.pop_first();
     }
+    digests.insert(digest);
+}
 
-    fn known(&self) -> std::sync::MutexGuard<'_, BTreeSet<Vec<u8>>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock(digests: &Mutex<BTreeSet<Vec<u8>>>) -> MutexGuard<'_, BTreeSet<Vec<u8>>> {
+    digests.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn cost(hash: &str) -> u32 {
@@ -160,7 +190,10 @@ mod tests {
     async fn only_the_right_pair_gets_in() {
         let auth = auth();
         for _ in 0..2 {
-            assert_eq!(auth.verify(&basic("alice:secret")).await, Verdict::Accepted);
+            assert_eq!(
+                auth.verify(&basic("alice:secret"), None).await,
+                Verdict::Accepted
+            );
             for wrong in [
                 "alice:secre",
                 "alice:",
@@ -170,13 +203,17 @@ mod tests {
                 "alice:secret ",
             ] {
                 assert_eq!(
-                    auth.verify(&basic(wrong)).await,
+                    auth.verify(&basic(wrong), None).await,
                     Verdict::Refused,
                     "{wrong}"
                 );
             }
         }
-        assert_eq!(auth.known().len(), 1, "only what was right is remembered");
+        assert_eq!(
+            lock(&auth.known).len(),
+            1,
+            "only what was right is remembered"
+        );
     }
 
     #[tokio::test]
@@ -197,14 +234,21 @@ mod tests {
             headers(&format!("Basic {}", "A".repeat(2000))),
             both,
         ] {
-            assert_eq!(auth.verify(&headers).await, Verdict::Refused, "{headers:?}");
+            assert_eq!(
+                auth.verify(&headers, None).await,
+                Verdict::Refused,
+                "{headers:?}"
+            );
         }
     }
 
     #[tokio::test]
     async fn without_users_nothing_is_wanted() {
         let auth = BasicAuth::new(BTreeMap::new()).unwrap();
-        assert_eq!(auth.verify(&HeaderMap::new()).await, Verdict::NotWanted);
+        assert_eq!(
+            auth.verify(&HeaderMap::new(), None).await,
+            Verdict::NotWanted
+        );
     }
 
     #[test]
@@ -221,8 +265,8 @@ mod tests {
     async fn the_cache_is_bounded() {
         let auth = auth();
         for n in 0..=CACHE {
-            auth.remember(n.to_be_bytes().to_vec());
+            remember(&auth.known, CACHE, n.to_be_bytes().to_vec());
         }
-        assert_eq!(auth.known().len(), CACHE);
+        assert_eq!(lock(&auth.known).len(), CACHE);
     }
 }

@@ -1,0 +1,98 @@
+//! A directory that the guard calls its own, by a handle: what is looked at in it is what is used,
+//! whoever changes names meanwhile, and no link in it is followed. The way to it may have links, as
+//! systemd's `DynamicUser=` has one.
+
+use std::ffi::OsStr;
+use std::fs::{DirBuilder, File, Metadata, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+
+use rustix::fs::{AtFlags, Mode, OFlags, mkdirat, openat, renameat, unlinkat};
+use rustix::io::Errno;
+
+use super::{NotAFile, refuse_others, whole};
+
+pub(crate) struct Dir(File);
+
+impl Dir {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        // "" is what the parent of a plain name is.
+        let path = if path.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            path
+        };
+        let mut options = OpenOptions::new();
+        let options = options.read(true).custom_flags(libc::O_DIRECTORY);
+        options.open(path).map(Self)
+    }
+
+    /// For the guard alone, if it isn't there.
+    pub(crate) fn make(path: &Path) -> io::Result<Self> {
+        let mut builder = DirBuilder::new();
+        builder.recursive(true).mode(0o700).create(path)?;
+        Self::open(path)
+    }
+
+    /// One in this one.
+    pub(crate) fn within(&self, name: &str) -> io::Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let opened = openat(&self.0, name, flags, Mode::empty())?;
+        Ok(Self(File::from(opened)))
+    }
+
+    pub(crate) fn make_within(&self, name: &str) -> io::Result<Self> {
+        match mkdirat(&self.0, name, Mode::RWXU) {
+            Ok(()) | Err(Errno::EXIST) => self.within(name),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    pub(crate) fn metadata(&self) -> io::Result<Metadata> {
+        self.0.metadata()
+    }
+
+    /// A regular file in it.
+    pub(crate) fn file(&self, name: &OsStr, flags: OFlags, mode: Mode) -> io::Result<File> {
+        let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let opened = openat(&self.0, name, flags, mode).map_err(|error| match error {
+            Errno::LOOP => NotAFile::LINK.into(),
+            // Of a pipe that nobody reads, and of a socket.
+            Errno::NXIO => NotAFile("a pipe or a socket").into(),
+            Errno::ISDIR => NotAFile("a directory").into(),
+            other => io::Error::from(other),
+        })?;
+        let file = File::from(opened);
+        refuse_others(&file.metadata()?)?;
+        Ok(file)
+    }
+
+    pub(crate) fn read(&self, name: &OsStr, most: u64) -> io::Result<Vec<u8>> {
+        whole(self.file(name, OFlags::RDONLY, Mode::empty())?, most)
+    }
+
+    /// Nobody else can have it open.
+    pub(crate) fn create_new(&self, name: &OsStr) -> io::Result<File> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
+        self.file(name, flags, Mode::RUSR | Mode::WUSR)
+    }
+
+    pub(crate) fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        Ok(renameat(&self.0, from, &self.0, to)?)
+    }
+
+    /// Tells whether there was such a name.
+    pub(crate) fn remove(&self, name: &OsStr) -> io::Result<bool> {
+        match unlinkat(&self.0, name, AtFlags::empty()) {
+            Ok(()) => Ok(true),
+            Err(Errno::NOENT) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Names in it are on disk.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        self.0.sync_all()
+    }
+}
