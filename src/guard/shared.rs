@@ -172,10 +172,11 @@ impl Shared {
         const SHOWN: usize = 64;
         let mut names = lock(&self.alert_names);
         // Not for every new alert of a full table: to look at all leases for each name takes a while.
-        if names.len() >= 2 * lease::CAPACITY {
-            let leases = self.leases();
+        let leases = self.leases();
+        if names.len() >= 2 * leases.count().max(lease::CAPACITY) {
             names.retain(|fingerprint, _| leases.holds(*fingerprint));
         }
+        drop(leases);
         let name = name.chars().filter(|c| !c.is_control()).take(SHOWN);
         names.insert(fingerprint, name.collect::<String>().into());
     }
