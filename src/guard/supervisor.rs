@@ -162,6 +162,7 @@ impl Supervisor {
                 status.error = None;
                 drop(status);
                 let live = self.shared.live();
+                self.shared.number(&gpus);
                 self.call(&live.gpus, &gpus);
                 for identity in gpus {
                     let selected = (live.selects)(&identity);

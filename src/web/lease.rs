@@ -10,12 +10,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::device::Identity;
 use crate::guard::{Permission, Shared};
-use crate::policy::lease::{Ended, Granted, Holder};
+use crate::policy::lease::{Ended, Holder};
 use crate::policy::{Lease, Level, State as GpuState, Unguarded};
 
 use super::gpus::Gpus;
 use super::hook::unknown_gpus;
 use super::refusal::Refusal;
+use super::snapshot::GpuView;
 use super::{Web, body};
 
 /// Longer than that is a configuration.
@@ -113,15 +114,10 @@ pub(super) async fn grant(
             expires: now + period,
             starts_at: Duration::ZERO,
         };
-        let granted = web
-            .shared
+        // Never refused: an operator's lease has room of its own.
+        web.shared
             .leases()
             .grant(now, &gpu.uuid, Holder::Manual, lease);
-        if granted == Granted::Refused {
-            return Err(Refusal::unavailable(
-                "no room for one more lease: emergencies hold it all",
-            ));
-        }
         web.shared.wake(&gpu.uuid);
         tracing::info!(gpu = gpu.index, uuid = %gpu.uuid, level = level.name(), period = ?period, "manual lease");
         held.push(Held {
@@ -186,6 +182,18 @@ fn obstacles(shared: &Shared, gpu: &Identity, period: Duration) -> Vec<String> {
     let decision = tick.as_ref().map(|tick| tick.decision);
     let unguarded = decision.and_then(|it| it.unguarded);
     let permission = tick.map(|tick| tick.permission);
+    let index = shared.index_of(gpu);
+    let moved = index.is_none().then(|| {
+        let was = gpu.index;
+        format!("it is gone, and index {was} is another card's now: name that one to hold it")
+    });
+    let silent = shared.station(&gpu.uuid).filter(|_| unguarded.is_none());
+    let poll = shared.clock.on_wall(shared.live().poll_interval);
+    let silent = silent.filter(|it| {
+        let view = GpuView::new(&it.identity, it.latest(), now, poll);
+        view.tick.is_some() && !view.up
+    });
+    let silent = silent.map(|_| "it doesn't answer: nothing is done before it is back".to_owned());
     let nothing_to_do = unguarded.map(|why| {
         format!(
             "it is unguarded, and nothing can be done: {}",
@@ -216,8 +224,10 @@ fn obstacles(shared: &Shared, gpu: &Identity, period: Duration) -> Vec<String> {
         ),
     ];
     let plain = plain.into_iter().filter(|(holds, _)| *holds);
-    nothing_to_do
+    moved
         .into_iter()
+        .chain(silent)
+        .chain(nothing_to_do)
         .chain(paused)
         .chain(plain.map(|(_, note)| note.to_owned()))
         .chain(left)

@@ -3,14 +3,19 @@
 //! Asked only where a label by itself could mean any machine's GPU (an index, a slot, the whole
 //! node) and for heartbeats. A UUID needs no node.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+use super::alert::Labels;
 
 /// What this machine is called, and where it is reached.
 #[derive(Clone, Debug, Default)]
 pub struct Node {
-    names: BTreeSet<String>,
+    /// What the kernel calls it; in a container that is the container's name.
+    own: String,
+    /// By the configuration, in lower case: what Prometheus calls it.
+    called: Vec<String>,
     addresses: BTreeSet<IpAddr>,
     /// Ours, to know our own `localhost:10835` from another exporter's.
     ports: BTreeSet<u16>,
@@ -26,14 +31,33 @@ pub(crate) enum Whose {
 }
 
 /// Labels that hold a machine's name. `Hostname` is dcgm-exporter's.
-const NAMES: [&str; 3] = ["node", "Hostname", "hostname"];
+pub(super) const NAMES: [&str; 3] = ["node", "Hostname", "hostname"];
+
+/// Hold it sometimes, and other things as well: they only speak for us, never against.
+const HINTS: [&str; 5] = [
+    "exported_instance",
+    "kubernetes_node",
+    "node_name",
+    "nodename",
+    "host",
+];
+
+/// The target that Prometheus scraped.
+pub(super) const INSTANCE: &str = "instance";
+
+/// The labels that are asked for a machine.
+#[cfg(test)]
+pub(crate) fn looked_at() -> impl Iterator<Item = &'static str> {
+    NAMES.into_iter().chain(HINTS).chain([INSTANCE])
+}
 
 impl Node {
     pub fn new(name: &str, addresses: &[IpAddr], listen: &[SocketAddr]) -> Self {
         let listening = listen.iter().map(SocketAddr::ip);
         let addresses = addresses.iter().copied().chain(listening);
         Self {
-            names: BTreeSet::from([name.trim().to_ascii_lowercase()]),
+            own: name.trim().to_ascii_lowercase(),
+            called: Vec::new(),
             addresses: addresses
                 .filter(|ip| !ip.is_unspecified() && !ip.is_loopback())
                 .collect(),
@@ -49,36 +73,72 @@ impl Node {
         Self::new(&read("/proc/sys/kernel/hostname"), &addresses, listen)
     }
 
+    /// The same machine by these names, too.
+    #[must_use]
+    pub fn also(self, names: &[String]) -> Self {
+        let called = names.iter().map(|name| name.trim().to_ascii_lowercase());
+        Self {
+            called: called.collect(),
+            ..self
+        }
+    }
+
+    /// Whether its own name is one that only a container has: twelve hex digits.
+    pub fn is_container(&self) -> bool {
+        let is_id = |name: &str| name.len() == 12 && name.bytes().all(|b| b.is_ascii_hexdigit());
+        is_id(&self.own)
+    }
+
+    /// Names by the configuration.
+    pub fn is_told(&self) -> bool {
+        !self.called.is_empty()
+    }
+
     /// The machine's own name, for people.
     pub fn name(&self) -> &str {
-        self.names.first().map_or("", String::as_str)
+        &self.own
+    }
+
+    /// All that an alert may call it, for people.
+    pub fn names(&self) -> Vec<String> {
+        let addresses = self.addresses.iter().map(ToString::to_string);
+        let own = (!self.own.is_empty()).then(|| self.own.clone());
+        let all = own.into_iter().chain(self.called.iter().cloned());
+        all.chain(addresses).collect()
     }
 
     /// Any label that names this node is enough, because not all of them can: in a container, the
     /// machine's own name is not known. But a loopback address proves nothing against a name.
-    pub(crate) fn judge(&self, labels: &BTreeMap<String, String>) -> Whose {
-        let label = |name: &str| labels.get(name).filter(|value| !value.is_empty());
-        let mut named = false;
-        for name in NAMES {
-            if let Some(value) = label(name) {
-                named = true;
-                if self.is_called(value) {
-                    return Whose::Ours;
-                }
-            }
+    pub(crate) fn judge(&self, labels: &Labels) -> Whose {
+        let given = |name: &&str| labels.get(name);
+        let mut names = NAMES.iter().filter_map(given).peekable();
+        let named = names.peek().is_some();
+        let mut all = names.chain(HINTS.iter().filter_map(given));
+        if all.any(|name| self.is_called(name)) {
+            return Whose::Ours;
         }
-        match label("instance").map(|instance| Instance::parse(instance)) {
-            Some(instance) if self.is_at(&instance, named) => Whose::Ours,
-            None if !named => Whose::Unsaid,
+        let instance = labels.get(INSTANCE);
+        let at = |instance| self.is_at(&Instance::parse(instance), named);
+        match instance {
+            Some(instance) if self.is_called(instance) || at(instance) => Whose::Ours,
+            // Too long to be any of ours.
+            None if !named && !labels.is_too_long(INSTANCE) => Whose::Unsaid,
             _ => Whose::AnotherNodes,
         }
+    }
+
+    /// The label that names another node, where none names this one.
+    pub(crate) fn contradicted_by(&self, labels: &Labels) -> Option<&'static str> {
+        let mut all = [INSTANCE].into_iter().chain(NAMES);
+        let name = all.find(|name| labels.get(name).is_some());
+        name.filter(|_| self.judge(labels) == Whose::AnotherNodes)
     }
 
     fn is_at(&self, instance: &Instance<'_>, named: bool) -> bool {
         let own_port = || instance.port.is_some_and(|port| self.ports.contains(&port));
         match instance.host.parse::<IpAddr>() {
             Ok(ip) if ip.is_loopback() => !named && own_port(),
-            Ok(ip) => self.addresses.contains(&ip),
+            Ok(ip) => self.addresses.contains(&ip) || self.is_called(instance.host),
             Err(_) if instance.host.eq_ignore_ascii_case("localhost") => !named && own_port(),
             Err(_) => self.is_called(instance.host),
         }
@@ -87,14 +147,24 @@ impl Node {
     /// The same name, or the same one with the domain left out on one side.
     fn is_called(&self, name: &str) -> bool {
         let name = name.to_ascii_lowercase();
-        self.names.iter().any(|own| {
-            let short = |long: &str, short: &str| {
-                long.strip_prefix(short)
-                    .is_some_and(|domain| domain.starts_with('.'))
-            };
-            !own.is_empty() && (*own == name || short(own, &name) || short(&name, own))
+        let names = [&self.own].into_iter().chain(&self.called);
+        names.filter(|own| !own.is_empty()).any(|own| {
+            let without_port = Instance::parse(own).host;
+            is_same(own, &name) || is_same(without_port, &name)
         })
     }
+}
+
+/// An address has dots, too, and no domain.
+fn is_same(own: &str, name: &str) -> bool {
+    let is_address = |text: &str| text.parse::<IpAddr>().is_ok();
+    let short = |long: &str, short: &str| {
+        let domain = long.strip_prefix(short);
+        domain.is_some_and(|domain| domain.starts_with('.'))
+            && !short.is_empty()
+            && !is_address(long)
+    };
+    own == name || short(own, name) || short(name, own)
 }
 
 /// `host:port`, as Prometheus writes a target.
@@ -151,8 +221,15 @@ mod tests {
     }
 
     fn judge(labels: &[(&str, &str)]) -> Whose {
-        let labels = labels.iter().map(|(k, v)| ((*k).into(), (*v).into()));
-        node().judge(&labels.collect())
+        node().judge(&of(labels))
+    }
+
+    fn of(labels: &[(&str, &str)]) -> Labels {
+        let labels: serde_json::Map<_, _> = labels
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).into()))
+            .collect();
+        Labels::read(&labels).unwrap()
     }
 
     #[test]
@@ -196,6 +273,51 @@ mod tests {
         assert_eq!(judge(&loopback_of_another), Whose::AnotherNodes);
         assert_eq!(judge(&[("job", "gpu1")]), Whose::Unsaid);
         assert_eq!(judge(&[("instance", "")]), Whose::Unsaid);
+    }
+
+    #[test]
+    fn a_node_is_called_what_the_configuration_says() {
+        let called = ["Rack7/gpu1", "192.0.2.7", "gpu9.example:10835"].map(str::to_owned);
+        let node = Node::new("5f3c0a9b1d2e", &[], &[]).also(&called);
+        for instance in [
+            "rack7/gpu1",
+            "192.0.2.7:10835",
+            "gpu9.example:10835",
+            "gpu9:9400",
+            "5f3c0a9b1d2e",
+        ] {
+            let judged = node.judge(&of(&[("instance", instance)]));
+            assert_eq!(judged, Whose::Ours, "{instance}");
+        }
+        for instance in ["192:1", "192.0.2.77:10835", "rack7", "gpu1:10835", "10835"] {
+            let judged = node.judge(&of(&[("instance", instance)]));
+            assert_eq!(judged, Whose::AnotherNodes, "{instance}");
+        }
+        assert_eq!(node.name(), "5f3c0a9b1d2e");
+        assert_eq!(node.names().len(), 4);
+    }
+
+    #[test]
+    fn a_hint_speaks_for_us_and_never_against() {
+        for name in HINTS {
+            assert_eq!(judge(&[(name, "gpu1"), ("instance", "x:1")]), Whose::Ours);
+            assert_eq!(
+                judge(&[(name, "gpu2"), ("instance", "gpu1:1")]),
+                Whose::Ours
+            );
+            assert_eq!(judge(&[(name, "gpu2")]), Whose::Unsaid);
+        }
+        let beside = of(&[("instance", "x:1"), ("node", "y")]);
+        assert_eq!(node().contradicted_by(&beside), Some("instance"));
+        let ours = of(&[("instance", "x:1"), ("node", "gpu1")]);
+        assert_eq!(node().contradicted_by(&ours), None);
+    }
+
+    #[test]
+    fn an_instance_that_is_too_long_is_another_nodes() {
+        let long = "x".repeat(5000);
+        assert_eq!(judge(&[("instance", &long)]), Whose::AnotherNodes);
+        assert_eq!(judge(&[("instance", &long), ("node", "gpu1")]), Whose::Ours);
     }
 
     #[test]

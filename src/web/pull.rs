@@ -18,6 +18,7 @@
 pub mod client;
 pub mod counters;
 mod listing;
+mod slim;
 mod verdict;
 
 use std::collections::BTreeSet;
