@@ -231,6 +231,13 @@ impl Shared {
         }
     }
 
+    /// A card was opened, and told its index.
+    pub fn opened(&self, identity: &Identity) {
+        let mut numbers = self.numbers.write().unwrap_or_else(PoisonError::into_inner);
+        numbers.retain(|_, uuid| *uuid != identity.uuid);
+        numbers.insert(identity.index, identity.uuid.clone());
+    }
+
     /// What the driver lists now, guarded or not.
     pub fn number(&self, listed: &[Arc<Identity>]) {
         let numbers = listed.iter().map(|gpu| (gpu.index, gpu.uuid.clone()));

@@ -114,7 +114,7 @@ impl Node {
         let mut names = NAMES.iter().filter_map(given).peekable();
         let named = names.peek().is_some();
         let mut all = names.chain(HINTS.iter().filter_map(given));
-        if all.any(|name| self.is_called(name)) {
+        if all.any(|name| self.is_called(name) || self.is_called(Instance::parse(name).host)) {
             return Whose::Ours;
         }
         let instance = labels.get(INSTANCE);
@@ -305,6 +305,7 @@ mod tests {
                 judge(&[(name, "gpu2"), ("instance", "gpu1:1")]),
                 Whose::Ours
             );
+            assert_eq!(judge(&[(name, "gpu1.example:9100")]), Whose::Ours);
             assert_eq!(judge(&[(name, "gpu2")]), Whose::Unsaid);
         }
         let beside = of(&[("instance", "x:1"), ("node", "y")]);

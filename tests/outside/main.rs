@@ -16,4 +16,9 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod alerts;
+mod deliveries;
+mod indexes;
+mod node_names;
+mod sending;
 mod smoke;
