@@ -369,6 +369,11 @@ fn judge(before: &Held, after: &Held, sent: &Sent) -> Result<(), TestCaseError> 
     for (key, (level, _)) in before {
         let ended = matches!(must.get(key), Some(Must::End(_)));
         if !after.contains_key(key) && !ended {
+            // It may have been lowered just before, by itself.
+            let level = match must.get(key) {
+                Some(Must::Hold(now)) => now.min(level),
+                _ => level,
+            };
             let higher = must.iter().any(|((gpu, _), must)| {
                 *gpu == key.0 && matches!(must, Must::Hold(asked) if asked > level)
             });
