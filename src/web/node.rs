@@ -111,9 +111,8 @@ impl Node {
     /// machine's own name is not known. But a loopback address proves nothing against a name.
     pub(crate) fn judge(&self, labels: &Labels) -> Whose {
         let given = |name: &&str| labels.get(name);
-        let mut names = NAMES.iter().filter_map(given).peekable();
-        let named = names.peek().is_some();
-        let mut all = names.chain(HINTS.iter().filter_map(given));
+        let named = NAMES.iter().any(|name| labels.get(name).is_some());
+        let mut all = NAMES.iter().chain(&HINTS).filter_map(given);
         if all.any(|name| self.is_called(name) || self.is_called(Instance::parse(name).host)) {
             return Whose::Ours;
         }

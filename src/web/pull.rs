@@ -226,6 +226,8 @@ impl Puller {
     }
 }
 
+pub(crate) use slim::agrees;
+
 /// What a pull from one Alertmanager does with its answer; true: it proves what isn't in it.
 pub(crate) fn hear(web: &Web, body: &[u8]) -> Result<bool, PullError> {
     let listing = Listing::parse(body)?;

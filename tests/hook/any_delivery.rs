@@ -77,9 +77,9 @@ fn spelt(uuid: &'static str) -> impl Strategy<Value = String> {
 
 /// By a UUID, which decides whatever stands beside it.
 fn by_uuid(gpu: usize) -> BoxedStrategy<Naming> {
-    let names = ["uuid", "UUID", "gpu_uuid", "GPU_UUID", "gpuuuid"];
+    let called = ["uuid", "UUID", "gpu_uuid", "GPU_UUID", "gpuuuid"];
     let also = ["gpu", "gpu_id", "device", "GPU"];
-    let own = (prop::sample::select(names.to_vec()), spelt(GPUS[gpu]));
+    let own = (prop::sample::select(called.to_vec()), spelt(GPUS[gpu]));
     let odd = (
         prop::sample::select(also.to_vec()),
         Just(GPUS[gpu].to_owned()),
@@ -327,8 +327,8 @@ fn judge(before: &Held, after: &Held, sent: &Sent) -> Result<(), TestCaseError> 
                 } else {
                     Must::End(meant.starts)
                 };
-                let most = must.entry(key).or_insert(one);
-                *most = one.max(*most);
+                let told = must.entry(key).or_insert(one);
+                *told = one.max(*told);
             }
             // The same alert fires and is resolved at once: that it fires goes before.
             Some(_) if meant.firing => firing_inert.push(key),

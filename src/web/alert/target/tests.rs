@@ -11,6 +11,7 @@ fn aimed<const N: usize>(labels: [(&'static str, &str); N]) -> Result<Aim, Miss>
     aim(&Labels::from(labels), gpus(), &node)
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "what is compared with is one")]
 fn at(uuid: &str, against: Option<&'static str>) -> Result<Aim, Miss> {
     Ok(Aim {
         gpus: vec![Uuid::new(uuid)],
