@@ -22,7 +22,7 @@ fn holds_the_second(labels: impl Fn(&Guard) -> Value) -> Guard {
     guard
 }
 
-/// nvidia_gpu_exporter leaves the prefix out, and beside it stands the slot.
+/// `nvidia_gpu_exporter` leaves the prefix out, and beside it stands the slot.
 #[test]
 fn a_uuid_without_its_prefix_is_the_card() {
     holds_the_second(|guard| {
