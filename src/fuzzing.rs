@@ -13,6 +13,11 @@ pub fn pulled(web: &Web, body: &[u8]) -> bool {
     pull::hear(web, body).is_ok()
 }
 
+/// One alert, read whole and read for what is looked at. False: they differ.
+pub fn alert(text: &str) -> bool {
+    pull::agrees(text)
+}
+
 /// What `report` says of an event log, as a page and as JSON.
 pub fn report(history: &History, last: Duration) -> (String, String) {
     report::both(history, last)

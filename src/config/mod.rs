@@ -47,6 +47,8 @@ pub struct Config {
     pub apps: Vec<AppConfig>,
     pub hook: HookConfig,
     pub alertmanager: AlertmanagerConfig,
+    /// What alerts call this machine, beside its own name and addresses.
+    pub node_names: Vec<String>,
     pub on_exit: OnExit,
 }
 
@@ -222,6 +224,7 @@ impl Default for Config {
                 severity_map: BTreeMap::new(),
             },
             alertmanager: AlertmanagerConfig::default(),
+            node_names: Vec::new(),
             on_exit: OnExit::default(),
         }
     }

@@ -27,6 +27,9 @@ const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 
+/// A machine has one, or a few.
+const MAX_NAMES: usize = 16;
+
 /// From a lukewarm idle card, for a rehearsal, to what the firmware stops at in any case.
 const TRIP_RANGE: std::ops::RangeInclusive<f64> = 20.0..=110.0;
 
@@ -48,6 +51,7 @@ pub(super) fn config(root: &mut Section<'_>, dir: &Path) -> Config {
         apps: read_apps(root, dir),
         hook: root.section("hook", |section| hook(section, &default.hook, dir)),
         alertmanager: AlertmanagerConfig::default(),
+        node_names: root.section("node", node),
         on_exit: root.take("on_exit", choice(&exits)).unwrap_or_default(),
     };
     let lease = config.hook.lease;
@@ -178,6 +182,29 @@ fn hook(section: &mut Section<'_>, default: &HookConfig, dir: &Path) -> HookConf
             .take("max_hold", duration(Duration::ZERO..=HOUR))
             .unwrap_or(default.max_hold),
         severity_map: section.entries("severity_map", |_, level| choice(&levels)(level)),
+    }
+}
+
+/// What Prometheus calls this machine.
+fn node(section: &mut Section<'_>) -> Vec<String> {
+    let names = section.nullable("names", list_or_none(node_name));
+    let names = names.unwrap_or_default();
+    if names.len() > MAX_NAMES {
+        let problem = format!("has {} names", names.len());
+        let accepted = format!("at most {MAX_NAMES}");
+        section.wrong("names", Wrong::new(problem, accepted));
+    }
+    names
+}
+
+/// As in the label `instance`: with or without a port.
+fn node_name(value: &Value) -> Result<String, Wrong> {
+    match text(value) {
+        Ok(name) if name.len() <= 253 && !name.contains(char::is_whitespace) => Ok(name),
+        _ => Err(Wrong::of(
+            value,
+            "what the label instance or node says, with or without its port",
+        )),
     }
 }
 

@@ -36,6 +36,8 @@ pub struct Shared {
     pauses: Mutex<BTreeMap<Uuid, Moment>>,
     xids: Mutex<BTreeMap<Uuid, Vec<u64>>>,
     stations: RwLock<BTreeMap<Uuid, Arc<Station>>>,
+    /// Which card the driver lists under each index.
+    numbers: RwLock<BTreeMap<u32, Uuid>>,
     driver: Mutex<DriverStatus>,
     live: RwLock<Arc<Live>>,
     tell_apps: TellApps,
@@ -136,6 +138,7 @@ impl Shared {
             pauses: Mutex::default(),
             xids: Mutex::default(),
             stations: RwLock::default(),
+            numbers: RwLock::default(),
             driver: Mutex::new(DriverStatus {
                 expected: Roll::unasked(&live.gpus),
                 ..DriverStatus::default()
@@ -172,10 +175,11 @@ impl Shared {
         const SHOWN: usize = 64;
         let mut names = lock(&self.alert_names);
         // Not for every new alert of a full table: to look at all leases for each name takes a while.
-        if names.len() >= 2 * lease::CAPACITY {
-            let leases = self.leases();
+        let leases = self.leases();
+        if names.len() >= 2 * leases.count().max(lease::CAPACITY) {
             names.retain(|fingerprint, _| leases.holds(*fingerprint));
         }
+        drop(leases);
         let name = name.chars().filter(|c| !c.is_control()).take(SHOWN);
         names.insert(fingerprint, name.collect::<String>().into());
     }
@@ -209,7 +213,35 @@ impl Shared {
 
     /// A GPU's index, for the log.
     pub fn index(&self, uuid: &Uuid) -> Option<u32> {
-        self.station(uuid).map(|station| station.identity.index)
+        let station = self.station(uuid)?;
+        let latest = station.latest();
+        let identity = latest.as_ref().map(|tick| &tick.identity);
+        self.index_of(identity.unwrap_or(&station.identity))
+    }
+
+    /// The index that a card has now. One that the driver doesn't list keeps its last one, unless
+    /// another card has got that.
+    pub fn index_of(&self, identity: &Identity) -> Option<u32> {
+        let numbers = self.numbers.read().unwrap_or_else(PoisonError::into_inner);
+        let listed = numbers.iter().find(|(_, uuid)| **uuid == identity.uuid);
+        match listed {
+            Some((index, _)) => Some(*index),
+            None if numbers.contains_key(&identity.index) => None,
+            None => Some(identity.index),
+        }
+    }
+
+    /// A card was opened, and told its index.
+    pub fn opened(&self, identity: &Identity) {
+        let mut numbers = self.numbers.write().unwrap_or_else(PoisonError::into_inner);
+        numbers.retain(|_, uuid| *uuid != identity.uuid);
+        numbers.insert(identity.index, identity.uuid.clone());
+    }
+
+    /// What the driver lists now, guarded or not.
+    pub fn number(&self, listed: &[Arc<Identity>]) {
+        let numbers = listed.iter().map(|gpu| (gpu.index, gpu.uuid.clone()));
+        *self.numbers.write().unwrap_or_else(PoisonError::into_inner) = numbers.collect();
     }
 
     pub fn delist(&self, uuid: &Uuid) {

@@ -162,6 +162,7 @@ impl Supervisor {
                 status.error = None;
                 drop(status);
                 let live = self.shared.live();
+                self.shared.number(&gpus);
                 self.call(&live.gpus, &gpus);
                 // Those that are to be guarded first: the others wait for a disk.
                 let selected = |identity: &Arc<Identity>| (live.selects)(identity);

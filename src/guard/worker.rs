@@ -123,7 +123,11 @@ impl Worker {
 
     /// One tick at `now` (the sampling's clock) and `wall` (the leases').
     pub fn tick(&mut self, now: Moment, wall: Moment, shared: &Shared) -> Tick {
+        let had = self.gpu.is_some();
         self.attach(now);
+        if !had && self.gpu.is_some() {
+            shared.opened(&self.identity);
+        }
         self.keep_beat(now);
         self.look_for_left(now);
         let reading = self.read(now);

@@ -12,7 +12,8 @@ use crate::units::Moment;
 
 use super::state::Level;
 
-/// All leases of the node. An evicted one is of the lowest level, never an emergency.
+/// Of alerts, on each GPU. Room is each GPU's own, so that a flood about one costs no other its
+/// lease; an operator's lease always has room.
 pub const CAPACITY: usize = 256;
 
 /// Who asks.
@@ -39,7 +40,7 @@ pub struct Lease {
 pub enum Granted {
     New,
     Renewed,
-    /// No room and nothing lower to evict.
+    /// The GPU's room is full of leases at least as high.
     Refused,
 }
 
@@ -101,18 +102,24 @@ impl Turn {
 /// The leases of all GPUs.
 #[derive(Clone, Debug, Default)]
 pub struct LeaseTable {
-    leases: BTreeMap<(Uuid, Holder), Lease>,
+    gpus: BTreeMap<Uuid, Leases>,
     endings: Endings,
+}
+
+/// Those of one GPU.
+#[derive(Clone, Debug, Default)]
+struct Leases {
+    held: BTreeMap<Holder, Lease>,
     /// Since they were last taken; of too many, the oldest are forgotten.
-    turns: VecDeque<(Uuid, Holder, Level, Turn)>,
+    turns: VecDeque<(Holder, Level, Turn)>,
 }
 
 impl LeaseTable {
     /// Grants or renews. A firing alert is never too old: a genuine one can carry an old start.
     pub fn grant(&mut self, now: Moment, gpu: &Uuid, holder: Holder, lease: Lease) -> Granted {
-        self.expire(now);
-        let key = (gpu.clone(), holder);
-        if let Some(held) = self.leases.get_mut(&key) {
+        self.expire_on(now, gpu);
+        let leases = self.gpus.entry(gpu.clone()).or_default();
+        if let Some(held) = leases.held.get_mut(&holder) {
             let changed = held.level != lease.level;
             *held = Lease {
                 since: held.since,
@@ -120,29 +127,32 @@ impl LeaseTable {
                 ..lease
             };
             if changed {
-                self.turn(key, lease.level, Turn::Changed);
+                leases.turn(holder, lease.level, Turn::Changed);
             }
             return Granted::Renewed;
         }
-        if self.leases.len() >= CAPACITY && !self.evict_below(lease.level) {
-            return Granted::Refused;
+        if !leases.has_room(holder) {
+            if !leases.evict_below(lease.level) {
+                return Granted::Refused;
+            }
+            self.endings.evicted += 1;
         }
-        self.leases.insert(key.clone(), lease);
-        self.turn(key, lease.level, Turn::Began);
+        leases.held.insert(holder, lease);
+        leases.turn(holder, lease.level, Turn::Began);
         Granted::New
     }
 
     /// Ends an alert's lease, unless the message is older than the lease's own start.
     pub fn resolve(&mut self, gpu: &Uuid, holder: Holder, starts_at: Duration) -> Ended {
-        let key = (gpu.clone(), holder);
-        match self.leases.get(&key) {
+        let Some(leases) = self.gpus.get_mut(gpu) else {
+            return Ended::Unknown;
+        };
+        match leases.held.get(&holder) {
             None => Ended::Unknown,
             Some(lease) if starts_at < lease.starts_at => Ended::Stale,
-            Some(lease) => {
-                let level = lease.level;
-                self.leases.remove(&key);
+            Some(_) => {
+                leases.end(holder, Turn::Resolved);
                 self.endings.resolved += 1;
-                self.turn(key, level, Turn::Resolved);
                 Ended::Released
             }
         }
@@ -150,7 +160,7 @@ impl LeaseTable {
 
     /// What is asked of `gpu` now.
     pub fn asked(&mut self, now: Moment, gpu: &Uuid) -> Asked {
-        self.expire(now);
+        self.expire_on(now, gpu);
         let mut asked = Asked::default();
         for (holder, lease) in self.of(gpu) {
             let level = match holder {
@@ -163,17 +173,22 @@ impl LeaseTable {
     }
 
     /// The leases on one GPU.
-    pub fn of<'a>(&'a self, gpu: &'a Uuid) -> impl Iterator<Item = (Holder, &'a Lease)> {
-        let all = (gpu.clone(), Holder::Alert(0))..=(gpu.clone(), Holder::Manual);
-        self.leases
-            .range(all)
-            .map(|((_, holder), lease)| (*holder, lease))
+    pub fn of(&self, gpu: &Uuid) -> impl Iterator<Item = (Holder, &Lease)> + use<'_> {
+        let held = self.gpus.get(gpu).into_iter();
+        held.flat_map(|leases| leases.held.iter().map(|(holder, lease)| (*holder, lease)))
+    }
+
+    /// How many there are on all GPUs.
+    pub fn count(&self) -> usize {
+        self.gpus.values().map(|leases| leases.held.len()).sum()
     }
 
     /// Whether this alert holds any GPU.
     pub fn holds(&self, fingerprint: u64) -> bool {
         let alert = Holder::Alert(fingerprint);
-        self.leases.keys().any(|(_, holder)| *holder == alert)
+        self.gpus
+            .values()
+            .any(|leases| leases.held.contains_key(&alert))
     }
 
     pub const fn endings(&self) -> Endings {
@@ -181,51 +196,65 @@ impl LeaseTable {
     }
 
     pub fn expire(&mut self, now: Moment) {
-        let is_over = |(_, lease): &(_, &Lease)| now >= lease.expires;
-        let over = self.leases.iter().filter(is_over);
-        let over: Vec<_> = over
-            .map(|(key, lease)| (key.clone(), lease.level))
-            .collect();
-        for (key, level) in over {
-            self.leases.remove(&key);
-            self.endings.expired += 1;
-            self.turn(key, level, Turn::Expired);
+        for leases in self.gpus.values_mut() {
+            self.endings.expired += leases.expire(now);
+        }
+    }
+
+    fn expire_on(&mut self, now: Moment, gpu: &Uuid) {
+        if let Some(leases) = self.gpus.get_mut(gpu) {
+            self.endings.expired += leases.expire(now);
         }
     }
 
     /// What became of the leases on `gpu` since this was last asked.
     pub fn take_turns(&mut self, gpu: &Uuid) -> Vec<(Holder, Level, Turn)> {
-        let all = std::mem::take(&mut self.turns);
-        let (taken, left) = all.into_iter().partition::<Vec<_>, _>(|(of, ..)| of == gpu);
-        self.turns = left.into();
-        let taken = taken.into_iter();
-        taken
-            .map(|(_, holder, level, turn)| (holder, level, turn))
-            .collect()
+        let leases = self.gpus.get_mut(gpu);
+        let turns = leases.map(|leases| std::mem::take(&mut leases.turns));
+        turns.unwrap_or_default().into()
+    }
+}
+
+impl Leases {
+    fn has_room(&self, holder: Holder) -> bool {
+        let manual = usize::from(self.held.contains_key(&Holder::Manual));
+        holder == Holder::Manual || self.held.len() - manual < CAPACITY
     }
 
-    fn turn(&mut self, (gpu, holder): (Uuid, Holder), level: Level, turn: Turn) {
+    /// Of the alerts' leases that ask for less, the first to expire makes room.
+    fn evict_below(&mut self, level: Level) -> bool {
+        let alerts = self.held.iter().filter(|(by, _)| **by != Holder::Manual);
+        let lower = alerts.filter(|(_, lease)| lease.level < level);
+        let first = lower.min_by_key(|(_, lease)| (lease.level, lease.expires));
+        let Some(holder) = first.map(|(holder, _)| *holder) else {
+            return false;
+        };
+        self.end(holder, Turn::Evicted);
+        true
+    }
+
+    fn expire(&mut self, now: Moment) -> u64 {
+        let over = self.held.iter().filter(|(_, lease)| now >= lease.expires);
+        let over: Vec<_> = over.map(|(holder, _)| *holder).collect();
+        let mut count = 0;
+        for holder in over {
+            self.end(holder, Turn::Expired);
+            count += 1;
+        }
+        count
+    }
+
+    fn end(&mut self, holder: Holder, turn: Turn) {
+        if let Some(lease) = self.held.remove(&holder) {
+            self.turn(holder, lease.level, turn);
+        }
+    }
+
+    fn turn(&mut self, holder: Holder, level: Level, turn: Turn) {
         if self.turns.len() >= CAPACITY {
             self.turns.pop_front();
         }
-        self.turns.push_back((gpu, holder, level, turn));
-    }
-
-    fn evict_below(&mut self, level: Level) -> bool {
-        let lowest = self
-            .leases
-            .iter()
-            .min_by_key(|(_, lease)| (lease.level, lease.expires));
-        let Some((key, lease)) = lowest.map(|(key, lease)| (key.clone(), *lease)) else {
-            return false;
-        };
-        if lease.level == Level::Emergency || lease.level > level {
-            return false;
-        }
-        self.leases.remove(&key);
-        self.endings.evicted += 1;
-        self.turn(key, lease.level, Turn::Evicted);
-        true
+        self.turns.push_back((holder, level, turn));
     }
 }
 

@@ -3,6 +3,7 @@
 //! that comes both ways is one.
 
 mod fields;
+mod labels;
 mod outcome;
 mod possible;
 mod target;
@@ -14,14 +15,25 @@ use crate::policy::lease::{Ended, Granted, Holder};
 use crate::policy::{Lease, Level};
 
 use super::gpus::Gpus;
+use super::heard;
 use super::node::Whose;
 use super::sparing::{Line, Sparing};
+use super::trouble::{Beside, Trouble};
 use super::{Settings, Web};
 
 pub(super) use fields::{Alert, since_epoch};
+pub(super) use labels::Labels;
 pub use outcome::{Action, Outcome, Status};
 pub(super) use possible::InVain;
-pub(super) use target::action;
+pub(super) use target::{Miss, action};
+
+/// How an alert came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Via {
+    Hook,
+    /// Unless it is filtered, a pull lists the alerts of all nodes: theirs are no news.
+    Pull,
+}
 
 /// The log of leases that come and go with alerts. Each kind has room of its own: a storm of
 /// gradual ones hides no emergency.
@@ -81,6 +93,7 @@ impl Obeyed {
 pub(super) fn obey(
     web: &Web,
     settings: &Settings,
+    via: Via,
     status: Status,
     action: Action,
     alert: &Alert,
@@ -90,15 +103,45 @@ pub(super) fn obey(
             heartbeat(web, settings, status, alert).into()
         }
         Level::None => Outcome::Ignored.into(),
-        level => match target::gpus(&alert.labels, Gpus::of(&web.shared), &settings.node) {
-            Err(outcome) => outcome.into(),
-            Ok(gpus) if status == Status::Firing => fire_all(web, settings, alert, &gpus, level),
-            Ok(gpus) => {
-                let outcomes = gpus.iter().map(|gpu| resolve(web, alert, gpu));
-                outcomes.min().unwrap_or(Outcome::Unmapped).into()
+        level => match target::aim(&alert.labels, Gpus::of(&web.shared), &settings.node) {
+            Err(miss) => {
+                tell_miss(web, settings, via, miss, alert);
+                miss.outcome().into()
+            }
+            Ok(aim) => {
+                if let (Some(label), Some(gpu)) = (aim.against, aim.gpus.first()) {
+                    web.troubles.tell_mismatch(gpu, label, &hex(alert));
+                }
+                match status {
+                    Status::Firing => fire_all(web, settings, alert, &aim.gpus, level),
+                    Status::Resolved | Status::Unknown => {
+                        let outcomes = aim.gpus.iter().map(|gpu| resolve(web, alert, gpu));
+                        outcomes.min().unwrap_or(Outcome::Unmapped).into()
+                    }
+                }
             }
         },
     }
+}
+
+fn tell_miss(web: &Web, settings: &Settings, via: Via, miss: Miss, alert: &Alert) {
+    let node = &settings.node;
+    let theirs = node.judge(&alert.labels) == Whose::AnotherNodes;
+    if via == Via::Pull && theirs {
+        return;
+    }
+    let beside = Beside {
+        alert: Some(hex(alert)),
+        heard: heard::spoken(&alert.labels),
+        called: Some(heard::called(node)),
+        label: match miss {
+            Miss::TooLong(label) => Some(label),
+            _ => None,
+        },
+        ..Beside::default()
+    };
+    let now = web.shared.clock.wall();
+    web.troubles.tell(now, Trouble::Missed(miss), &beside);
 }
 
 fn fire_all(web: &Web, settings: &Settings, alert: &Alert, gpus: &[Uuid], level: Level) -> Obeyed {
@@ -126,20 +169,26 @@ fn fire(web: &Web, settings: &Settings, alert: &Alert, gpu: &Uuid, level: Level)
     let holder = Holder::Alert(alert.fingerprint);
     let (granted, before) = {
         let mut leases = web.shared.leases();
-        leases.expire(now);
         let before = leases.of(gpu).find(|(held, _)| *held == holder);
         let before = before.map(|(_, lease)| lease.level);
         (leases.grant(now, gpu, holder, lease), before)
     };
     match granted {
-        Granted::Refused => return Outcome::Rejected,
+        Granted::Refused => {
+            let beside = Beside {
+                alert: Some(hex(alert)),
+                uuid: Some(gpu),
+                ..Beside::default()
+            };
+            web.troubles.tell(now, Trouble::NoRoom, &beside);
+            return Outcome::Rejected;
+        }
         Granted::Renewed if before == Some(level) => {}
         Granted::New | Granted::Renewed => web.shared.wake(gpu),
     }
     if granted == Granted::New {
-        let name = alert.labels.get("alertname");
         web.shared
-            .name_alert(alert.fingerprint, name.map_or("", String::as_str));
+            .name_alert(alert.fingerprint, alert.labels.name());
         if let Some(Line { unsaid }) = web.lease_lines.taken(level).line(now) {
             tracing::info!(gpu = web.shared.index(gpu), uuid = %gpu, throttle = level.name(), alert = %hex(alert), unsaid, "an alert took a lease");
         }
@@ -172,8 +221,10 @@ pub(super) fn is_not_anothers(settings: &Settings, alert: &Alert) -> bool {
 
 fn heartbeat(web: &Web, settings: &Settings, status: Status, alert: &Alert) -> Outcome {
     if !is_not_anothers(settings, alert) {
+        heard::others(web, settings, &alert.labels);
         return Outcome::WrongNode;
     }
+    heard::ours(web, &alert.labels);
     let now = web.shared.clock.wall();
     let mut chain = web.shared.chain();
     match status {
@@ -181,6 +232,20 @@ fn heartbeat(web: &Web, settings: &Settings, status: Status, alert: &Alert) -> O
         Status::Resolved | Status::Unknown => chain.heartbeat_resolved(),
     }
     Outcome::Accepted
+}
+
+/// An alert that can't be read, or asks for what there isn't: said, as it is counted.
+pub(super) fn tell_rejected(web: &Web, outcome: Outcome, alert: Option<&Alert>) {
+    let trouble = match outcome {
+        Outcome::NotAllowed => Trouble::NotAllowed,
+        _ => Trouble::Unreadable,
+    };
+    let beside = Beside {
+        alert: alert.map(hex),
+        ..Beside::default()
+    };
+    let now = web.shared.clock.wall();
+    web.troubles.tell(now, trouble, &beside);
 }
 
 /// As Alertmanager prints it, to be looked up there.

@@ -61,6 +61,26 @@ impl AuthFailure {
     }
 }
 
+impl AuthFailure {
+    /// For the log: what helps, if the request is one that should be obeyed.
+    const fn remedy(self) -> &'static str {
+        match self {
+            Self::Missing | Self::Malformed => {
+                "it wants Authorization: Bearer with the guard's token, such as credentials_file in Alertmanager's http_config"
+            }
+            Self::WrongToken => {
+                "its token is another than the guard's: copy the guard's token file to the sender"
+            }
+            Self::Certificate => {
+                "list a name of its certificate in hook.client_allowed_sans, or give it the guard's token"
+            }
+            Self::Unavailable => {
+                "the guard has no token: make its state directory writable, or configure hook.bearer_token_file"
+            }
+        }
+    }
+}
+
 /// The gate: in front of every actuating route.
 pub(super) async fn require(State(web): State<Arc<Web>>, request: Request, next: Next) -> Response {
     let now = web.shared.clock.wall();
@@ -155,7 +175,8 @@ impl Refused {
             reason = failure.name(),
             peer,
             unsaid,
-            "a request that would actuate was refused: give its sender the token of hook.bearer_token_file, or of hook-token in --state.dir"
+            "a request that would actuate was refused: {}",
+            failure.remedy()
         );
     }
 }

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 
 use super::refusal::Refusal;
@@ -16,8 +16,17 @@ pub(crate) const MAX_BYTES: usize = 256 * 1024;
 /// For the whole body. Senders are on the same network, bodies small.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// 415 for anything but JSON; a browser's form can't send that unasked.
+/// 415 for anything but JSON; a browser's form can't send that unasked. Compressed JSON would be as
+/// large as it likes once it isn't any more.
 pub(crate) fn must_be_json(headers: &HeaderMap) -> Result<(), Refusal> {
+    let plain = |value: &[u8]| value.trim_ascii().eq_ignore_ascii_case(b"identity");
+    let mut encodings = headers.get_all(CONTENT_ENCODING).iter();
+    if !encodings.all(|value| value.is_empty() || plain(value.as_bytes())) {
+        return Err(Refusal::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "Content-Encoding: a compressed body can't be read; send it as it is",
+        ));
+    }
     let essence = headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())

@@ -83,13 +83,18 @@ impl Exposition {
     }
 
     fn gpus(&self, now: Moment, poll: Duration) -> Vec<GpuView> {
-        let view = |station: &Arc<Station>| GpuView {
-            hung: station.pulse.hangs(now, hang::patience(poll)),
-            panics: station.panics(),
-            ..GpuView::new(&station.identity, station.latest(), now, poll)
+        let view = |station: &Arc<Station>| {
+            let view = GpuView::new(&station.identity, station.latest(), now, poll);
+            GpuView {
+                index: self.shared.index_of(&view.identity),
+                hung: station.pulse.hangs(now, hang::patience(poll)),
+                panics: station.panics(),
+                ..view
+            }
         };
         let mut gpus: Vec<_> = self.shared.stations().iter().map(view).collect();
-        gpus.sort_by_key(|gpu| gpu.identity.index);
+        // Those without an index last.
+        gpus.sort_by_key(|gpu| (gpu.index.is_none(), gpu.index, gpu.identity.index));
         gpus
     }
 

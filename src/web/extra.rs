@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::heard::Names;
 pub use super::pull::PullSnapshot;
 
 /// What the views show of the service around the control loops.
@@ -10,6 +11,10 @@ pub use super::pull::PullSnapshot;
 pub struct Extra {
     /// What the kernel calls this machine.
     pub node: String,
+    /// All that an alert may call it.
+    pub names: Vec<String>,
+    /// What heartbeats called theirs.
+    pub heard: Names,
     /// `enforce` or `observe`.
     pub mode: &'static str,
     /// The GPUs are simulated.
@@ -26,6 +31,8 @@ impl Default for Extra {
     fn default() -> Self {
         Self {
             node: String::new(),
+            names: Vec::new(),
+            heard: Names::default(),
             mode: "enforce",
             simulated: false,
             poll_interval: Duration::from_secs(1),

@@ -1,50 +1,83 @@
 //! Which GPU somebody means: by UUID, PCI address or index. Only ever compared with the GPUs that
 //! are there; nothing from outside becomes a key of its own.
+//!
+//! A UUID and an address are a card's for good. An index is the card's that the driver lists under it
+//! now: one that is gone doesn't keep its number from another.
 
 use std::sync::Arc;
 
 use axum::http::StatusCode;
 
+use crate::config::PciAddress;
 use crate::device::Identity;
 use crate::guard::Shared;
 
 use super::refusal::Refusal;
 
-/// The GPUs under guard.
-pub(crate) struct Gpus(Vec<Arc<Identity>>);
+/// The GPUs under guard, each with the index that it has now.
+pub(crate) struct Gpus(Vec<(Option<u32>, Arc<Identity>)>);
 
 impl Gpus {
     /// As last opened: MIG instances come and go.
     pub(crate) fn of(shared: &Shared) -> Self {
         let stations = shared.stations();
-        let identities = stations.iter().map(|station| {
-            station
-                .latest()
-                .map_or_else(|| station.identity.clone(), |tick| tick.identity.clone())
+        let gpus = stations.iter().map(|station| {
+            let identity = station.latest().map(|tick| tick.identity.clone());
+            let identity = identity.unwrap_or_else(|| station.identity.clone());
+            (shared.index_of(&identity), identity)
         });
-        let mut gpus: Vec<_> = identities.collect();
-        gpus.sort_by_key(|gpu| gpu.index);
+        let mut gpus: Vec<_> = gpus.collect();
+        // Those without an index last.
+        gpus.sort_by_key(|(index, _)| (index.is_none(), *index));
         Self(gpus)
     }
 
+    /// By UUID and address, in the order of their indexes.
+    #[cfg(test)]
+    pub(super) fn of_cards(cards: &[(&str, &str)]) -> Self {
+        let card = |(index, (uuid, address)): (u32, &(&str, &str))| {
+            let identity = Identity {
+                uuid: crate::device::Uuid::new(uuid),
+                index,
+                name: "A100".to_owned(),
+                pci_bus_id: (*address).to_owned(),
+                serial: None,
+                vbios_version: None,
+                driver_version: None,
+                architecture: None,
+                brand: None,
+                mig_uuids: Vec::new(),
+            };
+            (Some(index), Arc::new(identity))
+        };
+        Self((0..).zip(cards).map(card).collect())
+    }
+
     pub(crate) fn all(self) -> Vec<Arc<Identity>> {
-        self.0
+        self.0.into_iter().map(|(_, gpu)| gpu).collect()
     }
 
     /// A card's own UUID, or that of one of its MIG instances.
-    pub(crate) fn by_uuid(&self, uuid: &str) -> Option<Arc<Identity>> {
-        let is = |own: &str| own.eq_ignore_ascii_case(uuid);
-        self.find(|gpu| is(gpu.uuid.as_str()) || gpu.mig_uuids.iter().any(|mig| is(mig)))
+    pub(crate) fn by_uuid(&self, text: &str) -> Option<Arc<Identity>> {
+        let wanted = Spelt::of(text);
+        let is = |own: &str| Spelt::of(own).is(&wanted);
+        let of_card = self.find(|gpu| is(gpu.uuid.as_str()));
+        let of_instance = || self.find(|gpu| gpu.mig_uuids.iter().any(|mig| is(mig)));
+        of_card.or_else(of_instance).or_else(|| {
+            let card = card_of_instance(text)?;
+            self.find(|gpu| Spelt::of(gpu.uuid.as_str()).is(&Spelt::of(card)))
+        })
     }
 
     pub(crate) fn by_pci(&self, address: &str) -> Option<Arc<Identity>> {
-        let address = Pci::parse(address)?;
-        self.find(|gpu| Pci::parse(&gpu.pci_bus_id) == Some(address))
+        let address = PciAddress::parse(address.trim())?;
+        self.find(|gpu| PciAddress::parse(&gpu.pci_bus_id) == Some(address))
     }
 
     pub(crate) fn by_index(&self, index: &str) -> Option<Arc<Identity>> {
-        let index = index.parse::<u32>().ok()?;
-        self.find(|gpu| gpu.index == index)
+        let index = index.trim().parse::<u32>().ok()?;
+        let has = |(own, _): &&(Option<u32>, _)| *own == Some(index);
+        self.0.iter().find(has).map(|(_, gpu)| gpu.clone())
     }
 
     /// As operators say it: an index, a UUID, a PCI address, or `all`.
@@ -63,12 +96,16 @@ impl Gpus {
     }
 
     fn find(&self, is: impl Fn(&Identity) -> bool) -> Option<Arc<Identity>> {
-        self.0.iter().find(|gpu| is(gpu)).cloned()
+        let mut gpus = self.0.iter().map(|(_, gpu)| gpu);
+        gpus.find(|gpu| is(gpu)).cloned()
     }
 
     fn unknown(&self) -> Refusal {
         let known = self.0.iter();
-        let known = known.map(|gpu| format!("{} = {} ({})", gpu.index, gpu.uuid, gpu.pci_bus_id));
+        let known = known.map(|(index, gpu)| {
+            let index = index.map_or_else(|| "-".to_owned(), |index| index.to_string());
+            format!("{index} = {} ({})", gpu.uuid, gpu.pci_bus_id)
+        });
         let known = known.collect::<Vec<_>>().join(", ");
         let reason = if known.is_empty() {
             "no such GPU: none is under guard".to_owned()
@@ -79,54 +116,69 @@ impl Gpus {
     }
 }
 
-/// `[[domain]:]bus:device.function`, in the lengths that the tools print.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Pci {
-    domain: u32,
-    bus: u8,
-    device: u8,
-    function: u8,
+/// A UUID however it is spelt: exporters leave its prefix out, or write it in other letters.
+#[derive(Debug)]
+struct Spelt<'a> {
+    /// `GPU` or `MIG`, where it is said.
+    kind: Option<&'a str>,
+    rest: &'a str,
 }
 
-impl Pci {
-    fn parse(text: &str) -> Option<Self> {
-        let hex = |digits: &str| {
-            let is_hex = digits.bytes().all(|b| b.is_ascii_hexdigit());
-            is_hex.then(|| u32::from_str_radix(digits, 16).ok())?
-        };
-        let (rest, slot) = text.rsplit_once(':')?;
-        let (domain, bus) = rest.rsplit_once(':').unwrap_or(("0", rest));
-        let (device, function) = slot.split_once('.')?;
-        Some(Self {
-            domain: hex(domain)?,
-            bus: hex(bus)?.try_into().ok()?,
-            device: hex(device)?.try_into().ok()?,
-            function: hex(function)?.try_into().ok()?,
-        })
+impl<'a> Spelt<'a> {
+    fn of(text: &'a str) -> Self {
+        let text = text.trim();
+        match text.split_at_checked(4) {
+            Some((prefix, rest)) if is_prefix(prefix) => Self {
+                kind: prefix.get(..3),
+                rest,
+            },
+            _ => Self {
+                kind: None,
+                rest: text,
+            },
+        }
     }
+
+    /// Dashes, where only one side has them, are no part of it.
+    fn is(&self, other: &Self) -> bool {
+        let same_kind = match (self.kind, other.kind) {
+            (Some(own), Some(other)) => own.eq_ignore_ascii_case(other),
+            _ => true,
+        };
+        let digits = |text: &'a str| text.bytes().filter(|byte| *byte != b'-');
+        let lower = |byte: u8| byte.to_ascii_lowercase();
+        let (own, other) = (digits(self.rest), other.rest.bytes());
+        let other = other.filter(|byte| *byte != b'-');
+        same_kind && own.map(lower).eq(other.map(lower))
+    }
+}
+
+fn is_prefix(text: &str) -> bool {
+    ["GPU-", "MIG-"]
+        .iter()
+        .any(|prefix| prefix.eq_ignore_ascii_case(text))
+}
+
+/// Drivers before 470 name an instance by its card: `MIG-GPU-…/7/0`.
+fn card_of_instance(text: &str) -> Option<&str> {
+    let (mig, rest) = text.trim().split_at_checked(4)?;
+    let (card, _) = rest.split_once('/')?;
+    (mig.eq_ignore_ascii_case("MIG-") && is_named_uuid(card)).then_some(card)
+}
+
+/// Says itself that it is one: `GPU-…`, `MIG-…`.
+pub(crate) fn is_named_uuid(text: &str) -> bool {
+    let prefix = text.trim().get(..4);
+    prefix.is_some_and(is_prefix)
+}
+
+/// With or without a prefix. Words such as `unknown` are none.
+pub(crate) fn is_uuid(text: &str) -> bool {
+    let text = text.trim();
+    let digits = text.bytes().filter(|byte| *byte != b'-');
+    let is_hex = digits.clone().all(|byte| byte.is_ascii_hexdigit());
+    is_named_uuid(text) || (is_hex && digits.count() == 32)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pci_address_is_the_same_in_every_spelling() {
-        let long = Pci::parse("00000000:0A:00.0");
-        assert!(long.is_some());
-        assert_eq!(Pci::parse("0000:0a:00.0"), long);
-        assert_eq!(Pci::parse("0A:00.0"), long);
-        assert_ne!(Pci::parse("0001:0a:00.0"), long);
-        for nonsense in [
-            "",
-            ":",
-            "0a:00",
-            "x:00.0",
-            "0:0:0:0.0",
-            "+1:00.0",
-            "1ff:00.0",
-        ] {
-            assert_eq!(Pci::parse(nonsense), None, "{nonsense}");
-        }
-    }
-}
+mod tests;

@@ -21,8 +21,9 @@ use axum::response::{IntoResponse, Response};
 
 use crate::guard::Clock;
 
-use super::alert::{self, Action, Outcome, Status};
+use super::alert::{self, Action, Outcome, Status, Via};
 use super::refusal::Refusal;
+use super::trouble::{Beside, Trouble};
 use super::{Web, body};
 
 use payload::Delivery;
@@ -49,6 +50,20 @@ pub(super) async fn handler(
     State(web): State<Arc<Web>>,
     request: Request,
 ) -> Result<Response, Refusal> {
+    let answer = deliver(&web, request).await;
+    if let Err(refusal) = &answer {
+        let trouble = Trouble::Refused(refusal.code.as_u16(), refusal.always());
+        let beside = Beside {
+            answer: Some(&refusal.reason),
+            ..Beside::default()
+        };
+        let now = web.shared.clock.wall();
+        web.troubles.tell(now, trouble, &beside);
+    }
+    answer
+}
+
+async fn deliver(web: &Web, request: Request) -> Result<Response, Refusal> {
     let (head, content) = request.into_parts();
     body::must_be_json(&head.headers)?;
     let _room = web
@@ -59,13 +74,21 @@ pub(super) async fn handler(
         return Err(Refusal::unavailable("shutting down"));
     }
     if !web.shared.driver_status().ready {
-        return Err(unknown_gpus(&web));
+        return Err(unknown_gpus(web));
     }
     let content = body::read(&head.headers, content).await?;
     web.hook_counters.count_body(content.len());
     let delivery = Delivery::parse(&content)?;
     let truncated = delivery.truncated;
-    let counts = take(&web, delivery);
+    if truncated > 0 {
+        let beside = Beside {
+            alerts: Some(truncated),
+            ..Beside::default()
+        };
+        let now = web.shared.clock.wall();
+        web.troubles.tell(now, Trouble::Truncated, &beside);
+    }
+    let counts = take(web, delivery);
     web.hook_counters.count_success(truncated, Clock::unix());
     Ok(Json(counts).into_response())
 }
@@ -94,12 +117,16 @@ fn take(web: &Web, delivery: Delivery) -> Counts {
     let mut wanted = Vec::new();
     for (status, alert) in delivery.alerts {
         let Some(alert) = alert else {
+            alert::tell_rejected(web, Outcome::Rejected, None);
             count(status, Action::None, Outcome::Rejected);
             continue;
         };
         match alert::action(&alert.labels, &settings) {
             Ok(action) => wanted.push((status, action, alert)),
-            Err(outcome) => count(status, Action::None, outcome),
+            Err(outcome) => {
+                alert::tell_rejected(web, outcome, Some(&alert));
+                count(status, Action::None, outcome);
+            }
         }
     }
     wanted.sort_by_key(|(status, action, _)| (*status, action.level()));
@@ -113,7 +140,7 @@ fn take(web: &Web, delivery: Delivery) -> Counts {
         let obeyed = if overtaken && *action != Action::None {
             Outcome::Stale.into()
         } else {
-            alert::obey(web, &settings, *status, *action, alert)
+            alert::obey(web, &settings, Via::Hook, *status, *action, alert)
         };
         for outcome in obeyed.outcomes() {
             count(*status, *action, outcome);

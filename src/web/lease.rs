@@ -1,5 +1,7 @@
 //! An operator's own leases and pauses: what `throttle`, `release`, `pause` and `resume` call.
 
+mod notes;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,14 +11,15 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::device::Identity;
-use crate::guard::{Permission, Shared};
-use crate::policy::lease::{Ended, Granted, Holder};
-use crate::policy::{Lease, Level, State as GpuState, Unguarded};
+use crate::policy::lease::{Ended, Holder};
+use crate::policy::{Lease, Level};
 
 use super::gpus::Gpus;
 use super::hook::unknown_gpus;
 use super::refusal::Refusal;
 use super::{Web, body};
+
+use notes::{ignored, obstacles};
 
 /// Longer than that is a configuration.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
@@ -113,15 +116,10 @@ pub(super) async fn grant(
             expires: now + period,
             starts_at: Duration::ZERO,
         };
-        let granted = web
-            .shared
+        // Never refused: an operator's lease has room of its own.
+        web.shared
             .leases()
             .grant(now, &gpu.uuid, Holder::Manual, lease);
-        if granted == Granted::Refused {
-            return Err(Refusal::unavailable(
-                "no room for one more lease: emergencies hold it all",
-            ));
-        }
         web.shared.wake(&gpu.uuid);
         tracing::info!(gpu = gpu.index, uuid = %gpu.uuid, throttle = level.name(), period = ?period, "manual lease");
         held.push(Held {
@@ -177,75 +175,6 @@ pub(super) async fn resume(
     Path(gpu): Path<String>,
 ) -> Result<Json<Answer>, Refusal> {
     each(&web, &gpu, |gpu| web.shared.resume(&gpu.uuid))
-}
-
-/// What stands between a lease and the GPU, as of its last tick.
-fn obstacles(shared: &Shared, gpu: &Identity, period: Duration) -> Vec<String> {
-    let now = shared.clock.wall();
-    let tick = shared.station(&gpu.uuid).and_then(|it| it.latest());
-    let decision = tick.as_ref().map(|tick| tick.decision);
-    let unguarded = decision.and_then(|it| it.unguarded);
-    let permission = tick.map(|tick| tick.permission);
-    let nothing_to_do = unguarded.map(|why| {
-        format!(
-            "it is unguarded, and nothing can be done: {}",
-            why.explained()
-        )
-    });
-    let left = decision
-        .filter(|it| it.state != GpuState::Unguarded)
-        .and_then(|it| cut_short(it.hold_left, period));
-    let paused = shared.paused_until(&gpu.uuid, now).map(|until| {
-        let left = Duration::from_secs(until.since(now).as_secs());
-        let left = humantime::format_duration(left);
-        format!("it is paused for another {left}, and the lease ignored until then")
-    });
-    let detached = shared.is_detached() && unguarded != Some(Unguarded::Detached);
-    let plain = [
-        (
-            detached,
-            "the guard is detached: nothing is done before an attach",
-        ),
-        (
-            permission == Some(Permission::Observe),
-            "mode observe: what would be done is computed, not written",
-        ),
-        (
-            permission == Some(Permission::Denied) && unguarded.is_none(),
-            "the guard has no permission to write to it",
-        ),
-    ];
-    let plain = plain.into_iter().filter(|(holds, _)| *holds);
-    nothing_to_do
-        .into_iter()
-        .chain(paused)
-        .chain(plain.map(|(_, note)| note.to_owned()))
-        .chain(left)
-        .collect()
-}
-
-/// What `max_hold` leaves of a lease for `period`, where that is less.
-fn cut_short(left: Duration, period: Duration) -> Option<String> {
-    let whole = Duration::from_secs(left.as_secs());
-    if left >= period {
-        None
-    } else if whole.is_zero() {
-        Some("max_hold is used up within this hour: the lease is counted, not obeyed, but for what the temperature itself asks for".to_owned())
-    } else {
-        let left = humantime::format_duration(whole);
-        Some(format!(
-            "max_hold lets leases hold it for another {left} within this hour: after that it is counted, not obeyed"
-        ))
-    }
-}
-
-/// The leases that a pause overrides.
-fn ignored(shared: &Shared, gpu: &Identity) -> Option<String> {
-    match shared.leases().of(&gpu.uuid).count() {
-        0 => None,
-        1 => Some("a live lease on it is ignored until then".to_owned()),
-        count => Some(format!("{count} live leases on it are ignored until then")),
-    }
 }
 
 fn each(web: &Web, gpu: &str, end: impl Fn(&Identity) -> bool) -> Result<Json<Answer>, Refusal> {

@@ -27,6 +27,7 @@ pub mod exposition;
 mod extra;
 pub mod gate;
 mod gpus;
+pub(crate) mod heard;
 pub mod hook;
 mod lease;
 pub mod listen;
@@ -42,6 +43,7 @@ pub mod snapshot;
 mod sparing;
 pub mod status;
 pub mod tls;
+mod trouble;
 pub mod trust;
 pub mod webconfig;
 
@@ -59,13 +61,16 @@ use crate::guard::Shared;
 use crate::policy::Level;
 
 pub use exposition::Exposition;
+pub use heard::Names;
 
 use alert::{InVain, LeaseLines};
 use auth::{Refused, Tokens};
+use heard::Heard;
 use hook::HookCounters;
 use node::Node;
 use pull::PullCounters;
 use refusal::Refusal;
+use trouble::Troubles;
 
 /// Reads the configuration again; says what is wrong with it. May block.
 pub type Reload = Box<dyn Fn() -> Result<(), String> + Send + Sync>;
@@ -81,6 +86,8 @@ pub struct Web {
     refused: Refused,
     lease_lines: LeaseLines,
     in_vain: InVain,
+    troubles: Troubles,
+    heard: Heard,
 }
 
 /// The configured part; replaced as a whole by a reload.
@@ -107,7 +114,14 @@ impl Web {
             refused: Refused::default(),
             lease_lines: LeaseLines::default(),
             in_vain: InVain::default(),
+            troubles: Troubles::default(),
+            heard: Heard::default(),
         }
+    }
+
+    /// For whom heartbeats come.
+    pub fn heard(&self) -> Names {
+        self.heard.names()
     }
 
     pub fn settings(&self) -> Arc<Settings> {

@@ -3,14 +3,19 @@
 //! Asked only where a label by itself could mean any machine's GPU (an index, a slot, the whole
 //! node) and for heartbeats. A UUID needs no node.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+use super::alert::Labels;
 
 /// What this machine is called, and where it is reached.
 #[derive(Clone, Debug, Default)]
 pub struct Node {
-    names: BTreeSet<String>,
+    /// What the kernel calls it; in a container that is the container's name.
+    own: String,
+    /// By the configuration, in lower case: what Prometheus calls it.
+    called: Vec<String>,
     addresses: BTreeSet<IpAddr>,
     /// Ours, to know our own `localhost:10835` from another exporter's.
     ports: BTreeSet<u16>,
@@ -26,14 +31,33 @@ pub(crate) enum Whose {
 }
 
 /// Labels that hold a machine's name. `Hostname` is dcgm-exporter's.
-const NAMES: [&str; 3] = ["node", "Hostname", "hostname"];
+pub(super) const NAMES: [&str; 3] = ["node", "Hostname", "hostname"];
+
+/// Hold it sometimes, and other things as well: they only speak for us, never against.
+const HINTS: [&str; 5] = [
+    "exported_instance",
+    "kubernetes_node",
+    "node_name",
+    "nodename",
+    "host",
+];
+
+/// The target that Prometheus scraped.
+pub(super) const INSTANCE: &str = "instance";
+
+/// The labels that are asked for a machine.
+#[cfg(test)]
+pub(crate) fn looked_at() -> impl Iterator<Item = &'static str> {
+    NAMES.into_iter().chain(HINTS).chain([INSTANCE])
+}
 
 impl Node {
     pub fn new(name: &str, addresses: &[IpAddr], listen: &[SocketAddr]) -> Self {
         let listening = listen.iter().map(SocketAddr::ip);
         let addresses = addresses.iter().copied().chain(listening);
         Self {
-            names: BTreeSet::from([name.trim().to_ascii_lowercase()]),
+            own: name.trim().to_ascii_lowercase(),
+            called: Vec::new(),
             addresses: addresses
                 .filter(|ip| !ip.is_unspecified() && !ip.is_loopback())
                 .collect(),
@@ -49,36 +73,71 @@ impl Node {
         Self::new(&read("/proc/sys/kernel/hostname"), &addresses, listen)
     }
 
+    /// The same machine by these names, too.
+    #[must_use]
+    pub fn also(self, names: &[String]) -> Self {
+        let called = names.iter().map(|name| name.trim().to_ascii_lowercase());
+        Self {
+            called: called.collect(),
+            ..self
+        }
+    }
+
+    /// Whether its own name is one that only a container has: twelve hex digits.
+    pub fn is_container(&self) -> bool {
+        let is_id = |name: &str| name.len() == 12 && name.bytes().all(|b| b.is_ascii_hexdigit());
+        is_id(&self.own)
+    }
+
+    /// Names by the configuration.
+    pub fn is_told(&self) -> bool {
+        !self.called.is_empty()
+    }
+
     /// The machine's own name, for people.
     pub fn name(&self) -> &str {
-        self.names.first().map_or("", String::as_str)
+        &self.own
+    }
+
+    /// All that an alert may call it, for people.
+    pub fn names(&self) -> Vec<String> {
+        let addresses = self.addresses.iter().map(ToString::to_string);
+        let own = (!self.own.is_empty()).then(|| self.own.clone());
+        let all = own.into_iter().chain(self.called.iter().cloned());
+        all.chain(addresses).collect()
     }
 
     /// Any label that names this node is enough, because not all of them can: in a container, the
     /// machine's own name is not known. But a loopback address proves nothing against a name.
-    pub(crate) fn judge(&self, labels: &BTreeMap<String, String>) -> Whose {
-        let label = |name: &str| labels.get(name).filter(|value| !value.is_empty());
-        let mut named = false;
-        for name in NAMES {
-            if let Some(value) = label(name) {
-                named = true;
-                if self.is_called(value) {
-                    return Whose::Ours;
-                }
-            }
+    pub(crate) fn judge(&self, labels: &Labels) -> Whose {
+        let given = |name: &&str| labels.get(name);
+        let named = NAMES.iter().any(|name| labels.get(name).is_some());
+        let mut all = NAMES.iter().chain(&HINTS).filter_map(given);
+        if all.any(|name| self.is_called(name) || self.is_called(Instance::parse(name).host)) {
+            return Whose::Ours;
         }
-        match label("instance").map(|instance| Instance::parse(instance)) {
-            Some(instance) if self.is_at(&instance, named) => Whose::Ours,
-            None if !named => Whose::Unsaid,
+        let instance = labels.get(INSTANCE);
+        let at = |instance| self.is_at(&Instance::parse(instance), named);
+        match instance {
+            Some(instance) if self.is_called(instance) || at(instance) => Whose::Ours,
+            // Too long to be any of ours.
+            None if !named && !labels.is_too_long(INSTANCE) => Whose::Unsaid,
             _ => Whose::AnotherNodes,
         }
+    }
+
+    /// The label that names another node, where none names this one.
+    pub(crate) fn contradicted_by(&self, labels: &Labels) -> Option<&'static str> {
+        let mut all = [INSTANCE].into_iter().chain(NAMES);
+        let name = all.find(|name| labels.get(name).is_some());
+        name.filter(|_| self.judge(labels) == Whose::AnotherNodes)
     }
 
     fn is_at(&self, instance: &Instance<'_>, named: bool) -> bool {
         let own_port = || instance.port.is_some_and(|port| self.ports.contains(&port));
         match instance.host.parse::<IpAddr>() {
             Ok(ip) if ip.is_loopback() => !named && own_port(),
-            Ok(ip) => self.addresses.contains(&ip),
+            Ok(ip) => self.addresses.contains(&ip) || self.is_called(instance.host),
             Err(_) if instance.host.eq_ignore_ascii_case("localhost") => !named && own_port(),
             Err(_) => self.is_called(instance.host),
         }
@@ -87,14 +146,24 @@ impl Node {
     /// The same name, or the same one with the domain left out on one side.
     fn is_called(&self, name: &str) -> bool {
         let name = name.to_ascii_lowercase();
-        self.names.iter().any(|own| {
-            let short = |long: &str, short: &str| {
-                long.strip_prefix(short)
-                    .is_some_and(|domain| domain.starts_with('.'))
-            };
-            !own.is_empty() && (*own == name || short(own, &name) || short(&name, own))
+        let names = [&self.own].into_iter().chain(&self.called);
+        names.filter(|own| !own.is_empty()).any(|own| {
+            let without_port = Instance::parse(own).host;
+            is_same(own, &name) || is_same(without_port, &name)
         })
     }
+}
+
+/// An address has dots, too, and no domain.
+fn is_same(own: &str, name: &str) -> bool {
+    let is_address = |text: &str| text.parse::<IpAddr>().is_ok();
+    let short = |long: &str, short: &str| {
+        let domain = long.strip_prefix(short);
+        domain.is_some_and(|domain| domain.starts_with('.'))
+            && !short.is_empty()
+            && !is_address(long)
+    };
+    own == name || short(own, name) || short(name, own)
 }
 
 /// `host:port`, as Prometheus writes a target.
@@ -142,73 +211,4 @@ fn ipv6_addresses(if_inet6: &str) -> Vec<IpAddr> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn node() -> Node {
-        let listen = ["0.0.0.0:10835".parse().unwrap()];
-        Node::new("gpu1.example", &["10.0.0.5".parse().unwrap()], &listen)
-    }
-
-    fn judge(labels: &[(&str, &str)]) -> Whose {
-        let labels = labels.iter().map(|(k, v)| ((*k).into(), (*v).into()));
-        node().judge(&labels.collect())
-    }
-
-    #[test]
-    fn a_node_knows_its_names_and_addresses() {
-        for instance in [
-            "gpu1.example:10835",
-            "GPU1:9400",
-            "gpu1",
-            "10.0.0.5:9400",
-            "127.0.0.1:10835",
-            "[::1]:10835",
-            "localhost:10835",
-        ] {
-            assert_eq!(judge(&[("instance", instance)]), Whose::Ours, "{instance}");
-        }
-        assert_eq!(judge(&[("Hostname", "gpu1")]), Whose::Ours);
-        let in_a_cluster = [("instance", "10.0.0.5:10835"), ("node", "worker-7")];
-        assert_eq!(judge(&in_a_cluster), Whose::Ours);
-    }
-
-    #[test]
-    fn another_node_is_not_this_one() {
-        for instance in [
-            "gpu10.example:10835",
-            "gpu1.elsewhere:10835",
-            "gp:10835",
-            "10.0.0.6:10835",
-            "127.0.0.1:9400",
-            "localhost",
-            "0.0.0.0:10835",
-            ":10835",
-            "x",
-        ] {
-            assert_eq!(
-                judge(&[("instance", instance)]),
-                Whose::AnotherNodes,
-                "{instance}"
-            );
-        }
-        let loopback_of_another = [("instance", "localhost:10835"), ("node", "gpu2")];
-        assert_eq!(judge(&loopback_of_another), Whose::AnotherNodes);
-        assert_eq!(judge(&[("job", "gpu1")]), Whose::Unsaid);
-        assert_eq!(judge(&[("instance", "")]), Whose::Unsaid);
-    }
-
-    #[test]
-    fn local_addresses_are_found_in_the_kernels_tables() {
-        let trie = "Local:\n  +-- 10.0.0.0/24 2 0 2\n     |-- 10.0.0.0\n        /24 link UNICAST\n     |-- 10.0.0.5\n        /32 host LOCAL\n     |-- 10.0.0.255\n        /32 link BROADCAST\n";
-        assert_eq!(
-            ipv4_addresses(trie),
-            ["10.0.0.5".parse::<IpAddr>().unwrap()]
-        );
-        let v6 = "fe800000000000000042acfffe110002 02 40 20 80 eth0\n";
-        assert_eq!(
-            ipv6_addresses(v6),
-            ["fe80::42:acff:fe11:2".parse::<IpAddr>().unwrap()]
-        );
-    }
-}
+mod tests;

@@ -18,6 +18,7 @@
 pub mod client;
 pub mod counters;
 mod listing;
+mod slim;
 mod verdict;
 
 use std::collections::BTreeSet;
@@ -224,6 +225,8 @@ impl Puller {
         pause(interval, lot(), self.web.shared.clock.wall().since(began))
     }
 }
+
+pub(crate) use slim::agrees;
 
 /// What a pull from one Alertmanager does with its answer; true: it proves what isn't in it.
 pub(crate) fn hear(web: &Web, body: &[u8]) -> Result<bool, PullError> {

@@ -28,6 +28,14 @@ impl Refusal {
         }
     }
 
+    /// The reason, where it is the same each time.
+    pub(crate) const fn always(&self) -> Option<&'static str> {
+        match self.reason {
+            Cow::Borrowed(reason) => Some(reason),
+            Cow::Owned(_) => None,
+        }
+    }
+
     pub(crate) fn bad_request(reason: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, reason)
     }

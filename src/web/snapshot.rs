@@ -45,6 +45,8 @@ pub struct Snapshot {
 #[derive(Clone, Debug)]
 pub struct GpuView {
     pub identity: Arc<Identity>,
+    /// The one that it has now. `None`: it is gone, and another card has got it.
+    pub index: Option<u32>,
     /// `None`: no tick was ever finished.
     pub tick: Option<Arc<Tick>>,
     /// Highest and mean core temperature of the last hour.
@@ -95,6 +97,7 @@ impl GpuView {
         let identity = tick.as_ref().map_or(identity, |tick| &tick.identity);
         Self {
             identity: identity.clone(),
+            index: Some(identity.index),
             tick,
             hour: None,
             up,
@@ -109,6 +112,7 @@ impl GpuView {
         let tick = self.tick.as_ref().map(Arc::as_ptr);
         tick == other.tick.as_ref().map(Arc::as_ptr)
             && Arc::ptr_eq(&self.identity, &other.identity)
+            && self.index == other.index
             && (self.up, self.paused, self.hung, self.panics)
                 == (other.up, other.paused, other.hung, other.panics)
     }

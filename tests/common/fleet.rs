@@ -165,6 +165,7 @@ fn extra() -> Extra {
             successful: true,
             last_success: Some(unix_ago(7200)),
         },
+        ..Extra::default()
     }
 }
 

@@ -253,6 +253,8 @@ async fn an_alert_that_means_nothing_here_is_counted_and_moves_nothing() {
         alert
     };
     let many: BTreeMap<_, _> = (0..65).map(|n| (format!("l{n}"), "x")).collect();
+    let mut unknown_action = alert("firing", "gradual");
+    unknown_action["labels"]["guard_action"] = json!("x".repeat(1025));
     let mut timeless = alert("resolved", "emergency");
     timeless["startsAt"] = json!("yesterday");
     let bad_inputs = [
@@ -274,7 +276,12 @@ async fn an_alert_that_means_nothing_here_is_counted_and_moves_nothing() {
             changed("/labels/uuid", json!(7)),
             "rejected",
         ),
-        ("65 labels", changed("/labels", json!(many)), "rejected"),
+        (
+            "65 labels that nobody looks at",
+            changed("/labels", json!(many)),
+            "ignored",
+        ),
+        ("a long action", unknown_action, "rejected"),
         (
             "a long label",
             changed("/labels/uuid", json!("x".repeat(1025))),

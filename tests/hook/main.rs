@@ -7,6 +7,7 @@
     reason = "test code fails by panicking"
 )]
 
+mod any_delivery;
 mod api;
 mod auth;
 mod bad_bodies;

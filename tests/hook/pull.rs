@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use thermal_guard::config::{PullConfig, PullCredential};
 use thermal_guard::device::Uuid;
-use thermal_guard::policy::lease::Holder;
+use thermal_guard::policy::lease::{CAPACITY, Holder};
 use thermal_guard::policy::{ChainState, Decision, Lease, Level, Unguarded};
 use thermal_guard::units::Moment;
 use thermal_guard::web::alert::{Action, Outcome};
@@ -275,6 +275,74 @@ async fn with_a_filter_only_what_was_listed_once_can_be_gone() {
     let wanted = format!("filter=instance%3D%22{}%3A10835%22", host.trim());
     let asked = alertmanager.requests().remove(0);
     assert!(asked.contains(&wanted), "{asked}");
+}
+
+/// More than all else that is listed: command lines come to hundreds of kilobytes.
+#[tokio::test]
+async fn a_long_label_does_not_cost_a_pulled_alert() {
+    let bench = Bench::new();
+    let mut alerts = recorded("active");
+    for alert in alerts.as_array_mut().unwrap() {
+        alert["labels"]["command"] = json!("x".repeat(400_000));
+        for n in 0..80 {
+            alert["labels"][format!("l{n}")] = json!("x");
+        }
+    }
+    let alertmanager = Alertmanager::listing(&alerts);
+    let mut puller = puller(&bench, &[&alertmanager]);
+    puller.round().await;
+    assert_eq!(bench.alert_level(GPU_0), Level::Gradual);
+    assert_eq!(bench.alert_level(GPU_1), Level::Emergency);
+    assert_eq!(bench.web.shared.chain_state(), ChainState::Ok);
+}
+
+#[tokio::test]
+async fn a_pulled_flood_about_one_gpu_costs_no_other_its_lease() {
+    let bench = Bench::new();
+    let mut alerts = recorded("active");
+    let flood = |n: u64| {
+        json!({
+            "labels": {"guard_action": "gradual", "uuid": GPU_0, "pid": n.to_string()},
+            "status": {"state": "active"},
+            "startsAt": "2026-11-23T08:06:41.752Z",
+            "fingerprint": format!("{n:016x}"),
+        })
+    };
+    alerts.as_array_mut().unwrap().extend((0..600).map(flood));
+    let alertmanager = Alertmanager::listing(&alerts);
+    let mut puller = puller(&bench, &[&alertmanager]);
+    for _ in 0..2 {
+        puller.round().await;
+        assert_eq!(bench.alert_level(GPU_1), Level::Emergency);
+        assert_eq!(bench.leases().len(), CAPACITY + 1);
+    }
+    let rejected = counted(&bench).alerts[&(State::Active, Action::Gradual, Outcome::Rejected)];
+    assert_eq!(rejected, 2 * (600 + 1 - CAPACITY as u64));
+}
+
+/// Unfiltered, a pull lists them all: whom they are for is known, and ours counts.
+#[tokio::test]
+async fn whom_pulled_heartbeats_are_for_is_known() {
+    let bench = Bench::new();
+    let beat = |instance: &str| {
+        let mut beat = only("heartbeat")[0].clone();
+        beat["labels"]["instance"] = json!(instance);
+        beat["fingerprint"] = json!(format!("{:016x}", instance.len()));
+        beat
+    };
+    let alertmanager = Alertmanager::listing(&json!([beat("n22.example:10835")]));
+    let mut puller = puller(&bench, &[&alertmanager]);
+    puller.round().await;
+    let others = bench.web.heard().others;
+    assert_eq!(others.as_deref(), Some("n22.example:10835"));
+    alertmanager.list(&json!([
+        beat("n22.example:10835"),
+        beat("n1.example:10835")
+    ]));
+    puller.round().await;
+    let heard = bench.web.heard();
+    assert_eq!(heard.ours.as_deref(), Some("n1.example:10835"));
+    assert_eq!(heard.others, None);
 }
 
 #[tokio::test]

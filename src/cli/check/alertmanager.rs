@@ -1,18 +1,20 @@
 //! The Alertmanagers that alerts are pulled from: each answers as one, and knows of a heartbeat.
 
 use crate::config::{Config, PullConfig, PullCredential};
+use crate::web::heard;
+use crate::web::node::Node;
 use crate::web::pull::client::{Census, Client, PullError};
 
 use super::Finding;
 
 const CHECK: &str = "alertmanager";
 
-pub(super) fn all(config: &Config) -> Vec<Finding> {
+pub(super) fn all(config: &Config, node: &Node) -> Vec<Finding> {
     let Some(pull) = &config.alertmanager.pull else {
         return Vec::new();
     };
     match Client::all(pull) {
-        Ok(clients) => clients.iter().map(|client| of(client, pull)).collect(),
+        Ok(clients) => clients.iter().map(|it| of(it, pull, node)).collect(),
         Err(error) => {
             let remedy = "correct it: `serve` doesn't start with it";
             vec![Finding::fail(CHECK, error.to_string(), remedy)]
@@ -20,24 +22,37 @@ pub(super) fn all(config: &Config) -> Vec<Finding> {
     }
 }
 
-fn of(client: &Client, pull: &PullConfig) -> Finding {
+fn of(client: &Client, pull: &PullConfig, node: &Node) -> Finding {
     let url = client.url();
-    match client.census() {
-        Ok(census) => good(url, census).warned(unencrypted(url, pull)),
+    match client.census_for(node) {
+        Ok(census) => good(url, &census, node).warned(unencrypted(url, pull)),
         Err(error) => bad(url, &error),
     }
 }
 
-fn good(url: &str, census: Census) -> Finding {
+fn good(url: &str, census: &Census, node: &Node) -> Finding {
     let Census {
         active,
         suppressed,
         heartbeats,
+        own,
+        another,
     } = census;
     let detail = format!(
         "{url} answers: {active} active alerts, heartbeats among them (of all nodes): {heartbeats}, silenced: {suppressed}"
     );
-    if heartbeats == 0 {
+    if let (0, Some(another)) = (*own, another) {
+        let called = heard::called(node);
+        let detail = format!(
+            "{detail}; none of the heartbeats is for this node ({called}), one is for {another}"
+        );
+        return Finding::warn(
+            CHECK,
+            detail,
+            "if that is this node, put its name under node.names; else let Prometheus scrape this guard",
+        );
+    }
+    if *heartbeats == 0 {
         return Finding::warn(
             CHECK,
             detail,

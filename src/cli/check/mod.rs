@@ -4,6 +4,7 @@
 mod alertmanager;
 mod apps;
 mod gpu;
+mod names;
 mod node;
 mod permission;
 mod power;
@@ -20,6 +21,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::config::{Config, LoadError};
+use crate::web::node::Node;
 
 use super::paint::{BAD, GOOD, WARN, plain};
 use super::{Flags, say, serve};
@@ -150,8 +152,10 @@ pub(super) fn run(flags: &Flags, options: &Options) -> ExitCode {
     findings.extend(of_driver(flags, &config));
     findings.extend(config.sensors.iter().map(sensors::look));
     findings.extend(node::all(flags, &config));
+    let names = Node::this_machine(&[]).also(&config.node_names);
+    findings.push(names::of(&names));
     findings.extend(running::all(flags));
-    findings.extend(alertmanager::all(&config));
+    findings.extend(alertmanager::all(&config, &names));
     findings.extend(config.apps.iter().flat_map(apps::all));
     let text = if options.json {
         let json = serde_json::to_string_pretty(&findings).unwrap_or_default();

@@ -46,7 +46,18 @@ fn of(document: &Document, held: &[Held], url: &str) -> Vec<Finding> {
         let remedy = "name the one that has them with --url";
         return vec![Finding::warn(CHECK, detail, remedy)];
     }
-    found
+    let misheard = document.chain.misses();
+    let misheard = misheard.map(|others| misheard_by(document, others));
+    found.into_iter().chain(misheard).collect()
+}
+
+fn misheard_by(document: &Document, others: &str) -> Finding {
+    let called = document.names.join(", ");
+    Finding::warn(
+        CHECK,
+        format!("heartbeats come for {others}, and none for this guard ({called})"),
+        "if that is this node, put its name under node.names, or start its container with --hostname",
+    )
 }
 
 fn of_gpu(gpu: &Gpu) -> Finding {
@@ -68,7 +79,10 @@ fn of_gpu(gpu: &Gpu) -> Finding {
     } else {
         Finding::ok(CHECK, detail)
     };
-    finding.of_gpu(gpu.index)
+    match gpu.index {
+        Some(index) => finding.of_gpu(index),
+        None => finding,
+    }
 }
 
 /// `core working, memory failing (fails with NVML code 999)`.
@@ -132,6 +146,28 @@ mod tests {
         assert_eq!(unguarded[0].status, Status::Warn);
         let remedy = unguarded[0].remedy.as_deref();
         assert_eq!(remedy, Some("the driver refuses every write"));
+    }
+
+    #[test]
+    fn whom_heartbeats_are_for_is_told_where_none_is_for_this_guard() {
+        let findings = |state: &str| {
+            let document = json!({
+                "names": ["5f3c0a9b1d2e", "172.17.0.2"],
+                "chain": { "state": state, "other_instance": "gpu1.example:10835" },
+                "gpus": [{ "uuid": "GPU-a", "index": 0, "state": "normal" }],
+            });
+            let held = Held {
+                uuid: Uuid::new("GPU-a"),
+                pid: String::new(),
+            };
+            of(&serde_json::from_value(document).unwrap(), &[held], "u")
+        };
+        let missed = findings("standalone");
+        assert_eq!((missed.len(), missed[1].status), (2, Status::Warn));
+        for name in ["gpu1.example:10835", "5f3c0a9b1d2e", "172.17.0.2"] {
+            assert!(missed[1].detail.contains(name), "{missed:?}");
+        }
+        assert_eq!(findings("ok").len(), 1);
     }
 
     #[test]

@@ -150,7 +150,7 @@ impl Inner {
             client_allowed_sans: config.hook.client_allowed_sans.clone(),
             lease: config.hook.lease,
             severity_map: config.hook.severity_map.clone(),
-            node: held.node.clone(),
+            node: held.node.clone().also(&config.node_names),
         });
         web.shared.reload(super::live(&config));
         if config.apps != current.apps {

@@ -65,7 +65,7 @@ pub(super) fn settings(flags: &Flags, config: &Config, doors: &Doors) -> anyhow:
         client_allowed_sans: config.hook.client_allowed_sans.clone(),
         lease: config.hook.lease,
         severity_map: config.hook.severity_map.clone(),
-        node: Node::this_machine(&doors.addresses()),
+        node: Node::this_machine(&doors.addresses()).also(&config.node_names),
     })
 }
 
@@ -158,6 +158,8 @@ pub(super) fn exposition(web: &Arc<Web>, apps: Apparatus, about: Arc<About>) -> 
     let web = web.clone();
     let rest = Box::new(move || Extra {
         node: web.settings().node.name().to_owned(),
+        names: web.settings().node.names(),
+        heard: web.heard(),
         mode: about.mode.name(),
         simulated: about.simulated,
         poll_interval: web.shared.live().poll_interval,

@@ -7,6 +7,8 @@ use anstyle::Style;
 use serde::Deserialize;
 
 use crate::cli::paint::{BAD, GOOD, WARN, plain};
+use crate::policy::ChainState;
+use crate::web::status::misheard;
 
 /// What the board shows of the guard's document. Whatever an older or newer guard leaves out is
 /// shown as `-`.
@@ -16,6 +18,7 @@ pub(super) struct Board {
     version: String,
     mode: String,
     simulated: bool,
+    names: Vec<String>,
     chain: Chain,
     driver: Option<Driver>,
     gpus: Vec<Gpu>,
@@ -27,6 +30,8 @@ struct Chain {
     state: String,
     fallback: bool,
     heartbeat_age_seconds: Option<f64>,
+    instance: Option<String>,
+    other_instance: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -40,7 +45,7 @@ struct Driver {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Gpu {
-    index: u32,
+    index: Option<u32>,
     name: String,
     state: String,
     why: String,
@@ -127,11 +132,18 @@ impl Board {
         )?;
         if let Some(age) = self.chain.heartbeat_age_seconds {
             write!(f, ", heartbeat {age:.0} s ago")?;
+            if let Some(instance) = &self.chain.instance {
+                write!(f, " for {}", plain(instance))?;
+            }
         }
         if self.chain.fallback {
             write!(f, ": {WARN}FALLBACK, the local loop stands in{WARN:#}")?;
         }
         f.write_str("\n")?;
+        if let Some(others) = self.chain.misses() {
+            let text = plain(&misheard(others, &self.names));
+            writeln!(f, "{WARN}{text}{WARN:#}")?;
+        }
         match &self.driver {
             Some(driver) if driver.detached => writeln!(
                 f,
@@ -146,12 +158,20 @@ impl Board {
     }
 }
 
+impl Chain {
+    fn misses(&self) -> Option<&str> {
+        let others = self.other_instance.as_deref();
+        others.filter(|_| self.state != ChainState::Ok.name())
+    }
+}
+
 impl Gpu {
     fn cells(&self) -> [String; COLUMNS.len()] {
         let hour = self.hour.as_ref();
         let (now, original) = (self.limit.current, self.limit.original);
         [
-            self.index.to_string(),
+            self.index
+                .map_or_else(|| "-".to_owned(), |index| index.to_string()),
             plain(&self.name),
             plain(&self.state),
             number(self.temperature_celsius),

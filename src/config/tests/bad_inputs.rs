@@ -294,6 +294,23 @@ fn each_mistake_names_its_key_and_remedy_and_nothing_else_is_blamed() {
             "gradual, emergency, none",
         ),
         ("hook: { token: abc }", "hook.token", "bearer_token_file"),
+        ("node: gpu1", "node", "a mapping"),
+        ("node: { names: gpu1 }", "node.names", "a list"),
+        (
+            "node: { names: [\"gpu 1\"] }",
+            "node.names",
+            "with or without its port",
+        ),
+        (
+            "node: { names: [\"\"] }",
+            "node.names",
+            "with or without its port",
+        ),
+        (
+            "node: { names: [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q] }",
+            "node.names",
+            "at most 16",
+        ),
         (
             "alertmanager: { expected: maybe }",
             "alertmanager.expected",

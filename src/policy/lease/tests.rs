@@ -145,27 +145,48 @@ fn full() -> LeaseTable {
 }
 
 #[test]
-fn a_full_table_makes_room_for_the_same_level_and_for_a_higher_one() {
-    for level in [Level::Gradual, Level::Emergency] {
-        let mut table = full();
-        let new = (gpu("b"), Holder::Alert(1));
-        assert_eq!(
-            table.grant(at(3), &new.0, new.1, lease(level, 3, 0)),
-            Granted::New
-        );
-        assert_eq!(table.endings().evicted, 1);
-        let first = table.resolve(&gpu("a"), Holder::Alert(3), Duration::ZERO);
-        assert_eq!(first, Ended::Unknown, "the first to expire went");
-        assert_eq!(table.of(&gpu("a")).count(), CAPACITY - 1);
-    }
+fn a_full_gpu_makes_room_for_a_higher_level_only() {
+    let (a, new) = (gpu("a"), Holder::Alert(1 << 32));
+    let mut table = full();
+    let same = table.grant(at(3), &a, new, lease(Level::Gradual, 3, 0));
+    assert_eq!((same, table.endings().evicted), (Granted::Refused, 0));
+    let higher = table.grant(at(3), &a, new, lease(Level::Emergency, 3, 0));
+    assert_eq!((higher, table.endings().evicted), (Granted::New, 1));
+    let first = table.resolve(&a, Holder::Alert(3), Duration::ZERO);
+    assert_eq!(first, Ended::Unknown, "the first to expire went");
+    assert_eq!(table.of(&a).count(), CAPACITY);
 }
 
 #[test]
-fn a_full_table_refuses_a_lower_level() {
+fn room_is_each_gpus_own() {
+    let (b, held) = (gpu("b"), Holder::Alert(1 << 32));
+    let mut table = LeaseTable::default();
+    table.grant(at(2), &b, held, lease(Level::Gradual, 2, 0));
+    for number in 0..2 * CAPACITY as u64 {
+        let lease = lease(Level::Emergency, 2, 0);
+        table.grant(at(2), &gpu("a"), Holder::Alert(number), lease);
+    }
+    assert_eq!(table.asked(at(3), &b).alert, Level::Gradual);
+    let more = table.grant(at(3), &b, Holder::Alert(7), lease(Level::Gradual, 3, 0));
+    assert_eq!((more, table.endings().evicted), (Granted::New, 0));
+    assert_eq!(table.count(), CAPACITY + 2);
+    let began = |holder| (holder, Level::Gradual, Turn::Began);
+    let turns = table.take_turns(&b);
+    assert_eq!(turns, [began(held), began(Holder::Alert(7))]);
+}
+
+#[test]
+fn an_operators_lease_has_room_and_no_alert_evicts_it() {
+    let (a, operator) = (gpu("a"), Holder::Manual);
     let mut table = full();
-    let none = table.grant(at(3), &gpu("b"), Holder::Manual, lease(Level::None, 3, 0));
-    assert_eq!(none, Granted::Refused);
-    assert_eq!(table.endings().evicted, 0);
+    let manual = table.grant(at(3), &a, operator, lease(Level::Gradual, 3, 0));
+    assert_eq!((manual, table.endings().evicted), (Granted::New, 0));
+    for number in 0..2 * CAPACITY as u64 {
+        let emergency = lease(Level::Emergency, 3, 0);
+        table.grant(at(3), &a, Holder::Alert(1 << 32 | number), emergency);
+    }
+    assert_eq!(table.asked(at(4), &a).manual, Level::Gradual);
+    assert_eq!(table.of(&a).count(), CAPACITY + 1);
 }
 
 #[test]
@@ -219,17 +240,14 @@ fn what_became_of_a_lease_is_told_once_and_to_its_gpu() {
 #[test]
 fn what_nobody_asks_for_is_forgotten_the_oldest_first() {
     let mut table = full();
-    table.grant(
-        at(3),
-        &gpu("b"),
-        Holder::Manual,
-        lease(Level::Emergency, 3, 0),
-    );
-    let evicted = (Holder::Alert(3), Level::Gradual, Turn::Evicted);
+    let new = lease(Level::Emergency, 3, 0);
+    table.grant(at(3), &gpu("a"), Holder::Alert(1 << 32), new);
     let turns = table.take_turns(&gpu("a"));
     assert_eq!(turns.first().map(|turn| turn.0), Some(Holder::Alert(2)));
-    assert_eq!(turns.last(), Some(&evicted));
-    assert_eq!(turns.len(), CAPACITY - 1);
+    let evicted = (Holder::Alert(3), Level::Gradual, Turn::Evicted);
+    let began = (Holder::Alert(1 << 32), Level::Emergency, Turn::Began);
+    assert_eq!(turns[turns.len() - 2..], [evicted, began]);
+    assert_eq!(turns.len(), CAPACITY);
 }
 
 #[test]

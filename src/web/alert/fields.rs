@@ -3,19 +3,16 @@
 //! Read by hand from a JSON tree, so that one broken alert costs itself and not the others, and so
 //! that no error repeats what was sent. Unknown fields are ignored: newer versions add some.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, UNIX_EPOCH};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-const MAX_LABELS: usize = 64;
-/// Bytes of one label's value.
-const MAX_VALUE: usize = 1024;
+use super::labels::Labels;
 
 /// One alert, without its status: webhook and API say that differently.
 #[derive(Debug)]
 pub(crate) struct Alert {
-    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) labels: Labels,
     pub(crate) fingerprint: u64,
     /// Since the Unix epoch; zero where missing, which makes a firing never too old and a resolved
     /// too old to end anything.
@@ -25,31 +22,19 @@ pub(crate) struct Alert {
 }
 
 impl Alert {
-    /// `None`: what must be there isn't, or is too much.
+    /// `None`: what must be there isn't, or can't be read.
     pub(crate) fn read(alert: &Value) -> Option<Self> {
         let text = |field: &str| alert.get(field).and_then(Value::as_str);
-        let labels = labels(alert.get("labels"))?;
+        let all = alert.get("labels")?.as_object()?;
         let fingerprint = text("fingerprint").and_then(sixteen_hex);
         let eval_ts = alert.get("annotations").and_then(|all| all.get("eval_ts"));
         Some(Self {
-            fingerprint: fingerprint.unwrap_or_else(|| hash(&labels)),
+            fingerprint: fingerprint.unwrap_or_else(|| hash(all)),
             starts_at: text("startsAt").and_then(since_epoch).unwrap_or_default(),
             eval_ts: eval_ts.and_then(Value::as_str).and_then(evaluated),
-            labels,
+            labels: Labels::read(all)?,
         })
     }
-}
-
-fn labels(labels: Option<&Value>) -> Option<BTreeMap<String, String>> {
-    let labels = labels?.as_object()?;
-    if labels.len() > MAX_LABELS {
-        return None;
-    }
-    let label = |(name, value): (&String, &Value)| {
-        let value = value.as_str()?;
-        (value.len() <= MAX_VALUE).then(|| (name.clone(), value.to_owned()))
-    };
-    labels.iter().map(label).collect()
 }
 
 fn sixteen_hex(text: &str) -> Option<u64> {
@@ -57,11 +42,13 @@ fn sixteen_hex(text: &str) -> Option<u64> {
     is_hex.then(|| u64::from_str_radix(text, 16).ok())?
 }
 
-/// Alertmanager's own fingerprint: FNV-1a over names and values in order, each ended by 0xff.
-fn hash(labels: &BTreeMap<String, String>) -> u64 {
+/// Alertmanager's own fingerprint: FNV-1a over all names and values in order, each ended by 0xff.
+fn hash(labels: &Map<String, Value>) -> u64 {
     const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
     const PRIME: u64 = 0x0100_0000_01b3;
-    let texts = labels.iter().flat_map(|(name, value)| [name, value]);
+    let texts = labels
+        .iter()
+        .flat_map(|(name, value)| [name.as_str(), value.as_str().unwrap_or_default()]);
     let bytes = texts.flat_map(|text| text.bytes().chain([0xff]));
     bytes.fold(OFFSET, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(PRIME)
@@ -123,9 +110,8 @@ mod tests {
 
     #[test]
     fn a_missing_fingerprint_is_the_one_alertmanager_would_send() {
-        let labels = [("alertname", "H"), ("instance", "x")];
-        let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        assert_eq!(hash(&labels.into()), 0xa638_e8a7_6d1e_b14b);
+        let labels = serde_json::json!({"alertname": "H", "instance": "x"});
+        assert_eq!(hash(labels.as_object().unwrap()), 0xa638_e8a7_6d1e_b14b);
     }
 
     #[test]

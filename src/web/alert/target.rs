@@ -1,28 +1,28 @@
 //! What an alert asks for, and of which GPUs: from its labels alone.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use crate::device::Uuid;
+use crate::config::PciAddress;
+use crate::device::{Identity, Uuid};
 use crate::policy::Level;
 use crate::web::Settings;
-use crate::web::gpus::Gpus;
+use crate::web::gpus::{Gpus, is_named_uuid, is_uuid};
 use crate::web::node::{Node, Whose};
 
+use super::labels::{ADDRESSES, DEVICES, INDEXES, Labels, SCOPE, UUIDS};
 use super::{Action, Outcome};
-
-type Labels = BTreeMap<String, String>;
 
 /// The label's action, or, where the operator opted in and there is no such label, the severity's.
 /// `Err`: an action that there isn't.
 pub(crate) fn action(labels: &Labels, settings: &Settings) -> Result<Action, Outcome> {
-    match labels.get("guard_action").map(String::as_str) {
+    match labels.raw("guard_action") {
         Some("gradual") => Ok(Action::Gradual),
         Some("emergency") => Ok(Action::Emergency),
         Some("heartbeat") => Ok(Action::Heartbeat),
         Some("none" | "") => Ok(Action::None),
         Some(_) => Err(Outcome::NotAllowed),
         None => {
-            let severity = labels.get("severity");
+            let severity = labels.raw("severity");
             let level = severity.and_then(|severity| settings.severity_map.get(severity));
             Ok(match level {
                 Some(Level::Gradual) => Action::Gradual,
@@ -34,41 +34,138 @@ pub(crate) fn action(labels: &Labels, settings: &Settings) -> Result<Action, Out
 }
 
 /// The GPUs that an alert is about.
-///
-/// A UUID is unique in the world and decides alone, also against. A slot is taken for ours unless
-/// the alert names another node. An index, or the whole node, must come with our name.
-pub(super) fn gpus(labels: &Labels, gpus: Gpus, node: &Node) -> Result<Vec<Uuid>, Outcome> {
-    let label = |name: &str| labels.get(name).filter(|value| !value.is_empty());
-    let one = |gpu: Option<_>| gpu.ok_or(Outcome::Unmapped);
-    let uuid = ["uuid", "UUID", "gpu_uuid"].into_iter().find_map(label);
-    let found = if let Some(uuid) = uuid {
-        vec![one(gpus.by_uuid(uuid))?]
-    } else if let Some(address) = label("pci_bus_id") {
-        not_anothers(node.judge(labels))?;
-        vec![one(gpus.by_pci(address))?]
-    } else if let Some(index) = label("gpu") {
-        ours(node.judge(labels))?;
-        vec![one(gpus.by_index(index))?]
-    } else if label("scope").is_some_and(|scope| scope == "node") {
-        ours(node.judge(labels))?;
-        gpus.all()
-    } else {
-        return Err(Outcome::Unmapped);
-    };
-    Ok(found.iter().map(|gpu| gpu.uuid.clone()).collect())
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Aim {
+    pub(super) gpus: Vec<Uuid>,
+    /// A label beside the one that decided, and that speaks of something else.
+    pub(super) against: Option<&'static str>,
 }
 
-fn not_anothers(whose: Whose) -> Result<(), Outcome> {
-    match whose {
-        Whose::Ours | Whose::Unsaid => Ok(()),
-        Whose::AnotherNodes => Err(Outcome::WrongNode),
+/// Why an alert is about no GPU of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::web) enum Miss {
+    /// Its UUID isn't ours.
+    ForeignUuid,
+    /// Its PCI address isn't ours.
+    ForeignAddress,
+    /// No GPU has that index.
+    NoSuchIndex,
+    /// An index, or the whole node, without a word on which node.
+    WhichNode,
+    /// What it names is another node's.
+    AnotherNode,
+    /// A label that could have told is too long.
+    TooLong(&'static str),
+    /// No label names a GPU.
+    Nothing,
+}
+
+impl Miss {
+    pub(super) const fn outcome(self) -> Outcome {
+        match self {
+            Self::AnotherNode => Outcome::WrongNode,
+            Self::TooLong(_) => Outcome::Rejected,
+            Self::ForeignUuid
+            | Self::ForeignAddress
+            | Self::NoSuchIndex
+            | Self::WhichNode
+            | Self::Nothing => Outcome::Unmapped,
+        }
     }
 }
 
-fn ours(whose: Whose) -> Result<(), Outcome> {
+/// A UUID is unique in the world and decides alone, whatever stands beside it, and also against. A
+/// slot is taken for ours unless the alert names another node. An index, or the whole node, must
+/// come with our name.
+pub(super) fn aim(labels: &Labels, gpus: Gpus, node: &Node) -> Result<Aim, Miss> {
+    let whose = node.judge(labels);
+    let mut named = labels.all(&UUIDS).chain(labels.all(&DEVICES));
+    if let Some(gpu) = named.find_map(|(_, value)| gpus.by_uuid(value)) {
+        let against = other_gpu(labels, &gpus, &gpu).or_else(|| node.contradicted_by(labels));
+        return Ok(Aim::at(&gpu, against));
+    }
+    if uuids(labels).next().is_some() {
+        return Err(Miss::ForeignUuid);
+    }
+    let mut slots = slots(labels).peekable();
+    if slots.peek().is_some() {
+        if whose == Whose::AnotherNodes {
+            return Err(Miss::AnotherNode);
+        }
+        let found = slots.find_map(|(_, value)| gpus.by_pci(value));
+        let gpu = found.ok_or(Miss::ForeignAddress)?;
+        return Ok(Aim::at(&gpu, other_gpu(labels, &gpus, &gpu)));
+    }
+    let mut indexes = indexes(labels).peekable();
+    if indexes.peek().is_some() {
+        ours(whose)?;
+        let found = indexes.find_map(|(_, value)| gpus.by_index(value));
+        return Ok(Aim::at(&found.ok_or(Miss::NoSuchIndex)?, None));
+    }
+    if labels.get(SCOPE) == Some("node") {
+        ours(whose)?;
+        let gpus = gpus.all();
+        return Ok(Aim {
+            gpus: gpus.iter().map(|gpu| gpu.uuid.clone()).collect(),
+            against: None,
+        });
+    }
+    let speaks_of_one = labels.all(&ADDRESSES).chain(labels.all(&DEVICES)).count() > 0;
+    if speaks_of_one && whose == Whose::AnotherNodes {
+        return Err(Miss::AnotherNode);
+    }
+    Err(match labels.too_long().next() {
+        Some(name) => Miss::TooLong(name),
+        None => Miss::Nothing,
+    })
+}
+
+impl Aim {
+    fn at(gpu: &Arc<Identity>, against: Option<&'static str>) -> Self {
+        Self {
+            gpus: vec![gpu.uuid.clone()],
+            against,
+        }
+    }
+}
+
+/// A label that names another GPU than `gpu`.
+fn other_gpu(labels: &Labels, gpus: &Gpus, gpu: &Identity) -> Option<&'static str> {
+    let is = |found: Option<Arc<Identity>>| found.is_some_and(|it| it.uuid == gpu.uuid);
+    let uuid = uuids(labels).filter(|(_, value)| !is(gpus.by_uuid(value)));
+    let slot = slots(labels).filter(|(_, value)| !is(gpus.by_pci(value)));
+    let index = indexes(labels).filter(|(_, value)| !is(gpus.by_index(value)));
+    uuid.chain(slot).chain(index).map(|(name, _)| name).next()
+}
+
+type Given<'a> = (&'static str, &'a str);
+
+/// What is a UUID, ours or not. Other things than GPUs have UUIDs, too: without a prefix it is only
+/// one where nothing else is meant.
+fn uuids(labels: &Labels) -> impl Iterator<Item = Given<'_>> {
+    let own = labels.all(&UUIDS).filter(|(_, value)| is_uuid(value));
+    let others = labels.all(&DEVICES);
+    own.chain(others.filter(|(_, value)| is_named_uuid(value)))
+}
+
+fn slots(labels: &Labels) -> impl Iterator<Item = Given<'_>> {
+    let all = labels.all(&ADDRESSES).chain(labels.all(&DEVICES));
+    all.filter(|(_, value)| PciAddress::parse(value.trim()).is_some())
+}
+
+fn indexes(labels: &Labels) -> impl Iterator<Item = Given<'_>> {
+    let is_number = |value: &str| value.trim().parse::<i64>().is_ok();
+    let all = labels.all(&INDEXES);
+    all.filter(move |(_, value)| is_number(value))
+}
+
+fn ours(whose: Whose) -> Result<(), Miss> {
     match whose {
         Whose::Ours => Ok(()),
-        Whose::AnotherNodes => Err(Outcome::WrongNode),
-        Whose::Unsaid => Err(Outcome::Unmapped),
+        Whose::AnotherNodes => Err(Miss::AnotherNode),
+        Whose::Unsaid => Err(Miss::WhichNode),
     }
 }
+
+#[cfg(test)]
+mod tests;

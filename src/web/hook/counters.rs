@@ -137,7 +137,7 @@ fn expected_alerts() -> BTreeMap<(Status, Action, Outcome), u64> {
             NotPossible,
         ];
         expect(Status::Firing, action, &firing);
-        let resolved = [Released, Stale, Ignored, Unmapped, WrongNode];
+        let resolved = [Released, Stale, Ignored, Unmapped, WrongNode, Rejected];
         expect(Status::Resolved, action, &resolved);
     }
     for status in [Status::Firing, Status::Resolved] {

@@ -8,6 +8,10 @@ use crate::web::refusal::Refusal;
 
 const MAX_ALERTS: usize = 500;
 
+/// Its alerts have Alertmanager's fields, but neither its grouping nor its repetitions, by which a
+/// lease lives.
+const GRAFANA: &str = "version: \"1\" is a webhook of Grafana's own alerting, and must be the string \"4\" (Alertmanager's): in Grafana, use a contact point of the type Alertmanager, and let that Alertmanager send here; or have the guard pull from an Alertmanager (alertmanager.url)";
+
 /// One delivery.
 #[derive(Debug)]
 pub(super) struct Delivery {
@@ -20,12 +24,18 @@ pub(super) struct Delivery {
 
 impl Delivery {
     pub(super) fn parse(body: &[u8]) -> Result<Self, Refusal> {
+        // Some senders begin a text with a byte order mark. It says nothing.
+        let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
         let body: Value = serde_json::from_slice(body)
             .map_err(|error| Refusal::bad_request(format!("not JSON: {error}")))?;
-        if body.get("version").and_then(Value::as_str) != Some("4") {
-            return Err(Refusal::bad_request(
-                "version: must be the string \"4\" (Alertmanager's webhook; a custom payload can't be read)",
-            ));
+        let version = body.get("version").and_then(Value::as_str);
+        if version != Some("4") {
+            let is_grafana = version == Some("1");
+            return Err(Refusal::bad_request(if is_grafana {
+                GRAFANA
+            } else {
+                "version: must be the string \"4\" (Alertmanager's webhook; a custom payload can't be read)"
+            }));
         }
         let alerts = body
             .get("alerts")

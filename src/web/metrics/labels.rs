@@ -44,9 +44,14 @@ impl<L: LabelSet> LabelSet for OfGpu<'_, L> {
     }
 }
 
+/// Instead of an index that another card has got: two cards under one number would be one to readers.
+const GONE: &str = "gone";
+
 /// What every series of `gpu` carries, as it is written.
 pub(super) fn of_gpu(gpu: &GpuView) -> Result<String, fmt::Error> {
-    let index = gpu.identity.index.to_string();
+    let index = gpu
+        .index
+        .map_or_else(|| GONE.to_owned(), |it| it.to_string());
     let uuid = gpu.identity.uuid.as_str();
     let mut text = String::with_capacity(64);
     [("gpu", index.into()), ("uuid", uuid.into())].write(&mut text)?;

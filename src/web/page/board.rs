@@ -5,7 +5,7 @@ use std::time::UNIX_EPOCH;
 
 use crate::guard::events::{Event, Weight};
 use crate::policy::Unguarded;
-use crate::web::status::{App, Chain, Driver, Gpu, Status};
+use crate::web::status::{App, Chain, Driver, Gpu, Status, misheard};
 
 use super::gpu;
 use super::part::{Part, Tone};
@@ -92,14 +92,14 @@ fn notices(status: &Status) -> Vec<Part> {
     for gpu in &status.gpus {
         let why = gpu.unguarded.as_deref();
         if let Some(why) = why.filter(|why| !(driver.detached && *why == detached)) {
-            let (index, sentence) = (gpu.index, &gpu.why);
+            let (index, sentence) = (gpu::index(gpu), &gpu.why);
             let text = format!("Unguarded: nothing can be done for GPU {index}: {sentence}.");
             say(&format!("{why} {index}"), Tone::Bad, &text);
         }
     }
     let denied = status.gpus.iter().filter(|gpu| gpu.unguarded.is_none());
     let denied = denied.filter(|gpu| gpu.permission == "denied");
-    let denied: Vec<_> = denied.map(|gpu| gpu.index.to_string()).collect();
+    let denied: Vec<_> = denied.map(gpu::index).collect();
     if !denied.is_empty() {
         let gpus = denied.join(", ");
         let text =
@@ -111,6 +111,10 @@ fn notices(status: &Status) -> Vec<Part> {
         let text =
             format!("Fallback: the alert chain is {state}. The local loop protects without it.");
         say("fallback", Tone::Bad, &text);
+    }
+    if let Some(others) = chain.misses() {
+        let text = misheard(others, &status.names);
+        say("misheard", Tone::Notice, &format!("Alert chain: {text}."));
     }
     notices
 }

@@ -12,7 +12,7 @@ pub(super) fn card(gpu: &Gpu) -> Part {
     let now = &gpu.now;
     let trips = now.trips.as_ref();
     let card = Part::new(&gpu.uuid, state(gpu))
-        .text("name", format!("GPU {}", gpu.index))
+        .text("name", format!("GPU {}", index(gpu)))
         .text("model", &gpu.name)
         .text("uuid", &gpu.uuid)
         .text("state", state(gpu))
@@ -35,6 +35,12 @@ pub(super) fn card(gpu: &Gpu) -> Part {
         .mark("safe", trips.map(|trips| trips.safe_celsius))
         .mark("original", gpu.limit.original.or(gpu.limit.current))
         .list("leases", gpu.leases.iter().map(lease).collect())
+}
+
+/// A card that is gone, and whose index another has got, has none.
+pub(super) fn index(gpu: &Gpu) -> String {
+    gpu.index
+        .map_or_else(|| "–".to_owned(), |it| it.to_string())
 }
 
 /// `down` stands for everything that isn't heard of, but for what nothing can be done for: that

@@ -15,7 +15,9 @@ use ureq::http::StatusCode;
 
 use crate::config::{PullConfig, PullCredential};
 use crate::guard::secret;
-use crate::web::alert::since_epoch;
+use crate::web::alert::{Alert, since_epoch};
+use crate::web::heard;
+use crate::web::node::{Node, Whose};
 use crate::web::trust::{self, TrustError};
 
 use super::listing::Listing;
@@ -108,12 +110,16 @@ pub struct Client {
 }
 
 /// How many alerts an Alertmanager lists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Census {
     pub active: usize,
     pub suppressed: usize,
     /// Active heartbeats, of whatever node.
     pub heartbeats: usize,
+    /// Those for this node.
+    pub own: usize,
+    /// The node that one of the others is for, as its sender wrote it.
+    pub another: Option<String>,
 }
 
 impl Client {
@@ -134,17 +140,25 @@ impl Client {
         &self.url
     }
 
-    /// For the pre-flight.
+    /// What is listed, and how much of it for nobody in particular.
     pub fn census(&self) -> Result<Census, PullError> {
+        self.census_for(&Node::default())
+    }
+
+    /// For the pre-flight.
+    pub fn census_for(&self, node: &Node) -> Result<Census, PullError> {
         let listing = self.alerts(true)?;
-        let beats = |label: Option<&String>| label.is_some_and(|action| action == "heartbeat");
-        let active = listing.active.iter();
+        let beats = |alert: &&Alert| alert.labels.get("guard_action") == Some("heartbeat");
+        let is_own = |alert: &&Alert| node.judge(&alert.labels) != Whose::AnotherNodes;
+        let heartbeats = listing.active.iter().filter(beats);
+        let (own, others): (Vec<_>, Vec<_>) = heartbeats.partition(is_own);
+        let another = others.first();
         Ok(Census {
             active: listing.active.len(),
             suppressed: listing.suppressed.len(),
-            heartbeats: active
-                .filter(|alert| beats(alert.labels.get("guard_action")))
-                .count(),
+            heartbeats: own.len() + others.len(),
+            own: own.len(),
+            another: another.and_then(|alert| heard::spoken(&alert.labels)),
         })
     }
 

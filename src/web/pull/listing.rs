@@ -7,12 +7,13 @@ use serde_json::value::RawValue;
 use crate::web::alert::Alert;
 
 use super::client::PullError;
+use super::slim;
 
 /// More would be a whole fleet's: `alertmanager.filter` asks for this node's.
 const MAX_ALERTS: usize = 5000;
 
-/// Bytes of one alert. A tree takes up to ninety times the memory of its text, so there is only ever
-/// the tree of one alert, and of one that can be.
+/// Bytes of one alert that is read whole. A tree takes up to ninety times the memory of its text, so
+/// there is only ever the tree of one alert, and of a longer one only of what is looked at.
 const MAX_ALERT: usize = 64 * 1024;
 
 /// What one Alertmanager knows to be firing.
@@ -47,9 +48,13 @@ impl Listing {
         }
         Ok(listing)
     }
+
     fn take(&mut self, alert: &str) {
-        let fits = alert.len() <= MAX_ALERT;
-        let alert: Option<Value> = fits.then(|| serde_json::from_str(alert).ok()).flatten();
+        let alert = if alert.len() <= MAX_ALERT {
+            serde_json::from_str(alert).ok()
+        } else {
+            slim::alert(alert)
+        };
         let state = alert
             .as_ref()
             .and_then(|alert| alert.pointer("/status/state"));
@@ -74,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alert_that_is_too_large_costs_itself_and_too_many_cost_all() {
+    fn a_large_alert_without_a_fingerprint_costs_itself_and_too_many_cost_all() {
         let body = format!("[{},{},7]", alert(1), alert(MAX_ALERT));
         let listing = Listing::parse(body.as_bytes()).expect("a list");
         assert_eq!((listing.active.len(), listing.unreadable), (1, 2));

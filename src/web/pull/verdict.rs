@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::device::Uuid;
 use crate::policy::Lease;
 use crate::policy::lease::{Ended, Holder};
-use crate::web::Web;
-use crate::web::alert::{self, Action, Alert, Outcome, Status};
+use crate::web::alert::{self, Action, Alert, Outcome, Status, Via};
+use crate::web::{Web, heard};
 
 use super::counters::State;
 use super::listing::Listing;
@@ -60,20 +60,24 @@ pub(super) fn take(web: &Web, listings: &[&Listing]) -> BTreeSet<u64> {
             alerts.insert(alert.fingerprint, (State::Active, alert));
         }
         for _ in 0..listing.unreadable {
+            alert::tell_rejected(web, Outcome::Rejected, None);
             web.pull_counters
                 .count_alert(State::Unknown, Action::None, Outcome::Rejected);
         }
     }
     for (state, alert) in alerts.values() {
         let (action, obeyed) = match alert::action(&alert.labels, &settings) {
-            Err(outcome) => (Action::None, outcome.into()),
+            Err(outcome) => {
+                alert::tell_rejected(web, outcome, Some(alert));
+                (Action::None, outcome.into())
+            }
             Ok(action) if *state != State::Active => (action, Outcome::Ignored.into()),
             Ok(Action::Heartbeat) if is_ours(web, alert) => {
                 (Action::Heartbeat, Outcome::Accepted.into())
             }
             Ok(Action::Heartbeat) => (Action::Heartbeat, Outcome::WrongNode.into()),
             Ok(action) => {
-                let obeyed = alert::obey(web, &settings, Status::Firing, action, alert);
+                let obeyed = alert::obey(web, &settings, Via::Pull, Status::Firing, action, alert);
                 (action, obeyed)
             }
         };
@@ -82,6 +86,7 @@ pub(super) fn take(web: &Web, listings: &[&Listing]) -> BTreeSet<u64> {
         }
     }
     beat(web, listings);
+    hear(web, listings);
     alerts.into_keys().collect()
 }
 
@@ -99,6 +104,20 @@ fn beat(web: &Web, listings: &[&Listing]) {
     web.shared
         .chain()
         .heartbeat(web.shared.clock.wall(), newest);
+}
+
+/// For whom heartbeats are listed: ours if one is, else one of somebody else's.
+fn hear(web: &Web, listings: &[&Listing]) {
+    let settings = web.settings();
+    let active = listings.iter().flat_map(|listing| &listing.active);
+    let beats =
+        active.filter(|alert| alert::action(&alert.labels, &settings) == Ok(Action::Heartbeat));
+    let (mut ours, others): (Vec<_>, Vec<_>) = beats.partition(|alert| is_ours(web, alert));
+    if let Some(alert) = ours.pop() {
+        heard::ours(web, &alert.labels);
+    } else if let Some(alert) = others.first() {
+        heard::others(web, &settings, &alert.labels);
+    }
 }
 
 fn heartbeats<'a>(web: &'a Web, listing: &'a Listing) -> impl Iterator<Item = &'a Alert> {

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::guard::events::Event;
+use crate::policy::ChainState;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -11,6 +12,8 @@ pub struct Status {
     pub version: String,
     /// What the machine calls itself.
     pub node: String,
+    /// All that an alert may call it: that, its names by the configuration, its addresses.
+    pub names: Vec<String>,
     /// `enforce` or `observe`.
     pub mode: String,
     pub simulated: bool,
@@ -39,6 +42,28 @@ pub struct Chain {
     pub eval_age_seconds: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scrape_age_seconds: Option<f64>,
+    /// What the last heartbeat for this guard called it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
+    /// What one for another guard called that, where none has been for this one since.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub other_instance: Option<String>,
+}
+
+impl Chain {
+    /// Heartbeats come, and none for this guard: whom they are for.
+    pub fn misses(&self) -> Option<&str> {
+        let others = self.other_instance.as_deref();
+        others.filter(|_| self.state != ChainState::Ok.name())
+    }
+}
+
+/// What this node is called, and what heartbeats call theirs, as a sentence.
+pub fn misheard(others: &str, names: &[String]) -> String {
+    let names = names.join(", ");
+    format!(
+        "heartbeats come for {others} and none for this guard ({names}): if that is this node, put its name under node.names"
+    )
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -59,7 +84,9 @@ pub struct Driver {
 #[serde(default)]
 pub struct Gpu {
     pub uuid: String,
-    pub index: u32,
+    /// Left out where the card is gone, and another has got its index.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub index: Option<u32>,
     pub name: String,
     pub up: bool,
     /// Of the last tick.

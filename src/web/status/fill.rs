@@ -22,11 +22,14 @@ impl Status {
         Self {
             version: snapshot.build.version.to_owned(),
             node: extra.node.clone(),
+            names: extra.names.clone(),
             mode: extra.mode.to_owned(),
             simulated: extra.simulated,
             time: seconds(snapshot.unix),
             chain: Chain {
                 scrape_age_seconds: scrape.map(|at| seconds(snapshot.unix.saturating_sub(at))),
+                instance: extra.heard.ours.clone(),
+                other_instance: extra.heard.others.clone(),
                 ..Chain::of(&snapshot.chain)
             },
             driver: Driver {
@@ -63,6 +66,8 @@ impl Chain {
             heartbeat_age_seconds: chain.heartbeat_age.map(seconds),
             eval_age_seconds: chain.eval_age.map(seconds),
             scrape_age_seconds: None,
+            instance: None,
+            other_instance: None,
         }
     }
 }
@@ -72,7 +77,7 @@ impl Gpu {
         let leases = snapshot.leases_on(&gpu.identity.uuid);
         let who = Self {
             uuid: gpu.identity.uuid.as_str().to_owned(),
-            index: gpu.identity.index,
+            index: gpu.index,
             name: gpu.identity.name.clone(),
             up: gpu.up,
             leases: leases.map(|lease| Lease::of(lease, snapshot)).collect(),

@@ -21,7 +21,7 @@ use super::exposition::Exposition;
 
 pub use document::{
     App, Asks, ByLevel, Chain, Driver, Gpu, Hour, Knob, Lease, Limit, Readings, Sensor, Status,
-    TripPoints,
+    TripPoints, misheard,
 };
 pub use events::{STREAMS, Streams};
 

@@ -18,10 +18,11 @@ pub(crate) struct Target {
 }
 
 /// Named as their folders in the corpus.
-pub(crate) const ALL: [Target; 11] = [
+pub(crate) const ALL: [Target; 12] = [
     target("hook", bodies::hook),
     target("api", bodies::api),
     target("pulled", bodies::pulled),
+    target("alert", bodies::alert),
     target("config", files::config),
     target("webconfig", files::webconfig),
     target("journal", files::journal),
