@@ -20,8 +20,8 @@ use super::probe::Probes;
 use super::shared::{Inputs, Live, Shared};
 use super::tally::Tally;
 use super::tick::{Permission, Tick};
-use energy::Energy;
 use super::unread::Unread;
+use energy::Energy;
 
 /// What a worker needs to begin with.
 pub struct Setup {

@@ -2,6 +2,7 @@
 
 use thermal_guard::device::faults::Call;
 use thermal_guard::device::profile::{self, Profile, Thermal};
+use thermal_guard::policy::Level;
 use thermal_guard::units::Celsius;
 
 use super::faults::{Fault, Knob, Lie};
@@ -305,6 +306,27 @@ fn what_a_killed_guard_wrote_unread_is_given_back() {
                 68,
             ),
             (Happening::Kill, 1),
+        ],
+    };
+    follow(&story).unwrap();
+}
+
+#[test]
+fn a_counter_that_stood_still_and_counts_again_is_no_driver_reload() {
+    let story = Story {
+        profile: known("a100-40gb"),
+        poll_millis: 5000,
+        start: 0.0,
+        happenings: vec![
+            (fault(Fault::Call(Call::Energy, Ok(4294967295), 0)), 1),
+            (
+                Happening::Alert {
+                    level: Level::Emergency,
+                    ttl: 261,
+                },
+                91,
+            ),
+            (fault(Fault::Call(Call::ResetGpuClock, Err(3), 4)), 231),
         ],
     };
     follow(&story).unwrap();

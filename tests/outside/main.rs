@@ -16,17 +16,17 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod alerts;
+mod deliveries;
 mod hung;
+mod indexes;
 mod kinds;
 mod locks;
 mod logs;
+mod node_names;
 mod passwords;
 mod reload;
 mod scene;
 mod secrets;
-mod alerts;
-mod deliveries;
-mod indexes;
-mod node_names;
 mod sending;
 mod smoke;
