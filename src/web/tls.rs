@@ -54,9 +54,9 @@ pub enum TlsError {
 }
 
 impl TlsError {
-    /// The disk didn't answer: the file may be good.
-    pub fn is_late(&self) -> bool {
-        matches!(self, Self::Unreadable { source, .. } if files::is_late(source))
+    /// Nobody has seen what is in the file, which may be good or yet to come.
+    pub const fn is_unreadable(&self) -> bool {
+        matches!(self, Self::Unreadable { .. })
     }
 }
 

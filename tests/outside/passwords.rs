@@ -15,7 +15,7 @@ use crate::common::guard::Guard;
 use crate::common::nvml_sim::Machine;
 
 /// Expensive enough that waiting for a few dozen would show.
-const COST: u32 = 8;
+const COST: u32 = 10;
 
 fn guarded() -> Guard {
     let mut guard = Guard::new(Machine::create(&["a100-80gb"], &[]), 1, "");
@@ -31,11 +31,12 @@ fn guarded() -> Guard {
 struct Client(BufReader<TcpStream>);
 
 impl Client {
-    fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).unwrap();
+    /// `None`: nobody listens any more.
+    fn connect(address: SocketAddr) -> Option<Self> {
+        let stream = TcpStream::connect(address).ok()?;
         let patience = Some(Duration::from_secs(300));
-        stream.set_read_timeout(patience).unwrap();
-        Self(BufReader::new(stream))
+        stream.set_read_timeout(patience).ok()?;
+        Some(Self(BufReader::new(stream)))
     }
 
     /// The code, or `None` if the connection ended.
@@ -84,7 +85,7 @@ impl Flood {
         let threads = (0..clients).map(|n| {
             let (over, asked) = (over.clone(), asked.clone());
             thread::spawn(move || {
-                let mut client = Client::connect(address);
+                let mut connection = Client::connect(address);
                 let user = if n % 2 == 0 { "scraper" } else { "nobody" };
                 for round in 0.. {
                     if over.load(Ordering::SeqCst) {
@@ -94,10 +95,13 @@ impl Flood {
                         asked.fetch_add(1, Ordering::SeqCst);
                     }
                     let round = if varied { round } else { 0 };
+                    let Some(client) = &mut connection else {
+                        return;
+                    };
                     match client.ask(user, &format!("wrong-{n}-{round}")) {
                         Some(401) => {}
                         Some(other) => panic!("a wrong password got {other}"),
-                        None => client = Client::connect(address),
+                        None => connection = Client::connect(address),
                     }
                     if !varied {
                         thread::sleep(Duration::from_millis(20));
@@ -128,7 +132,7 @@ fn the_right_one_gets_in(clients: usize, varied: bool) {
     let ask = |user: &str, password: &str| {
         let began = Instant::now();
         (
-            Client::connect(address).ask(user, password),
+            Client::connect(address).unwrap().ask(user, password),
             began.elapsed(),
         )
     };

@@ -59,7 +59,7 @@ pub(super) fn run(flags: &Flags) -> ExitCode {
             tracing::error!(error = format!("{error:#}"), "stopped");
             match error.downcast_ref::<SecurityError>() {
                 Some(SecurityError::File(error)) => exit_code(error),
-                Some(SecurityError::Tls { source, .. }) if !source.is_late() => {
+                Some(SecurityError::Tls { source, .. }) if !source.is_unreadable() => {
                     ExitCode::from(EXIT_CONFIG)
                 }
                 _ => ExitCode::FAILURE,
@@ -69,7 +69,7 @@ pub(super) fn run(flags: &Flags) -> ExitCode {
 }
 
 /// A service with a bad file isn't started again before somebody has looked at it. One whose disk
-/// doesn't answer is: the file may be good.
+/// doesn't answer is: the file may be good. (So is one whose certificate isn't there yet.)
 fn exit_code(error: &LoadError) -> ExitCode {
     match error {
         LoadError::Unreadable { source, .. } if is_late(source) => ExitCode::FAILURE,
