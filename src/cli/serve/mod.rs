@@ -133,7 +133,6 @@ async fn serve(flags: &Flags, config: Config) -> anyhow::Result<()> {
     let reloader = Reloader::new(flags, &config);
     let apps = reloader.apps();
     let tell_apps = Box::new(move |gpu: &_, mode| {
-        let apps = apps();
         apps.wish(gpu, mode);
         apps.are_well(gpu)
     });
@@ -171,7 +170,7 @@ async fn serve(flags: &Flags, config: Config) -> anyhow::Result<()> {
     if !tokio::task::spawn_blocking(|| guard.stop()).await? {
         tracing::warn!("a GPU's worker hangs inside NVML and is left behind");
     }
-    if !reloader.apps()().settle(APPS_PATIENCE).await {
+    if !reloader.apps().settle(APPS_PATIENCE).await {
         tracing::warn!("not every app heard that it is back to normal; the next start tells them");
     }
     site.close().await;

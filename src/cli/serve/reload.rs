@@ -1,9 +1,7 @@
 //! SIGHUP and `POST /-/reload`: the file read again. A bad one changes nothing, and says so in a
 //! metric; what needs a restart is refused as a whole.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
-
-use tokio::runtime::Handle;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::cli::Flags;
 use crate::config::Config;
@@ -12,7 +10,7 @@ use crate::guard::{Apps, Clock};
 use crate::web::snapshot::ReloadStatus;
 use crate::web::{Reload, Settings, Web};
 
-use super::site::{About, Apparatus};
+use super::site::About;
 use super::systemd;
 
 /// Holds what a reload replaces.
@@ -21,9 +19,8 @@ pub(super) struct Reloader(Arc<Inner>);
 
 struct Inner {
     flags: Flags,
-    runtime: Handle,
     config: Mutex<Config>,
-    apps: RwLock<Arc<Apps>>,
+    apps: Arc<Apps>,
     /// Known once the web is: reloads come through it.
     served: OnceLock<(Arc<Web>, Arc<About>)>,
 }
@@ -32,8 +29,7 @@ impl Reloader {
     pub(super) fn new(flags: &Flags, config: &Config) -> Self {
         Self(Arc::new(Inner {
             flags: flags.clone(),
-            runtime: Handle::current(),
-            apps: RwLock::new(Arc::new(super::apps(flags, config))),
+            apps: Arc::new(super::apps(flags, config)),
             config: Mutex::new(config.clone()),
             served: OnceLock::new(),
         }))
@@ -44,16 +40,9 @@ impl Reloader {
         let _ = self.0.served.set((web.clone(), about.clone()));
     }
 
-    /// The apps in force.
-    pub(super) fn apps(&self) -> Apparatus {
-        let inner = self.0.clone();
-        Box::new(move || {
-            inner
-                .apps
-                .read()
-                .unwrap_or_else(PoisonError::into_inner)
-                .clone()
-        })
+    /// All apps, whatever is reloaded.
+    pub(super) fn apps(&self) -> Arc<Apps> {
+        Arc::clone(&self.0.apps)
     }
 
     /// What `POST /-/reload` calls.
@@ -107,22 +96,10 @@ impl Inner {
         });
         web.shared.reload(super::live(&config));
         if config.apps != current.apps {
-            self.replace_apps(&config);
+            self.apps.reconfigure(config.apps.clone());
         }
         *current = config;
         Ok(())
-    }
-
-    /// The new apps hear of it on the next tick; those that aren't configured any more go back to
-    /// normal first.
-    fn replace_apps(&self, config: &Config) {
-        let _runtime = self.runtime.enter();
-        let apps = Arc::new(super::apps(&self.flags, config));
-        let mut held = self.apps.write().unwrap_or_else(PoisonError::into_inner);
-        let old = std::mem::replace(&mut *held, apps);
-        old.release_all();
-        self.runtime
-            .spawn(async move { old.settle(super::APPS_PATIENCE).await });
     }
 }
 

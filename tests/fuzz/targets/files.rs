@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use thermal_guard::config::{AppConfig, Config};
+use thermal_guard::config::{AppConfig, Config, EnvFileConfig};
 use thermal_guard::device::file_sensor::{FileSensor, SensorUnit};
 use thermal_guard::device::{Missing, Reading};
 use thermal_guard::fuzzing;
@@ -92,25 +92,55 @@ pub(super) fn app_journal(bytes: &[u8]) {
             false,
             runtime.handle(),
         );
-        assert!(apps.snapshot().is_empty());
+        // What is left is owed to somebody; no more than was found.
+        let lines = bytes.iter().filter(|byte| **byte == b'{').count();
+        assert!(apps.snapshot().len() <= lines);
     });
 }
 
-/// Somebody else's environment file. Set is set; what was set is changed again without a trace of
-/// what was in between.
+/// Somebody else's environment file: set is set; what was set is changed again without a trace of what
+/// was in between; and given back, each byte is what it was.
 pub(super) fn envfile(bytes: &[u8]) {
-    let file = written("app.env", bytes);
-    let set = |value| envfile::set(&file, "BATCH", value);
-    let Ok(changed) = set("1") else {
-        assert_eq!(fs::read(&file).expect("still there"), bytes);
+    let config = EnvFileConfig {
+        path: written("app.env", bytes),
+        key: "BATCH".to_owned(),
+        normal: "4".to_owned(),
+        gradual: "22".to_owned(),
+        emergency: "1".to_owned(),
+    };
+    let read = || fs::read(&config.path).expect("still there");
+    let Ok((edit, taken)) = envfile::take(&config, "1", None) else {
+        assert_eq!(read(), bytes);
         return;
     };
-    let first = fs::read(&file).expect("still there");
-    assert_eq!(changed, first != bytes);
-    assert!(!set("1").expect("as before"), "set twice");
-    assert!(set("22").expect("another value"));
-    assert!(set("1").expect("back"));
-    assert_eq!(fs::read(&file).expect("still there"), first);
+    let done = edit.carry_out().expect("nobody else is here");
+    let first = read();
+    assert_eq!(done.written, first != bytes);
+    let mut held = taken;
+    for (value, writes) in [("1", false), ("22", true), ("a b", true), ("1", true)] {
+        // Quotes that another value needs may close one that was open before.
+        let Ok((edit, taken)) = envfile::take(&config, value, Some(&held)) else {
+            assert_eq!(value, "a b");
+            continue;
+        };
+        let done = edit.carry_out().expect("nobody else is here");
+        held = taken;
+        assert!(done.written == writes || read() == first, "{value}");
+    }
+    assert_eq!(read(), first);
+    let edit = envfile::give_back(&config, &held).expect("it was read before");
+    edit.carry_out().expect("nobody else is here");
+    let back = read();
+    // Throttled values are what a guard left there that lost track.
+    if !is_left(bytes) {
+        assert_eq!(back, bytes);
+    }
+}
+
+/// Whether the file may have had throttled values before.
+fn is_left(bytes: &[u8]) -> bool {
+    let has = |value: &[u8]| bytes.windows(value.len()).any(|part| part == value);
+    has(b"22") || has(b"1") || has(b"a b")
 }
 
 /// A temperature in a file: the first two bytes pick unit and field.
