@@ -16,4 +16,9 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod files;
+mod forgetful;
+mod gone;
+mod owners;
+mod scene;
 mod smoke;
