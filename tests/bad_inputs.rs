@@ -363,62 +363,63 @@ fn set(path: &Path) -> Result<bool, envfile::EnvFileError> {
 /// What stands at the path of an environment file.
 type Plant = fn(&Path);
 
+const ENVIRONMENT_FILES: [(&str, Plant, &str); 11] = [
+    ("nothing", |_| {}, "doesn't exist"),
+    (
+        "several words",
+        |path| fs::write(path, "A=1\nSIZE=four hunter2\n").unwrap(),
+        "line 2: SIZE can't be set there: more words follow",
+    ),
+    (
+        "a command",
+        |path| fs::write(path, "SIZE=$(cat hunter2)\n").unwrap(),
+        "write it plainly",
+    ),
+    (
+        "glued to another",
+        |path| fs::write(path, "A=hunter2;SIZE=4\n").unwrap(),
+        "a line of its own",
+    ),
+    (
+        "a last line that goes on",
+        |path| fs::write(path, "A=hunter2\\\n").unwrap(),
+        "not finished",
+    ),
+    (
+        "a directory",
+        |path| fs::create_dir(path).unwrap(),
+        "not a regular file",
+    ),
+    (
+        "too large",
+        |path| fs::write(path, "#".repeat((1 << 20) + 1)).unwrap(),
+        "at most 1 MiB",
+    ),
+    (
+        "an open quote",
+        |path| fs::write(path, "SIZE=\"4\n5\"\n").unwrap(),
+        "several lines",
+    ),
+    (
+        "an open single quote",
+        |path| fs::write(path, "export SIZE='4\n5'\n").unwrap(),
+        "several lines",
+    ),
+    (
+        "a socket",
+        |path| drop(UnixListener::bind(path).unwrap()),
+        "not a regular file",
+    ),
+    (
+        "a link to nothing",
+        |path| std::os::unix::fs::symlink("/none/app.env", path).unwrap(),
+        "doesn't exist",
+    ),
+];
+
 #[test]
 fn a_bad_environment_file_is_named_and_stays_as_it_is() {
-    let bad_inputs: [(&str, Plant, &str); 11] = [
-        ("nothing", |_| {}, "doesn't exist"),
-        (
-            "several words",
-            |path| fs::write(path, "A=1\nSIZE=four hunter2\n").unwrap(),
-            "line 2: SIZE can't be set there: more words follow",
-        ),
-        (
-            "a command",
-            |path| fs::write(path, "SIZE=$(cat hunter2)\n").unwrap(),
-            "write it plainly",
-        ),
-        (
-            "glued to another",
-            |path| fs::write(path, "A=hunter2;SIZE=4\n").unwrap(),
-            "a line of its own",
-        ),
-        (
-            "a last line that goes on",
-            |path| fs::write(path, "A=hunter2\\\n").unwrap(),
-            "not finished",
-        ),
-        (
-            "a directory",
-            |path| fs::create_dir(path).unwrap(),
-            "not a regular file",
-        ),
-        (
-            "too large",
-            |path| fs::write(path, "#".repeat((1 << 20) + 1)).unwrap(),
-            "at most 1 MiB",
-        ),
-        (
-            "an open quote",
-            |path| fs::write(path, "SIZE=\"4\n5\"\n").unwrap(),
-            "several lines",
-        ),
-        (
-            "an open single quote",
-            |path| fs::write(path, "export SIZE='4\n5'\n").unwrap(),
-            "several lines",
-        ),
-        (
-            "a socket",
-            |path| drop(UnixListener::bind(path).unwrap()),
-            "not a regular file",
-        ),
-        (
-            "a link to nothing",
-            |path| std::os::unix::fs::symlink("/none/app.env", path).unwrap(),
-            "doesn't exist",
-        ),
-    ];
-    for (what, plant, says) in bad_inputs {
+    for (what, plant, says) in ENVIRONMENT_FILES {
         let dir = TempDir::new().unwrap();
         let path = dir.path().join("app.env");
         plant(&path);
@@ -440,5 +441,8 @@ fn a_bad_environment_file_is_named_and_stays_as_it_is() {
             "{what}: not its content"
         );
     }
-    counted(&bad_inputs.map(|row| row.0.to_owned()), "environment files");
+    counted(
+        &ENVIRONMENT_FILES.map(|row| row.0.to_owned()),
+        "environment files",
+    );
 }

@@ -166,9 +166,6 @@ fn a_file_that_a_container_has_mounted_alone_reaches_it() {
     let Some(container) = Container::start(&file, &inside) else {
         return;
     };
-    let check = guard.run("check", &[]);
-    let said = String::from_utf8_lossy(&check.stdout).into_owned();
-    assert!(said.contains("mount the directory instead"), "{said}");
     throttle(&guard, "emergency");
     let slow = "BATCH=1; export BATCH\n";
     until(&guard, "seen inside", || container.reads(&inside) == slow);
@@ -178,6 +175,9 @@ fn a_file_that_a_container_has_mounted_alone_reaches_it() {
             .logged(&["mounted by itself", "mount its directory instead"])
             .is_empty()
     });
+    let check = guard.run("check", &[]);
+    let said = String::from_utf8_lossy(&check.stdout).into_owned();
+    assert!(said.contains("mount the directory instead"), "{said}");
     release(&guard);
     until(&guard, "given back inside", || {
         container.reads(&inside) == before

@@ -131,16 +131,12 @@ fn unescaped(field: &[u8]) -> Vec<u8> {
         let code = octal
             .and_then(|digits| std::str::from_utf8(digits).ok())
             .and_then(|digits| u8::from_str_radix(digits, 8).ok());
-        match code {
-            Some(byte) => {
-                plain.push(byte);
-                rest = behind.get(3..).unwrap_or_default();
-            }
-            None => {
-                plain.push(*first);
-                rest = behind;
-            }
-        }
+        plain.push(code.unwrap_or(*first));
+        rest = if code.is_some() {
+            behind.get(3..).unwrap_or_default()
+        } else {
+            behind
+        };
     }
     plain
 }

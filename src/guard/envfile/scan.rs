@@ -153,7 +153,7 @@ impl Command<'_> {
         let spaced = next > behind && lexer.blank_byte(behind);
         let is_empty = spaced && (lexer.ends_command(next) || lexer.begins_assignment(next));
         let word = if is_empty {
-            lexer.nothing(behind)
+            Word::nothing(behind)
         } else {
             lexer.word(if spaced { next } else { behind })
         };

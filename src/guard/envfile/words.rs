@@ -23,6 +23,17 @@ pub(super) struct Word {
     pub(super) shape: Shape,
 }
 
+impl Word {
+    pub(super) const fn nothing(at: usize) -> Self {
+        let (start, end) = (at, at);
+        Self {
+            start,
+            end,
+            shape: Shape::Plain,
+        }
+    }
+}
+
 #[derive(Clone, Copy)]
 pub(super) struct Lexer<'a>(pub(super) &'a [u8]);
 
@@ -89,15 +100,6 @@ impl Lexer<'_> {
     pub(super) fn is_colon(&self, at: usize) -> bool {
         let ends = matches!(self.at(at + 1), None | Some(b' ' | b'\t' | b'\r' | b'\n'));
         self.at(at) == Some(b':') && ends
-    }
-
-    pub(super) fn nothing(&self, at: usize) -> Word {
-        let (start, end) = (at, at);
-        Word {
-            start,
-            end,
-            shape: Shape::Plain,
-        }
     }
 
     /// Whether `key` is assigned right behind a `;` that this word ends with, without a blank: another

@@ -11,6 +11,10 @@ use super::super::http;
 use super::super::means::Means;
 use super::super::record::Entry;
 
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent circumstances of one app"
+)]
 pub(super) struct Known {
     /// Its present word, if that is certain.
     word: Option<String>,
