@@ -3,7 +3,7 @@
 //! and owner stay.
 
 mod change;
-mod edit;
+pub(crate) mod edit;
 mod mounts;
 mod scan;
 mod words;

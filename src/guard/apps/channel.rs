@@ -186,13 +186,10 @@ impl Channel {
         if !told {
             return false;
         }
+        let journaled = self.known.is_journaled;
         self.progress
-            .send_modify(|now| now.heed(order.number, mode));
-        let well = self.is_well(order).await;
-        if self.known.is_journaled {
-            self.progress.send_modify(|now| now.finished = order.number);
-        }
-        well && self.known.is_journaled
+            .send_modify(|now| now.heed(order.number, mode, journaled));
+        self.is_well(order).await && journaled
     }
 
     fn awaits(&self, order: &Order) -> bool {

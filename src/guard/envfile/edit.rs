@@ -68,7 +68,7 @@ fn throttled(config: &EnvFileConfig) -> [String; 2] {
 /// The text with every assignment set to `value`, or with one added; and what is to be put back.
 /// All of them, because readers differ in which one counts. What somebody else wrote since `before`
 /// is the original from now on.
-pub(super) fn take(
+pub(crate) fn take(
     text: &[u8],
     config: &EnvFileConfig,
     value: &str,
@@ -107,18 +107,27 @@ pub(super) fn take(
         let values = values.map(|(spot, quote)| Some(in_quotes(quote, spot.spaced, value)));
         replaced(text, &spots, values)
     };
-    // What can't be undone isn't done: a value in quotes may close a quote that was open before it.
+    // What can't be seen afterwards, or undone, isn't done: a value in quotes may close a quote that was
+    // open before it.
     let back = give_back(&edited, config, &taken);
-    let wanted = give_back(text, config, &taken)?;
-    let at = spots.first().map_or(text.len(), |spot| spot.value.start);
-    if back.ok() != Some(wanted) {
+    let is_undone = back.ok() == Some(give_back(text, config, &taken)?);
+    if !is_undone || !reads(&edited, config, value, spots.len().max(1)) {
+        let at = spots.first().map_or(text.len(), |spot| spot.value.start);
         return Err(refusal(text, Unclear::NotUndone, at));
     }
     Ok((edited, taken))
 }
 
+/// Whether so many assignments are there, and all say so.
+fn reads(text: &[u8], config: &EnvFileConfig, value: &str, count: usize) -> bool {
+    assignments(text, &config.key).is_ok_and(|spots| {
+        let said = |spot| plain(text, spot) == value.as_bytes();
+        spots.len() == count && spots.iter().all(said)
+    })
+}
+
 /// The text with what stood there before, where it is still ours.
-pub(super) fn give_back(
+pub(crate) fn give_back(
     text: &[u8],
     config: &EnvFileConfig,
     taken: &Taken,

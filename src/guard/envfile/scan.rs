@@ -23,7 +23,7 @@ pub(super) const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// Why an assignment is no place to write to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Refusal {
+pub(crate) struct Refusal {
     pub(super) why: Unclear,
     pub(super) line: usize,
 }

@@ -23,8 +23,11 @@ pub(in super::super) struct Progress {
 }
 
 impl Progress {
-    pub(super) fn heed(&mut self, order: u64, mode: AppMode) {
+    pub(super) fn heed(&mut self, order: u64, mode: AppMode, journaled: bool) {
         self.heard = order;
         self.heeded = Some(mode);
+        if journaled {
+            self.finished = order;
+        }
     }
 }

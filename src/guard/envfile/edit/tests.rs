@@ -141,6 +141,9 @@ fn what_could_not_be_undone_is_not_done() {
     let before = b"N=\"open\nK=4\n";
     let refusal = take(before, &config("K"), "a b", None).unwrap_err();
     assert_eq!(refusal.why, Unclear::NotUndone);
+    let (now, taken) = held("N=\"open\nA=1\n", "1");
+    let refusal = take(now.as_bytes(), &config("K"), "a b", Some(&taken)).unwrap_err();
+    assert_eq!(refusal.why, Unclear::NotUndone);
 }
 
 #[test]
