@@ -62,6 +62,14 @@ impl Means {
         }
     }
 
+    /// Where, for people; what stands behind the `?` of a URL may be a secret.
+    pub(super) fn shown(&self) -> String {
+        match self {
+            Self::EnvFile(file) => file.path.display().to_string(),
+            Self::Http(http, _) => http.url.split('?').next().unwrap_or_default().to_owned(),
+        }
+    }
+
     /// The app's own word for a mode. Smaller batches come late, so the file stays normal in the
     /// first step of gradual.
     pub(super) fn word(&self, mode: AppMode) -> &str {

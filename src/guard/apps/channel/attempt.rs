@@ -90,7 +90,14 @@ impl Channel {
     fn failed(&mut self, order: &Order, error: String) -> bool {
         let (app, channel) = (order.app.as_str(), order.means.name());
         if self.progress.borrow().error.is_none() {
-            tracing::warn!(app, channel, error, "application can't be told its mode");
+            let place = order.means.shown();
+            tracing::warn!(
+                app,
+                channel,
+                place,
+                error,
+                "application can't be told its mode: tried again and again; look at it, or correct its entry under `apps`"
+            );
         }
         self.known.failed();
         self.progress.send_modify(|now| {
@@ -107,9 +114,11 @@ impl Channel {
             tracing::info!(app, channel, "application can be told its mode again");
         }
         if let Some(remark) = &said.remark {
+            let place = order.means.shown();
             tracing::warn!(
                 app,
                 channel,
+                place,
                 remark,
                 "application may not see what it is told"
             );
