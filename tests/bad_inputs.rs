@@ -18,6 +18,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tempfile::TempDir;
+use thermal_guard::config::EnvFileConfig;
 use thermal_guard::guard::envfile;
 use thermal_guard::units::Moment;
 use thermal_guard::web::auth::Tokens;
@@ -347,51 +348,85 @@ async fn a_bad_token_file_is_named_and_the_tokens_before_it_stay_valid() {
     counted(&bad_inputs.map(|row| row.0.to_owned()), "token files");
 }
 
+fn set(path: &Path) -> Result<bool, envfile::EnvFileError> {
+    let config = EnvFileConfig {
+        path: path.to_owned(),
+        key: "SIZE".to_owned(),
+        normal: "4".to_owned(),
+        gradual: "1".to_owned(),
+        emergency: "1".to_owned(),
+    };
+    let (edit, _) = envfile::take(&config, "1", None)?;
+    Ok(edit.carry_out()?.written)
+}
+
 /// What stands at the path of an environment file.
 type Plant = fn(&Path);
 
+const ENVIRONMENT_FILES: [(&str, Plant, &str); 11] = [
+    ("nothing", |_| {}, "doesn't exist"),
+    (
+        "several words",
+        |path| fs::write(path, "A=1\nSIZE=four hunter2\n").unwrap(),
+        "line 2: SIZE can't be set there: more words follow",
+    ),
+    (
+        "a command",
+        |path| fs::write(path, "SIZE=$(cat hunter2)\n").unwrap(),
+        "write it plainly",
+    ),
+    (
+        "glued to another",
+        |path| fs::write(path, "A=hunter2;SIZE=4\n").unwrap(),
+        "a line of its own",
+    ),
+    (
+        "a last line that goes on",
+        |path| fs::write(path, "A=hunter2\\\n").unwrap(),
+        "not finished",
+    ),
+    (
+        "a directory",
+        |path| fs::create_dir(path).unwrap(),
+        "not a regular file",
+    ),
+    (
+        "too large",
+        |path| fs::write(path, "#".repeat((1 << 20) + 1)).unwrap(),
+        "at most 1 MiB",
+    ),
+    (
+        "an open quote",
+        |path| fs::write(path, "SIZE=\"4\n5\"\n").unwrap(),
+        "several lines",
+    ),
+    (
+        "an open single quote",
+        |path| fs::write(path, "export SIZE='4\n5'\n").unwrap(),
+        "several lines",
+    ),
+    (
+        "a socket",
+        |path| drop(UnixListener::bind(path).unwrap()),
+        "not a regular file",
+    ),
+    (
+        "a link to nothing",
+        |path| std::os::unix::fs::symlink("/none/app.env", path).unwrap(),
+        "doesn't exist",
+    ),
+];
+
 #[test]
 fn a_bad_environment_file_is_named_and_stays_as_it_is() {
-    let bad_inputs: [(&str, Plant, &str); 7] = [
-        ("nothing", |_| {}, "doesn't exist"),
-        (
-            "a directory",
-            |path| fs::create_dir(path).unwrap(),
-            "not a regular file",
-        ),
-        (
-            "too large",
-            |path| fs::write(path, "#".repeat((1 << 20) + 1)).unwrap(),
-            "at most 1 MiB",
-        ),
-        (
-            "an open quote",
-            |path| fs::write(path, "SIZE=\"4\n5\"\n").unwrap(),
-            "several lines",
-        ),
-        (
-            "an open single quote",
-            |path| fs::write(path, "export SIZE='4\n5'\n").unwrap(),
-            "several lines",
-        ),
-        (
-            "a socket",
-            |path| drop(UnixListener::bind(path).unwrap()),
-            "not a regular file",
-        ),
-        (
-            "a link to nothing",
-            |path| std::os::unix::fs::symlink("/none/app.env", path).unwrap(),
-            "doesn't exist",
-        ),
-    ];
-    for (what, plant, says) in bad_inputs {
+    for (what, plant, says) in ENVIRONMENT_FILES {
         let dir = TempDir::new().unwrap();
         let path = dir.path().join("app.env");
         plant(&path);
         let before = fs::read(&path).ok();
-        let error = envfile::set(&path, "SIZE", "1").unwrap_err().to_string();
+        let error = set(&path).unwrap_err().to_string();
         assert!(error.contains(says), "{what}: {error}");
+        assert!(error.contains("app.env"), "{what}: {error}");
         assert_eq!(fs::read(&path).ok(), before, "{what}");
         let config = dir.path().join("guard.yml");
         let app = "{ name: a, env_file: { path: app.env, key: SIZE, normal: 4, gradual: 1 } }";
@@ -401,6 +436,13 @@ fn a_bad_environment_file_is_named_and_stays_as_it_is() {
         let said = stdout(&run(&["check", "--simulate", &state, &flag]));
         let line = said.lines().find(|line| line.contains("app.env"));
         assert!(line.is_some(), "{what}: {said}");
+        assert!(
+            !(said + &error).contains("hunter2"),
+            "{what}: not its content"
+        );
     }
-    counted(&bad_inputs.map(|row| row.0.to_owned()), "environment files");
+    counted(
+        &ENVIRONMENT_FILES.map(|row| row.0.to_owned()),
+        "environment files",
+    );
 }

@@ -54,6 +54,16 @@ pub enum Method {
     Put,
 }
 
+impl Method {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+        }
+    }
+}
+
 /// What the app calls its modes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Modes {

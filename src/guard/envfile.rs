@@ -1,7 +1,12 @@
-//! Sets one variable in an environment file that belongs to somebody else: that value changes, and
-//! not a byte besides. Comments, order, quotes, `export`, CRLF, mode and owner stay.
+//! Sets one variable in an environment file that belongs to somebody else, and puts back what was
+//! there: that value changes, and not a byte besides. Comments, order, quotes, `export`, CRLF, mode
+//! and owner stay.
 
-mod edit;
+mod change;
+pub(crate) mod edit;
+mod mounts;
+mod scan;
+mod words;
 
 use std::collections::BTreeSet;
 use std::fs::{self, Metadata};
@@ -12,10 +17,13 @@ use std::sync::{Mutex, PoisonError};
 
 use thiserror::Error;
 
+use crate::config::EnvFileConfig;
 use crate::files::{self, NotAFile};
 
-use super::replace::{discard_unnamed, replace};
-use edit::edit;
+pub use change::{Done, Edit};
+pub use edit::Taken;
+pub use mounts::Mounted;
+pub use scan::Unclear;
 
 /// Larger is no environment file.
 const MAX_BYTES: u64 = 1024 * 1024;
@@ -31,8 +39,14 @@ pub enum EnvFileError {
     /// Whoever can plant a link must not make root write elsewhere.
     #[error("{} is a link by another user than the owner of its target", .0.display())]
     ForeignLink(PathBuf),
-    #[error("the value of {0} goes on over several lines")]
-    SeveralLines(String),
+    /// Readers would take it differently, or it couldn't be put back. Never says what the value is.
+    #[error("{}, line {line}: {key} can't be set there: {why}", path.display())]
+    Unclear {
+        path: PathBuf,
+        key: String,
+        line: usize,
+        why: Unclear,
+    },
     #[error("{} was changed by somebody else at the same moment", .0.display())]
     Raced(PathBuf),
     /// A file mounted by itself into a container can't be replaced.
@@ -45,34 +59,43 @@ pub enum EnvFileError {
     Io { path: PathBuf, source: io::Error },
 }
 
-/// Makes `key` have `value` in the file. Tells whether it had to be written.
-pub fn set(path: &Path, key: &str, value: &str) -> Result<bool, EnvFileError> {
-    let failed = |source| EnvFileError::Io {
-        path: path.to_owned(),
-        source,
-    };
-    let target = target_of(path)?;
-    let _alone = Alone::with(&target)?;
-    let (text, read) = read_regular(&target)?;
-    let Some(edited) = edit(&text, key, value)? else {
-        // It is somebody else's directory: what a killed guard left there goes.
-        discard_unnamed(&target).map_err(failed)?;
-        return Ok(false);
-    };
-    let now = fs::symlink_metadata(&target).map_err(failed)?;
-    if version(&now) != version(&read) {
-        return Err(EnvFileError::Raced(target));
-    }
-    match replace(&target, &edited, Some(&read)) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
-            Err(EnvFileError::MountPoint(target))
-        }
-        Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => {
-            Err(EnvFileError::ReadOnly(target))
-        }
-        Err(error) => Err(failed(error)),
-    }
+/// To set the variable to `value`, knowing what was taken `before`. Tells what is to be remembered, in
+/// a safe place, before the edit is carried out.
+pub fn take(
+    config: &EnvFileConfig,
+    value: &str,
+    before: Option<&Taken>,
+) -> Result<(Edit, Taken), EnvFileError> {
+    let mut edit = Edit::begin(config)?;
+    let taken;
+    (edit.edited, taken) = edit::take(&edit.text, config, value, before)
+        .map_err(|refusal| edit.refused(config, refusal))?;
+    Ok((edit, taken))
+}
+
+/// To put back what was taken, as far as it is still ours.
+pub fn give_back(config: &EnvFileConfig, taken: &Taken) -> Result<Edit, EnvFileError> {
+    let mut edit = Edit::begin(config)?;
+    edit.edited = edit::give_back(&edit.text, config, taken)
+        .map_err(|refusal| edit.refused(config, refusal))?;
+    Ok(edit)
+}
+
+/// What a look at the file says.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Look {
+    /// How often the variable is set.
+    pub assignments: usize,
+    pub mounted: Option<Mounted>,
+}
+
+/// Whether the variable could be set, without setting it.
+pub fn look(config: &EnvFileConfig) -> Result<Look, EnvFileError> {
+    let (edit, taken) = take(config, &config.emergency, None)?;
+    Ok(Look {
+        assignments: taken.originals.map_or(0, |all| all.len()),
+        mounted: mounts::alone(&edit.target),
+    })
 }
 
 /// Files being edited: two apps may share one, and must not undo each other's edit. Not a lock to
@@ -152,6 +175,19 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     use super::*;
+
+    fn set(path: &Path, key: &str, value: &str) -> Result<bool, EnvFileError> {
+        let (key, value) = (key.to_owned(), value.to_owned());
+        let config = EnvFileConfig {
+            path: path.to_owned(),
+            key,
+            normal: "4".to_owned(),
+            gradual: value.clone(),
+            emergency: value.clone(),
+        };
+        let (edit, _) = take(&config, &value, None)?;
+        edit.carry_out().map(|done| done.written)
+    }
 
     #[test]
     fn mode_and_link_survive_and_nothing_is_left_behind() {

@@ -197,6 +197,11 @@ impl Journal {
         self.unread.load(Ordering::SeqCst)
     }
 
+    /// What was last recorded here says nothing about the GPU any more.
+    pub fn forget_latest(&self) {
+        *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     /// Puts `entry` on disk when there is time. Nobody waits, and nothing is lost if it doesn't get
     /// there: the one before says as much, less exactly.
     pub fn record_later(&self, entry: Entry) {

@@ -1,5 +1,6 @@
 //! Finds the GPUs, gives each a worker, watches for Xid events, and ends it all in order.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -53,6 +54,7 @@ impl Guard {
             look,
             roll: Roll::default(),
             workers: Vec::new(),
+            journals: BTreeMap::new(),
         };
         let thread = thread::Builder::new().name("supervisor".to_owned());
         Ok(Self {
@@ -113,6 +115,9 @@ struct Supervisor {
     /// As last called.
     roll: Roll,
     workers: Vec<JoinHandle<()>>,
+    /// Of each GPU that was ever under guard. One that is let go of by a reload and taken on again goes
+    /// on with its own: behind a slow disk, the old writer might undo what the new one wrote.
+    journals: BTreeMap<Uuid, Journal>,
 }
 
 impl Supervisor {
@@ -224,9 +229,8 @@ impl Supervisor {
         let uuid = identity.uuid.clone();
         let station = Arc::new(Station::new(identity));
         station.pulse.beat(self.shared.clock.wall());
-        let state_dir = self.plan.state_dir.as_deref();
         let post = Post {
-            journal: state_dir.map_or_else(Journal::none, |dir| Journal::open(dir, &uuid)),
+            journal: self.journal(&uuid),
             plan: self.plan.clone(),
             shared: self.shared.clone(),
             station: station.clone(),
@@ -253,6 +257,15 @@ impl Supervisor {
                 tracing::error!(gpu = station.identity.index, %uuid, %error, "no thread for the GPU: it isn't guarded, and tried again; raise TasksMax= of the service or the system's limit");
             }
         }
+    }
+
+    fn journal(&mut self, uuid: &Uuid) -> Journal {
+        let state_dir = self.plan.state_dir.as_deref();
+        let open = || state_dir.map_or_else(Journal::none, |dir| Journal::open(dir, uuid));
+        let journal = self.journals.entry(uuid.clone()).or_insert_with(open);
+        // Another guard may have had the GPU meanwhile: what is on disk counts.
+        journal.forget_latest();
+        journal.clone()
     }
 
     fn lock(&self, identity: &Identity) -> Result<Option<GpuLock>, LockError> {

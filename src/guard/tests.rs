@@ -17,6 +17,7 @@ use super::journal::{self, Entry, Journal, JournalError, Reason};
 use super::lock::{GpuLock, LockError};
 use super::replace::replace;
 use super::{Clock, Live, Shared};
+use crate::config::EnvFileConfig;
 use crate::device::{Identity, Uuid};
 use crate::policy::chain::Expected;
 use crate::policy::lease::{self, Holder};
@@ -154,11 +155,21 @@ fn an_env_file_that_cannot_be_replaced_stays_and_is_named() {
     fs::write(&file, "K=4\n").unwrap();
     // A directory where the new content would be written first.
     fs::create_dir(dir.path().join(".app.env.thermal-guard")).unwrap();
-    let error = envfile::set(&file, "K", "1").unwrap_err();
+    let set = |path: &Path| {
+        let config = EnvFileConfig {
+            path: path.to_owned(),
+            key: "K".to_owned(),
+            normal: "4".to_owned(),
+            gradual: "1".to_owned(),
+            emergency: "1".to_owned(),
+        };
+        envfile::take(&config, "1", None)?.0.carry_out()
+    };
+    let error = set(&file).unwrap_err();
     assert!(matches!(error, EnvFileError::Io { .. }), "{error}");
     assert!(error.to_string().contains("app.env"), "{error}");
     assert_eq!(fs::read_to_string(&file).unwrap(), "K=4\n");
-    let error = envfile::set(&file.join("below"), "K", "1").unwrap_err();
+    let error = set(&file.join("below")).unwrap_err();
     assert!(error.to_string().contains("app.env/below"), "{error}");
 }
 

@@ -3,6 +3,7 @@
 
 mod card;
 mod energy;
+mod gone;
 mod leaving;
 
 use std::sync::Arc;
@@ -53,6 +54,7 @@ pub struct Worker {
     gpu: Option<Box<dyn Gpu>>,
     probes: Probes,
     tried: Option<Moment>,
+    absence: gone::Absence,
     policy: Option<Policy>,
     full_at: Option<Moment>,
     failing_since: Option<Moment>,
@@ -92,6 +94,7 @@ impl Worker {
             gpu: None,
             probes,
             tried: None,
+            absence: gone::Absence::default(),
             policy: None,
             full_at: None,
             failing_since: None,
@@ -162,7 +165,8 @@ impl Worker {
             self.hand
                 .apply(gpu.as_mut(), &decision.targets, &reading, &mut self.tally);
         }
-        self.apps_well = shared.tell_apps(&self.identity, decision.targets.app);
+        let app = self.app_mode(now, &decision, inputs.paused_until.is_some());
+        self.apps_well = shared.tell_apps(&self.identity, app);
         self.say_lowered();
         self.account(now, &reading, &decision);
         let up = self.gpu.is_some();

@@ -17,13 +17,18 @@
 mod common;
 
 mod alerts;
+mod applications;
 mod deliveries;
+mod files;
+mod forgetful;
+mod gone;
 mod hung;
 mod indexes;
 mod kinds;
 mod locks;
 mod logs;
 mod node_names;
+mod owners;
 mod passwords;
 mod reload;
 mod scene;

@@ -1,7 +1,6 @@
 //! Applications: the environment file is as it should be, the HTTP interface answers.
 
 use std::fs::OpenOptions;
-use std::io::ErrorKind;
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
@@ -9,7 +8,8 @@ use ureq::Agent;
 use ureq::http::Uri;
 
 use crate::config::{AppConfig, EnvFileConfig, HttpConfig};
-use crate::files::{self, NotAFile};
+use crate::files;
+use crate::guard::envfile::{self, EnvFileError, Mounted};
 
 use super::Finding;
 
@@ -21,47 +21,73 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(super) fn all(app: &AppConfig) -> Vec<Finding> {
-    let env_file = app.env_file.as_ref().map(|file| env_file(&app.name, file));
-    let http = app.http.as_ref().map(|http| reachable(&app.name, http));
-    env_file.into_iter().chain(http).collect()
+    let file = app.env_file.as_ref();
+    let mut findings = file.map_or_else(Vec::new, |file| env_file(&app.name, file));
+    findings.extend(app.http.as_ref().map(|http| reachable(&app.name, http)));
+    findings
 }
 
-fn env_file(app: &str, file: &EnvFileConfig) -> Finding {
-    let path = file.path.display();
-    let fail = |detail, remedy| Finding::fail(CHECK, format!("{app}: {detail}"), remedy);
-    let elsewhere = "correct env_file.path: the guard never makes that file";
-    let its = file.path.clone();
-    let text = files::patiently(&file.path, PATIENCE, move || {
-        let (file, _) = files::opened(OpenOptions::new().read(true).write(true), &its)?;
-        files::text(files::whole(file, files::MAX_BYTES)?)
+fn env_file(app: &str, file: &EnvFileConfig) -> Vec<Finding> {
+    let (path, key) = (file.path.display(), &file.key);
+    let fail = |detail, remedy| vec![Finding::fail(CHECK, format!("{app}: {detail}"), remedy)];
+    let its = file.clone();
+    let looked = files::patiently(&file.path, PATIENCE, move || {
+        let writable = OpenOptions::new().read(true).write(true).open(&its.path);
+        (envfile::look(&its), writable.err())
     });
-    let key = &file.key;
-    match text.flatten() {
-        Err(error) if NotAFile::is_why(&error) || error.kind() == ErrorKind::NotFound => {
-            fail(format!("{path}: {error}"), elsewhere)
-        }
-        Err(error) => fail(
-            format!("{path} can't be read and written ({error})"),
-            "let the guard's user write to it",
-        ),
-        Ok(text) if assigns(&text, key) => {
-            Finding::ok(CHECK, format!("{app}: {key} in {path} can be set"))
-        }
-        Ok(_) => Finding::warn(
+    let (look, unwritable) = match looked {
+        Ok((Ok(look), unwritable)) => (look, unwritable),
+        Ok((Err(error), _)) => return fail(error.to_string(), remedy(&error)),
+        Err(error) => return fail(format!("{path}: {error}"), "see the disk that it is on"),
+    };
+    if let Some(error) = unwritable {
+        let detail = format!("{path} can't be read and written ({error})");
+        return fail(detail, "let the guard's user write to it");
+    }
+    let set = if look.assignments > 0 {
+        Finding::ok(CHECK, format!("{app}: {key} in {path} can be set"))
+    } else {
+        Finding::warn(
             CHECK,
             format!("{app}: {path} doesn't set {key}"),
-            "correct env_file.key, or add the line; the guard would add it when it throttles",
-        ),
+            "correct env_file.key, or add the line; the guard would add it when it throttles, and take it out again",
+        )
+    };
+    let mounted = look.mounted.map(|mounted| alone(app, file, &mounted));
+    std::iter::once(set).chain(mounted).collect()
+}
+
+const fn remedy(error: &EnvFileError) -> &'static str {
+    match error {
+        EnvFileError::Missing(_) | EnvFileError::NotAFile(_) => {
+            "correct env_file.path: the guard never makes that file"
+        }
+        EnvFileError::ForeignLink(_) => "let the link's owner own the file, too, or name the file",
+        EnvFileError::Unclear { .. } => "write that line so that every reader takes it alike",
+        EnvFileError::Raced(_) => "try again",
+        EnvFileError::MountPoint(_) | EnvFileError::ReadOnly(_) | EnvFileError::Io { .. } => {
+            "let the guard's user read the file, and write in its directory"
+        }
     }
 }
 
-fn assigns(text: &str, key: &str) -> bool {
-    text.lines().any(|line| {
-        let line = line.trim_start();
-        let line = line.strip_prefix("export ").unwrap_or(line).trim_start();
-        line.strip_prefix(key)
-            .is_some_and(|rest| rest.trim_start().starts_with('='))
-    })
+/// A file in place of another is not seen by who has the other one mounted.
+fn alone(app: &str, file: &EnvFileConfig, mounted: &Mounted) -> Finding {
+    let (path, at) = (file.path.display(), mounted.at.display());
+    let (pid, is_former) = (mounted.pid, mounted.is_former);
+    let (sees, remedy) = if is_former {
+        (
+            "a former file of that name, and sees no change",
+            "mount the directory instead, and start that container anew",
+        )
+    } else {
+        (
+            "that file alone",
+            "mount the directory instead: a guard that can't see the mount, as in the shipped unit, replaces the file unseen, and one that can writes it in place, where it may be met half written",
+        )
+    };
+    let detail = format!("{app}: {path}: process {pid} has mounted, at {at}, {sees}");
+    Finding::warn(CHECK, detail, remedy)
 }
 
 /// An app may well be started after the guard: not a failure.
@@ -115,15 +141,4 @@ fn connects(url: &str) -> Result<(), String> {
         }
     }
     Err(error)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_longer_key_or_a_comment_is_not_the_key() {
-        assert!(assigns("A=1\nexport  SIZE = 4\n", "SIZE"));
-        assert!(!assigns("# SIZE=4\nSIZE_MAX=4\nMY_SIZE=4\n", "SIZE"));
-    }
 }

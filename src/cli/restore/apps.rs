@@ -11,7 +11,8 @@ use super::Outcome;
 /// How long they may take to hear of it.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// `None`: nobody had been told anything.
+/// `None`: nobody had been told anything. What is in the journal can be given back whatever the
+/// configuration says; it only helps with a journal of an older guard, or one that can't be read.
 pub(super) fn give_back(apps: Vec<AppConfig>, state_dir: &Path) -> Option<Outcome> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -24,16 +25,27 @@ pub(super) fn give_back(apps: Vec<AppConfig>, state_dir: &Path) -> Option<Outcom
     let apps = Apps::spawn(apps, Some(state_dir), false, runtime.handle());
     apps.release_all();
     let settled = runtime.block_on(apps.settle(PATIENCE));
-    let told = apps.snapshot();
+    let (mut told, strangers) = (apps.snapshot(), apps.strangers());
+    for status in apps.retired() {
+        if !told.contains(&status) {
+            told.push(status);
+        }
+    }
     // Not waited for: a request may hang.
     runtime.shutdown_background();
-    if !settled {
-        let errors: Vec<_> = told
+    if !settled || !strangers.is_empty() {
+        let failed = told
             .iter()
-            .filter_map(|app| Some(format!("{}: {}", app.name, app.last_error.as_ref()?)))
-            .collect();
-        let errors = errors.join(", ");
-        return Some(Outcome::Kept(format!("not all told normal ({errors})")));
+            .filter_map(|app| Some(format!("{}: {}", app.name, app.last_error.as_ref()?)));
+        let unknown = strangers
+            .iter()
+            .map(|channel| format!("{channel} isn't in the configuration"));
+        let errors: Vec<_> = failed.chain(unknown).collect();
+        let (errors, file) = (errors.join(", "), state_dir.join(Apps::JOURNAL));
+        let file = file.display();
+        return Some(Outcome::Kept(format!(
+            "not all told normal ({errors}); start them and run this again, or remove {file} if they are gone for good"
+        )));
     }
     let heard = told.iter().filter(|app| app.notifications_ok > 0);
     let names: Vec<_> = heard.map(|app| app.name.as_str()).collect();

@@ -113,13 +113,13 @@ fn restore(flags: &Flags, options: &Options) -> Report {
     events.close();
     // An app follows its GPUs: while one is kept throttled, so are they.
     if !report.is_kept && !is_observing(flags) {
-        let outcome = if invalid && Apps::may_be_left(&state_dir) {
+        let mut outcome = apps::give_back(config.apps, &state_dir);
+        let is_kept = matches!(outcome, Some(Outcome::Kept(_)));
+        if invalid && !is_kept && Apps::may_be_left(&state_dir) {
             let why =
                 "perhaps not all told normal: the configuration, which names them, isn't valid";
-            Some(Outcome::Kept(why.to_owned()))
-        } else {
-            apps::give_back(config.apps, &state_dir)
-        };
+            outcome = Some(Outcome::Kept(why.to_owned()));
+        }
         if let Some(outcome) = outcome {
             report = report.about("applications", outcome);
         }

@@ -153,7 +153,6 @@ async fn serve(flags: &Flags, config: Config) -> anyhow::Result<()> {
     let reloader = Reloader::new(flags, &config);
     let apps = reloader.apps();
     let tell_apps = Box::new(move |gpu: &_, mode| {
-        let apps = apps();
         apps.wish(gpu, mode);
         apps.are_well(gpu)
     });
@@ -193,7 +192,7 @@ async fn serve(flags: &Flags, config: Config) -> anyhow::Result<()> {
             "a GPU's worker hangs inside NVML and is left behind: see dmesg; after a reset or reboot `thermal-guard restore` gives back what is left"
         );
     }
-    if !reloader.apps()().settle(APPS_PATIENCE).await {
+    if !reloader.apps().settle(APPS_PATIENCE).await {
         tracing::warn!("not every app heard that it is back to normal; the next start tells them");
     }
     site.close().await;

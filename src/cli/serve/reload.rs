@@ -2,7 +2,7 @@
 //! metric; what needs a restart is refused as a whole.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::runtime::Handle;
 
@@ -13,7 +13,7 @@ use crate::guard::{Apps, Clock};
 use crate::web::snapshot::ReloadStatus;
 use crate::web::{Reload, Settings, Web};
 
-use super::site::{About, Apparatus};
+use super::site::About;
 use super::systemd;
 
 /// Holds what a reload replaces.
@@ -24,7 +24,7 @@ struct Inner {
     flags: Flags,
     runtime: Handle,
     config: Mutex<Config>,
-    apps: RwLock<Arc<Apps>>,
+    apps: Arc<Apps>,
     /// Known once the web is: reloads come through it.
     served: OnceLock<(Arc<Web>, Arc<About>)>,
     /// One at a time: what is read later is in force later.
@@ -47,7 +47,7 @@ impl Reloader {
         Self(Arc::new(Inner {
             flags: flags.clone(),
             runtime: Handle::current(),
-            apps: RwLock::new(Arc::new(super::apps(flags, config))),
+            apps: Arc::new(super::apps(flags, config)),
             config: Mutex::new(config.clone()),
             served: OnceLock::new(),
             turn: Mutex::new(()),
@@ -60,16 +60,9 @@ impl Reloader {
         let _ = self.0.served.set((web.clone(), about.clone()));
     }
 
-    /// The apps in force.
-    pub(super) fn apps(&self) -> Apparatus {
-        let inner = self.0.clone();
-        Box::new(move || {
-            inner
-                .apps
-                .read()
-                .unwrap_or_else(PoisonError::into_inner)
-                .clone()
-        })
+    /// All apps, whatever is reloaded.
+    pub(super) fn apps(&self) -> Arc<Apps> {
+        Arc::clone(&self.0.apps)
     }
 
     /// What `POST /-/reload` calls.
@@ -154,22 +147,10 @@ impl Inner {
         });
         web.shared.reload(super::live(&config));
         if config.apps != current.apps {
-            self.replace_apps(&config);
+            self.apps.reconfigure(config.apps.clone());
         }
         *current = config;
         Ok(())
-    }
-
-    /// The new apps hear of it on the next tick; those that aren't configured any more go back to
-    /// normal first.
-    fn replace_apps(&self, config: &Config) {
-        let _runtime = self.runtime.enter();
-        let apps = Arc::new(super::apps(&self.flags, config));
-        let mut held = self.apps.write().unwrap_or_else(PoisonError::into_inner);
-        let old = std::mem::replace(&mut *held, apps);
-        old.release_all();
-        self.runtime
-            .spawn(async move { old.settle(super::APPS_PATIENCE).await });
     }
 }
 

@@ -153,7 +153,7 @@ pub(super) fn web(shared: &Arc<Shared>, settings: Settings, reload: Reload) -> A
     Arc::new(Web::new(shared.clone(), settings, reload))
 }
 
-pub(super) fn exposition(web: &Arc<Web>, apps: Apparatus, about: Arc<About>) -> Arc<Exposition> {
+pub(super) fn exposition(web: &Arc<Web>, apps: Arc<Apps>, about: Arc<About>) -> Arc<Exposition> {
     let shared = web.shared.clone();
     let web = web.clone();
     let rest = Box::new(move || Extra {
@@ -165,7 +165,7 @@ pub(super) fn exposition(web: &Arc<Web>, apps: Apparatus, about: Arc<About>) -> 
         poll_interval: web.shared.live().poll_interval,
         hook: hook(web.hook_counters.snapshot()),
         pull: web.pull_counters.snapshot(),
-        apps: apps().snapshot().into_iter().map(app).collect(),
+        apps: apps.snapshot().into_iter().map(app).collect(),
         reload: *about.reload.lock().unwrap_or_else(PoisonError::into_inner),
     });
     Arc::new(Exposition::new(shared, Build::current(), rest))
@@ -196,9 +196,6 @@ fn hook(counted: hook::HookSnapshot) -> HookSnapshot {
         last_success: counted.last_success,
     }
 }
-
-/// The apps in force: a reload replaces them.
-pub(super) type Apparatus = Box<dyn Fn() -> Arc<Apps> + Send + Sync>;
 
 fn app(status: crate::guard::apps::AppStatus) -> AppSnapshot {
     AppSnapshot {

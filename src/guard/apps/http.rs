@@ -4,8 +4,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::Deserialize;
 use thiserror::Error;
-use ureq::{Agent, RequestBuilder};
+use ureq::http::Response;
+use ureq::{Agent, Body, RequestBuilder};
 
 use crate::config::app::MODE_PLACEHOLDER;
 use crate::config::{HttpConfig, Method};
@@ -13,6 +15,9 @@ use crate::guard::secret;
 
 /// Of one attempt, with name resolution and connecting.
 const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Of a health answer: more than a status page says.
+const MAX_BYTES: u64 = 64 * 1024;
 
 /// Why a request didn't get through. All are tried again.
 #[derive(Debug, Error)]
@@ -59,13 +64,25 @@ pub(super) fn tell(agent: &Agent, http: &HttpConfig, mode: &str) -> Result<(), H
     })
 }
 
-/// Whether the app says that it is well; one that has nowhere to say it is. Blocks.
-pub(super) fn ask(agent: &Agent, http: &HttpConfig) -> Result<(), HttpError> {
+/// Whether the app says that it is well, and in which mode it is, where the answer is JSON with a
+/// `mode` in it. Blocks.
+pub(super) fn ask(agent: &Agent, http: &HttpConfig) -> Result<Option<String>, HttpError> {
     let Some(health_url) = &http.health_url else {
-        return Ok(());
+        return Ok(None);
     };
     let token = http.bearer_token_file.as_deref().map(token).transpose()?;
-    judge(authorized(agent.get(health_url), token).call())
+    let answer = authorized(agent.get(health_url), token).call();
+    let mut answer = accepted(answer)?;
+    let body = answer.body_mut().with_config().limit(MAX_BYTES);
+    // Most answers aren't JSON, and need not be.
+    let said = body.read_json::<Health>().ok();
+    Ok(said.and_then(|health| health.mode))
+}
+
+/// Of an answer's body, as far as it matters.
+#[derive(Deserialize)]
+struct Health {
+    mode: Option<String>,
 }
 
 fn authorized<B>(request: RequestBuilder<B>, token: Option<String>) -> RequestBuilder<B> {
@@ -88,13 +105,15 @@ fn token(path: &Path) -> Result<String, HttpError> {
 }
 
 /// The body isn't read, however long it is.
-fn judge(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<(), HttpError> {
-    let status = answer
-        .map_err(|error| HttpError::Failed(Box::new(error)))?
-        .status();
-    if status.is_success() {
-        Ok(())
+fn judge(answer: Result<Response<Body>, ureq::Error>) -> Result<(), HttpError> {
+    accepted(answer).map(drop)
+}
+
+fn accepted(answer: Result<Response<Body>, ureq::Error>) -> Result<Response<Body>, HttpError> {
+    let answer = answer.map_err(|error| HttpError::Failed(Box::new(error)))?;
+    if answer.status().is_success() {
+        Ok(answer)
     } else {
-        Err(HttpError::Status(status.as_u16()))
+        Err(HttpError::Status(answer.status().as_u16()))
     }
 }

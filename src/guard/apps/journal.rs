@@ -1,7 +1,6 @@
-//! Which applications were told something other than normal, on disk before they are told: the
-//! guard after a killed one gives it back.
+//! Which applications were told something other than normal, and how to take it back, on disk before
+//! they are told: the guard after a killed one gives it back, whatever its configuration says by then.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, MutexGuard, PoisonError};
@@ -14,6 +13,8 @@ use tokio::time::timeout;
 
 use crate::guard::replace::{finish, newest, replace};
 
+use super::record::{Entry, Line};
+
 pub(super) const FILE: &str = "apps.json";
 
 /// A disk that takes longer must not hold up a throttle; the same patience as the GPU journal's.
@@ -22,60 +23,55 @@ const PATIENCE: Duration = Duration::from_millis(100);
 /// The journal of all apps' channels. Without a state directory it forgets.
 pub(super) struct Journal {
     file: Option<PathBuf>,
-    /// Channels that a former guard left throttled.
-    found: BTreeSet<String>,
     /// As it ought to be on disk.
-    wanted: Arc<std::sync::Mutex<BTreeSet<String>>>,
-    /// As it is. Held by a write until that ends, so that a hung disk costs one thread.
-    on_disk: Arc<Mutex<BTreeSet<String>>>,
+    wanted: Arc<std::sync::Mutex<Vec<Entry>>>,
+    /// As it is; `None`: not known. Held by a write until that ends, so that a hung disk costs one
+    /// thread.
+    on_disk: Arc<Mutex<Option<Vec<Entry>>>>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Record {
-    throttled: BTreeSet<String>,
+    throttled: Vec<Line>,
 }
 
 impl Journal {
-    /// Reads what a former guard left. If that can't be read, any of the `known` channels may be
+    /// With what a former guard left. If that can't be read, any of the `known` channels may be
     /// throttled. Blocks.
-    pub(super) fn open(state_dir: Option<&Path>, known: &[String]) -> Self {
+    pub(super) fn open(
+        state_dir: Option<&Path>,
+        known: impl FnOnce() -> Vec<Entry>,
+    ) -> (Self, Vec<Entry>) {
         let file = state_dir.map(|dir| dir.join(FILE));
-        let found = file.as_deref().map_or(Ok(BTreeSet::new()), read);
+        let found = file.as_deref().map_or(Ok(Vec::new()), read);
+        let on_disk = found.as_ref().ok().cloned();
         let found = found.unwrap_or_else(|error| {
-            tracing::error!(%error, "unreadable app journal: all apps will be told normal");
-            known.iter().cloned().collect()
+            let file = file.as_deref().map(Path::display);
+            let file = file.map(tracing::field::display);
+            tracing::error!(file, %error, "unreadable app journal: all configured apps will be told normal; one that isn't configured any more must be set back by hand");
+            known()
         });
-        Self {
+        let journal = Self {
             file,
             wanted: Arc::new(std::sync::Mutex::new(found.clone())),
-            on_disk: Arc::new(Mutex::new(found.clone())),
-            found,
-        }
+            on_disk: Arc::new(Mutex::new(on_disk)),
+        };
+        (journal, found)
     }
 
-    /// Whether a former guard may have left this channel throttled.
-    pub(super) fn was_throttled(&self, channel: &str) -> bool {
-        self.found.contains(channel)
-    }
-
-    /// Throttled channels of a former guard that the configuration doesn't know any more.
-    pub(super) fn strangers<'a>(&'a self, known: &'a [String]) -> impl Iterator<Item = &'a String> {
-        self.found.iter().filter(|channel| !known.contains(channel))
-    }
-
-    /// Has it on disk that the channel is, or isn't, throttled. An error doesn't forbid a throttle,
-    /// but is to be tried again.
-    pub(super) async fn record(&self, channel: &str, throttled: bool) -> io::Result<()> {
+    /// Has `new` on disk instead of `old`. An error doesn't forbid a throttle, but is to be tried
+    /// again.
+    pub(super) async fn record(&self, old: Option<&Entry>, new: Option<&Entry>) -> io::Result<()> {
         let Some(file) = self.file.clone() else {
             return Ok(());
         };
         {
             let mut wanted = lock(&self.wanted);
-            if throttled {
-                wanted.insert(channel.to_owned());
-            } else {
-                wanted.remove(channel);
-            }
+            let is_of = |it: &Entry, other: Option<&Entry>| {
+                other.is_some_and(|other| it.key() == other.key())
+            };
+            wanted.retain(|it| !is_of(it, old) && !is_of(it, new));
+            wanted.extend(new.cloned());
         }
         let write = async {
             let mut on_disk = Arc::clone(&self.on_disk).lock_owned().await;
@@ -84,11 +80,11 @@ impl Journal {
                 loop {
                     // Also what others wanted, and gave up waiting for, while the disk hung.
                     let next = lock(&wanted).clone();
-                    if *on_disk == next {
+                    if on_disk.as_ref() == Some(&next) {
                         return Ok(());
                     }
                     write(&file, &next)?;
-                    *on_disk = next;
+                    *on_disk = Some(next);
                 }
             });
             write.await.map_err(io::Error::other)?
@@ -108,24 +104,22 @@ pub(super) fn may_hold(state_dir: &Path) -> bool {
     read(&state_dir.join(FILE)).map_or(true, |throttled| !throttled.is_empty())
 }
 
-fn read(file: &Path) -> io::Result<BTreeSet<String>> {
+fn read(file: &Path) -> io::Result<Vec<Entry>> {
     Ok(newest(file, parse)?.unwrap_or_default())
 }
 
-fn parse(text: &[u8]) -> io::Result<BTreeSet<String>> {
+fn parse(text: &[u8]) -> io::Result<Vec<Entry>> {
     let record: Record = serde_json::from_slice(text)?;
-    Ok(record.throttled)
+    Ok(record.throttled.into_iter().map(Entry::from).collect())
 }
 
-/// A set is whole after every statement, whoever panics.
-fn lock(wanted: &std::sync::Mutex<BTreeSet<String>>) -> MutexGuard<'_, BTreeSet<String>> {
+/// A list is whole after every statement, whoever panics.
+fn lock(wanted: &std::sync::Mutex<Vec<Entry>>) -> MutexGuard<'_, Vec<Entry>> {
     wanted.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn write(file: &Path, throttled: &BTreeSet<String>) -> io::Result<()> {
-    let record = Record {
-        throttled: throttled.clone(),
-    };
+fn write(file: &Path, throttled: &[Entry]) -> io::Result<()> {
+    let throttled = throttled.iter().map(Line::from).collect();
     finish(file, |text| parse(text).is_ok())?;
-    replace(file, &serde_json::to_vec(&record)?, None)
+    replace(file, &serde_json::to_vec(&Record { throttled })?, None)
 }

@@ -1,37 +1,40 @@
 //! Applications are told to slow down, and to go on. The workers only wish; what it takes to be
 //! heard (files, requests, retries) happens in a task of its own for each file and each URL, so
 //! that an app which hangs delays nothing and nobody.
+//!
+//! There is one owner of all that, for as long as the guard runs: a reload hands it another list.
 
 mod channel;
 mod http;
 mod journal;
+mod means;
+mod record;
+mod roster;
 
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::watch;
-use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::config::{AppConfig, GpuSelection};
+use crate::config::AppConfig;
 use crate::device::{Identity, Uuid};
 use crate::policy::AppMode;
 
-use channel::{Channel, Means, Progress};
-use journal::Journal;
+use roster::Roster;
 
-/// All configured applications. Dropping it ends their tasks.
-pub struct Apps {
-    all: Vec<App>,
+/// All applications. Dropping it ends their tasks.
+pub struct Apps(Mutex<State>);
+
+struct State {
+    roster: Roster,
     /// What each GPU's worker wants its apps to do.
-    wishes: Mutex<HashMap<Uuid, (Arc<Identity>, AppMode)>>,
-    _tasks: JoinSet<()>,
+    wishes: HashMap<Uuid, (Arc<Identity>, AppMode)>,
 }
 
 /// One application, for metrics and the status API.
@@ -48,14 +51,6 @@ pub struct AppStatus {
     pub well: Option<bool>,
 }
 
-struct App {
-    name: String,
-    gpus: GpuSelection,
-    wish: watch::Sender<Option<AppMode>>,
-    channels: Vec<watch::Receiver<Progress>>,
-    has_health: bool,
-}
-
 impl Apps {
     /// The file in the state directory that says which of them were told to slow down.
     pub const JOURNAL: &str = journal::FILE;
@@ -65,189 +60,98 @@ impl Apps {
         journal::may_hold(state_dir)
     }
 
-    /// Starts the tasks. Nothing is written or sent before a first wish that asks for it.
+    /// Starts the tasks. Nothing is written or sent before a first wish that asks for it, but to give
+    /// back where a former guard left something throttled that isn't configured any more.
     pub fn spawn(
         config: Vec<AppConfig>,
         state_dir: Option<&Path>,
         observe: bool,
         runtime: &Handle,
     ) -> Self {
-        let channels = |config: &AppConfig| {
-            let keyed = |means: Means| (key(config, &means), means);
-            means(config).map(keyed).collect::<Vec<_>>()
-        };
-        let all = config.iter().flat_map(&channels);
-        let keys: Vec<_> = all.map(|(key, _)| key).collect();
-        let journal = Arc::new(Journal::open(state_dir, &keys));
-        for channel in journal.strangers(&keys) {
-            tracing::warn!(
-                channel,
-                "was left throttled, but isn't configured any more: not told normal"
-            );
-        }
-        let mut tasks = JoinSet::new();
-        let mut apps = Vec::with_capacity(config.len());
-        for config in config {
-            let wish = watch::Sender::new(None);
-            let spawn = |(key, means)| {
-                let (progress, watched) = watch::channel(Progress::default());
-                let channel = Channel {
-                    app: config.name.clone(),
-                    key,
-                    means: Arc::new(means),
-                    journal: Arc::clone(&journal),
-                    observe,
-                    wishes: wish.subscribe(),
-                    progress,
-                };
-                tasks.spawn_on(channel.run(), runtime);
-                watched
-            };
-            let channels = channels(&config).into_iter().map(spawn).collect();
-            let http = config.http.as_ref();
-            let has_health = http.is_some_and(|http| http.health_url.is_some());
-            apps.push(App {
-                has_health,
-                name: config.name,
-                gpus: config.gpus,
-                wish,
-                channels,
-            });
-        }
-        Self {
-            all: apps,
-            wishes: Mutex::default(),
-            _tasks: tasks,
-        }
+        Self(Mutex::new(State {
+            roster: Roster::new(config, state_dir, observe, runtime),
+            wishes: HashMap::new(),
+        }))
+    }
+
+    /// Another list, with the same GPUs as before. What stays goes on with what it was told; what
+    /// doesn't is given back.
+    pub fn reconfigure(&self, config: Vec<AppConfig>) {
+        let mut state = self.lock();
+        state.roster.replace(config);
+        state.pass_on();
     }
 
     /// What one GPU's worker wants, on every tick. Doesn't block, does nothing if nothing changed.
     pub fn wish(&self, gpu: &Arc<Identity>, mode: AppMode) {
-        let mut wishes = self.wishes.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = wishes.get(&gpu.uuid);
+        let mut state = self.lock();
+        let known = state.wishes.get(&gpu.uuid);
         if known.is_some_and(|(identity, known)| *known == mode && identity == gpu) {
             return;
         }
-        wishes.insert(gpu.uuid.clone(), (Arc::clone(gpu), mode));
-        self.pass_on(&wishes);
+        state
+            .wishes
+            .insert(gpu.uuid.clone(), (Arc::clone(gpu), mode));
+        state.pass_on();
     }
 
     /// Whether the GPU's applications that have a health URL follow their wish and have answered it
     /// since. Those without one count as well, told or not.
     pub fn are_well(&self, gpu: &Identity) -> bool {
-        let concerned = self.all.iter().filter(|app| app.gpus.matches(gpu));
-        concerned.filter(|app| app.has_health).all(App::is_well)
+        self.lock().roster.are_well(gpu)
     }
 
     /// This GPU is nobody's concern any more, whatever it wished.
     pub fn forget(&self, gpu: &Uuid) {
-        let mut wishes = self.wishes.lock().unwrap_or_else(PoisonError::into_inner);
-        wishes.remove(gpu);
-        self.pass_on(&wishes);
+        let mut state = self.lock();
+        state.wishes.remove(gpu);
+        state.pass_on();
     }
 
-    /// Everybody back to normal, also what a killed guard left behind: for a stop, a reload and
-    /// `restore`, once nobody wishes any more.
+    /// Everybody back to normal, also what a killed guard left behind: for `restore`, once nobody
+    /// wishes any more.
     pub fn release_all(&self) {
-        let mut wishes = self.wishes.lock().unwrap_or_else(PoisonError::into_inner);
-        wishes.clear();
-        for app in &self.all {
-            app.wish
-                .send_if_modified(|wish| replaced(wish, AppMode::Normal));
-        }
+        let mut state = self.lock();
+        state.wishes.clear();
+        state.roster.wish(|_| Some(AppMode::Normal));
     }
 
+    /// The configured ones, and others that still have to be given back.
     pub fn snapshot(&self) -> Vec<AppStatus> {
-        self.all.iter().map(App::status).collect()
+        self.lock().roster.snapshot()
+    }
+
+    /// Those that aren't configured any more and weren't given back yet, or just were.
+    pub fn retired(&self) -> Vec<AppStatus> {
+        self.lock().roster.retired()
+    }
+
+    /// What a former guard left throttled that nobody can tell any more: only a configuration that
+    /// names it could.
+    pub fn strangers(&self) -> Vec<String> {
+        self.lock().roster.strangers()
     }
 
     /// Waits until every app knows its wish. False: some didn't within `patience`.
     pub async fn settle(&self, patience: Duration) -> bool {
-        timeout(patience, async {
-            for app in &self.all {
-                app.settled().await;
-            }
-        })
-        .await
-        .is_ok()
+        let settled = self.lock().roster.settled();
+        timeout(patience, settled).await.is_ok()
     }
 
+    /// What is kept here is whole after every statement, whoever panics.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
     /// Each app follows the GPU that wants most of it. An app none of whose GPUs was heard of is
     /// left alone; one whose GPUs were all forgotten goes back to normal.
-    fn pass_on(&self, wishes: &HashMap<Uuid, (Arc<Identity>, AppMode)>) {
-        for app in &self.all {
-            let own = wishes.values().filter(|(gpu, _)| app.gpus.matches(gpu));
-            let most = own.map(|(_, mode)| *mode).max();
-            let known = *app.wish.borrow();
-            if let Some(mode) = most.or(known.map(|_| AppMode::Normal)) {
-                app.wish.send_if_modified(|wish| replaced(wish, mode));
-            }
-        }
+    fn pass_on(&mut self) {
+        let wishes = &self.wishes;
+        self.roster.wish(|gpus| {
+            let own = wishes.values().filter(|(gpu, _)| gpus.matches(gpu));
+            own.map(|(_, mode)| *mode).max()
+        });
     }
-}
-
-impl App {
-    fn status(&self) -> AppStatus {
-        let wanted = self.wish.borrow().unwrap_or_default();
-        let mut status = AppStatus {
-            name: self.name.clone(),
-            wanted,
-            told: None,
-            last_error: None,
-            notifications_ok: 0,
-            notifications_failed: 0,
-            well: self.has_health.then(|| self.is_well()),
-        };
-        let progress: Vec<_> = self
-            .channels
-            .iter()
-            .map(|seen| seen.borrow().clone())
-            .collect();
-        if progress.iter().any(|channel| channel.contacted) {
-            status.told = progress.iter().filter_map(|channel| channel.heeded).min();
-        }
-        for channel in progress {
-            status.last_error = status.last_error.or(channel.error).or(channel.health_error);
-            status.notifications_ok += channel.ok;
-            status.notifications_failed += channel.failed;
-        }
-        status
-    }
-
-    fn is_well(&self) -> bool {
-        let wish = *self.wish.borrow();
-        self.channels.iter().all(|channel| {
-            let now = channel.borrow();
-            !now.awaits_health && (wish.is_none() || now.heeded == wish)
-        })
-    }
-
-    async fn settled(&self) {
-        for channel in &self.channels {
-            let mut channel = channel.clone();
-            let heeded = |now: &Progress| match *self.wish.borrow() {
-                Some(mode) => now.heeded == Some(mode),
-                None => true,
-            };
-            // An error: the task is gone, and there is nothing left to wait for.
-            let _ = channel.wait_for(heeded).await;
-        }
-    }
-}
-
-/// A channel's name in the journal; an app's name has no colon.
-fn key(config: &AppConfig, means: &Means) -> String {
-    format!("{}:{}", config.name, means.name())
-}
-
-fn means(config: &AppConfig) -> impl Iterator<Item = Means> + use<> {
-    let file = config.env_file.clone().map(Means::EnvFile);
-    let http = config.http.clone();
-    let http = http.map(|http| Means::Http(http, http::agent()));
-    file.into_iter().chain(http)
-}
-
-/// Whether that was a change.
-fn replaced(wish: &mut Option<AppMode>, mode: AppMode) -> bool {
-    wish.replace(mode) != Some(mode)
 }

@@ -13,6 +13,9 @@ use tempfile::TempDir;
 use super::*;
 use crate::config::Config;
 
+mod again;
+mod reload;
+
 const LONG: Duration = Duration::from_secs(20);
 
 /// An app's HTTP interface: answers with a status that can be changed, hands out what it was told.
@@ -344,7 +347,11 @@ async fn what_a_killed_guard_left_is_given_back_and_nothing_else_is_touched() {
     wish(&killed, AppMode::Emergency).await;
     assert_eq!(server.next(), "POST /stop");
     drop(killed);
-    assert_eq!(journal(&state), r#"{"throttled":["web:http"]}"#);
+    let url = format!("{}/{{mode}}", server.url);
+    let http =
+        format!(r#"{{"url":"{url}","method":"POST","normal":"normal","bearer_token_file":null}}"#);
+    let entry = format!(r#"{{"throttled":[{{"app":"web","http":{http}}}]}}"#);
+    assert_eq!(journal(&state), entry);
 
     let other = Server::answering(200);
     let both = yaml.replace(
@@ -374,10 +381,16 @@ async fn a_journal_that_cannot_be_read_means_everybody_may_be_throttled() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_journal_is_written_before_the_app_is_told() {
     let (dir, state) = (TempDir::new().unwrap(), TempDir::new().unwrap());
-    let apps = spawn(&env(&dir.path().join("never.env")), &state);
+    let file = dir.path().join("app.env");
+    fs::write(&file, "export BATCH='8'\n").unwrap();
+    // The file can be read, and not be replaced.
+    fs::create_dir(dir.path().join(".app.env.thermal-guard")).unwrap();
+    let apps = spawn(&env(&file), &state);
     apps.wish(&gpu(0), AppMode::Emergency);
     eventually(&apps, |app| app.notifications_failed > 0).await;
-    assert_eq!(journal(&state), r#"{"throttled":["batch:env_file"]}"#);
+    assert_eq!(fs::read_to_string(&file).unwrap(), "export BATCH='8'\n");
+    let took = r#""normal":"4","ours":["1"],"originals":["'8'"]"#;
+    assert!(journal(&state).contains(took), "{}", journal(&state));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -453,7 +466,7 @@ async fn a_journal_that_the_disk_refused_is_written_once_it_can_be() {
     assert_eq!(journal(&state), "");
     fs::remove_dir(&obstacle).unwrap();
     let written = async {
-        while !journal(&state).contains("batch:env_file") {
+        while !journal(&state).contains(r#""app":"batch""#) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };

@@ -1,202 +1,256 @@
-//! The text of an environment file with another value: where assignments are, as shells, systemd and
-//! dotenv readers see them.
+//! The text of an environment file with another value, and with the one before again: byte for byte
+//! what it was.
 
-use std::ops::Range;
+use std::iter::repeat;
 
-use super::EnvFileError;
+use crate::config::EnvFileConfig;
 
-/// The text with every assignment of `key` set to `value`, or with one appended. `None`: it is so
-/// already. All of them, because readers differ in which one counts.
-pub(super) fn edit(text: &[u8], key: &str, value: &str) -> Result<Option<Vec<u8>>, EnvFileError> {
-    let mut edited = Vec::with_capacity(text.len() + key.len() + value.len() + 4);
-    let mut found = false;
-    let mut kept = 0;
-    let mut at = if text.starts_with(BOM) { BOM.len() } else { 0 };
-    while at < text.len() {
-        let end = line_end(text, at);
-        let Some(assignment) = Assignment::parse(text, at..end) else {
-            at = end;
-            continue;
+use super::scan::{Refusal, Spot, Unclear, assignments, refusal};
+
+/// What was taken out of a file, so that it can be put back.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// What stood at each assignment, quotes included, in their order. Empty: there was none, and a
+    /// line was added. `None`: not known, as after a guard that didn't write it down.
+    pub originals: Option<Vec<Vec<u8>>>,
+    /// The values that were put there instead. Whatever else stands there, somebody else wrote.
+    pub ours: Vec<String>,
+}
+
+impl Taken {
+    /// By a guard that left no more than that it did.
+    pub fn unknown(config: &EnvFileConfig) -> Self {
+        Self {
+            originals: None,
+            ours: throttled(config).to_vec(),
+        }
+    }
+
+    /// The original of each spot, if what stands there is ours.
+    fn originals_of(&self, text: &[u8], spots: &[Spot]) -> Vec<Option<Original<'_>>> {
+        let Some(originals) = &self.originals else {
+            let unknown = |spot| self.owns(text, spot).then_some(Original::Unknown);
+            return spots.iter().map(unknown).collect();
         };
-        if assignment.key == key.as_bytes() {
-            if assignment.value.end > end {
-                return Err(EnvFileError::SeveralLines(key.to_owned()));
+        let pairwise = originals.len() == spots.len();
+        // Somebody has added or removed an assignment: ours are taken in their order.
+        let mut next = originals.iter();
+        let of = |(n, spot)| {
+            if !self.owns(text, spot) {
+                return None;
             }
-            found = true;
-            edited.extend_from_slice(&text[kept..assignment.value.start]);
-            edited.extend_from_slice(&assignment.requoted(text, value));
-            kept = assignment.value.end;
-        }
-        at = line_end(text, assignment.value.end);
-    }
-    edited.extend_from_slice(&text[kept..]);
-    if !found {
-        append(&mut edited, key, value);
-    }
-    Ok((edited != text).then_some(edited))
-}
-
-const BOM: &[u8] = b"\xef\xbb\xbf";
-
-/// Just behind the line feed of the line that `at` is in.
-fn line_end(text: &[u8], at: usize) -> usize {
-    let feed = text[at..].iter().position(|byte| *byte == b'\n');
-    feed.map_or(text.len(), |feed| at + feed + 1)
-}
-
-/// One more line, in the file's own manner: CRLF or not, closed at the end or not.
-fn append(text: &mut Vec<u8>, key: &str, value: &str) {
-    let crlf = text.windows(2).any(|pair| pair == b"\r\n");
-    let eol: &[u8] = if crlf { b"\r\n" } else { b"\n" };
-    let closed = text.is_empty() || text.ends_with(b"\n");
-    let line = [key.as_bytes(), b"=", &quoted_if_needed(value)].concat();
-    let parts = if closed { [&line, eol] } else { [eol, &line] };
-    text.extend_from_slice(&parts.concat());
-}
-
-/// `export KEY = "value" # comment`: where the value is, quotes included.
-struct Assignment<'a> {
-    key: &'a [u8],
-    value: Range<usize>,
-}
-
-impl<'a> Assignment<'a> {
-    fn parse(text: &'a [u8], line: Range<usize>) -> Option<Self> {
-        let equals = line.start + text[line.clone()].iter().position(|byte| *byte == b'=')?;
-        let key = text[line.start..equals].trim_ascii();
-        let key = match key.strip_prefix(b"export") {
-            Some(rest) if rest.starts_with(b" ") || rest.starts_with(b"\t") => rest.trim_ascii(),
-            _ => key,
-        };
-        let named = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
-        if key.is_empty() || !key.iter().all(named) {
-            return None;
-        }
-        let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
-        let mut start = equals + 1;
-        start += text[start..line.end]
-            .iter()
-            .take_while(|b| blank(b))
-            .count();
-        let quoted = closing_quote(text, start).map(|quote| start..quote + 1);
-        let value = quoted.unwrap_or_else(|| {
-            let end = plain_end(text, start, line.end);
-            // No value: it goes before the blanks that make what follows a comment.
-            if end == start {
-                equals + 1..equals + 1
+            let known = if pairwise {
+                originals.get(n)
             } else {
-                start..end
-            }
-        });
-        Some(Self { key, value })
+                next.next()
+            };
+            Some(known.map_or(Original::Unknown, |bytes| Original::Known(bytes)))
+        };
+        spots.iter().enumerate().map(of).collect()
     }
 
-    /// The new value in the quotes of the old one.
-    fn requoted(&self, text: &[u8], value: &str) -> Vec<u8> {
-        match text[self.value.clone()].first() {
-            Some(quote @ (b'"' | b'\'')) if self.value.len() > 1 => {
-                [&[*quote], value.as_bytes(), &[*quote]].concat()
-            }
-            _ => quoted_if_needed(value),
-        }
+    fn owns(&self, text: &[u8], spot: &Spot) -> bool {
+        let value = plain(text, spot);
+        self.ours.iter().any(|ours| ours.as_bytes() == value)
     }
 }
 
-/// Where the quoted value that starts here ends, be it lines below; none, if it doesn't.
-fn closing_quote(text: &[u8], start: usize) -> Option<usize> {
-    let quote = *text.get(start)?;
-    if !matches!(quote, b'"' | b'\'') {
-        return None;
-    }
-    let mut at = start + 1;
-    while let Some(byte) = text.get(at) {
-        match byte {
-            b'\\' if quote == b'"' => at += 1,
-            byte if *byte == quote => return Some(at),
-            _ => {}
-        }
-        at += 1;
-    }
-    None
+#[derive(Clone, Copy)]
+enum Original<'a> {
+    Known(&'a [u8]),
+    Unknown,
 }
 
-/// An unquoted value ends before a comment, blanks or the end of the line. A comment has a blank
-/// before it: `K=#4` is a value to most readers, and its remains after another would be, to all.
-fn plain_end(text: &[u8], start: usize, end: usize) -> usize {
-    let commented = |at: &usize| text[*at] == b'#' && text[*at - 1].is_ascii_whitespace();
-    let comment = (start..end).find(commented).unwrap_or(end);
-    start + text[start..comment].trim_ascii_end().len()
+fn throttled(config: &EnvFileConfig) -> [String; 2] {
+    [config.gradual.clone(), config.emergency.clone()]
+}
+
+/// The text with every assignment set to `value`, or with one added; and what is to be put back.
+/// All of them, because readers differ in which one counts. What somebody else wrote since `before`
+/// is the original from now on.
+pub(crate) fn take(
+    text: &[u8],
+    config: &EnvFileConfig,
+    value: &str,
+    before: Option<&Taken>,
+) -> Result<(Vec<u8>, Taken), Refusal> {
+    let spots = assignments(text, &config.key)?;
+    let mut taken = before.cloned().unwrap_or_default();
+    let was_added = |taken: &Taken| taken.originals.as_ref().is_some_and(Vec::is_empty);
+    let still_added =
+        spots.len() == 1 && was_added(&taken) && added(text, config, &taken).is_some();
+    if !still_added {
+        let before = before
+            .cloned()
+            .unwrap_or_else(|| left_behind(text, &spots, config));
+        taken.ours.clone_from(&before.ours);
+        let originals = before.originals_of(text, &spots);
+        let original = |(spot, original): (&Spot, Option<Original<'_>>)| match original {
+            Some(Original::Known(bytes)) => bytes.to_vec(),
+            Some(Original::Unknown) => rendered(text, spot, &config.normal),
+            None => text.get(spot.value.clone()).unwrap_or_default().to_vec(),
+        };
+        taken.originals = Some(spots.iter().zip(originals).map(original).collect());
+    }
+    if !taken.ours.iter().any(|ours| ours == value) {
+        taken.ours.push(value.to_owned());
+    }
+    let edited = if spots.is_empty() {
+        append(text, &config.key, value)?
+    } else {
+        // In the quotes of the original: what stands there now may have needed some.
+        let originals = taken.originals.iter().flatten();
+        let quotes = originals
+            .map(|original| quote_of(original))
+            .chain(repeat(None));
+        let values = spots.iter().zip(quotes);
+        let values = values.map(|(spot, quote)| Some(in_quotes(quote, spot.spaced, value)));
+        replaced(text, &spots, values)
+    };
+    // What can't be seen afterwards, or undone, isn't done: a value in quotes may close a quote that was
+    // open before it.
+    let back = give_back(&edited, config, &taken);
+    let is_undone = back.ok() == Some(give_back(text, config, &taken)?);
+    if !is_undone || !reads(&edited, config, value, spots.len().max(1)) {
+        let at = spots.first().map_or(text.len(), |spot| spot.value.start);
+        return Err(refusal(text, Unclear::NotUndone, at));
+    }
+    Ok((edited, taken))
+}
+
+/// Whether so many assignments are there, and all say so.
+fn reads(text: &[u8], config: &EnvFileConfig, value: &str, count: usize) -> bool {
+    assignments(text, &config.key).is_ok_and(|spots| {
+        let said = |spot| plain(text, spot) == value.as_bytes();
+        spots.len() == count && spots.iter().all(said)
+    })
+}
+
+/// The text with what stood there before, where it is still ours.
+pub(crate) fn give_back(
+    text: &[u8],
+    config: &EnvFileConfig,
+    taken: &Taken,
+) -> Result<Vec<u8>, Refusal> {
+    let spots = assignments(text, &config.key)?;
+    if taken.originals.as_ref().is_some_and(Vec::is_empty)
+        && let Some(without) = added(text, config, taken)
+    {
+        return Ok(without);
+    }
+    let values = spots.iter().zip(taken.originals_of(text, &spots));
+    let values = values.map(|(spot, original)| match original? {
+        Original::Known(bytes) => Some(bytes.to_vec()),
+        Original::Unknown => Some(rendered(text, spot, &config.normal)),
+    });
+    Ok(replaced(text, &spots, values))
+}
+
+/// A file in which nothing but throttled values stands was left behind so by somebody who lost
+/// track: then the configured normal is what was there.
+fn left_behind(text: &[u8], spots: &[Spot], config: &EnvFileConfig) -> Taken {
+    let left = Taken::unknown(config);
+    if !spots.is_empty() && spots.iter().all(|spot| left.owns(text, spot)) {
+        return left;
+    }
+    Taken::default()
+}
+
+/// Each spot with its value, or as it is.
+fn replaced(text: &[u8], spots: &[Spot], values: impl Iterator<Item = Option<Vec<u8>>>) -> Vec<u8> {
+    let mut edited = Vec::with_capacity(text.len());
+    let mut kept = 0;
+    for (spot, value) in spots.iter().zip(values) {
+        let Some(value) = value else { continue };
+        edited.extend_from_slice(text.get(kept..spot.value.start).unwrap_or_default());
+        edited.extend_from_slice(&value);
+        kept = spot.value.end;
+    }
+    edited.extend_from_slice(text.get(kept..).unwrap_or_default());
+    edited
+}
+
+/// What a reader gets: without the quotes.
+fn plain<'a>(text: &'a [u8], spot: &Spot) -> &'a [u8] {
+    let inset = usize::from(spot.quoted);
+    let inside = spot.value.start + inset..spot.value.end - inset;
+    text.get(inside).unwrap_or_default()
+}
+
+/// The new value in the quotes of the old one.
+fn rendered(text: &[u8], spot: &Spot, value: &str) -> Vec<u8> {
+    let old = text.get(spot.value.clone()).unwrap_or_default();
+    in_quotes(quote_of(old), spot.spaced, value)
+}
+
+/// One that begins a value ends it, too: others are refused.
+fn quote_of(value: &[u8]) -> Option<u8> {
+    let quote = value.first().filter(|_| value.len() > 1)?;
+    matches!(quote, b'"' | b'\'').then_some(*quote)
+}
+
+fn in_quotes(quote: Option<u8>, spaced: bool, value: &str) -> Vec<u8> {
+    match quote {
+        Some(quote) => [&[quote], value.as_bytes(), &[quote]].concat(),
+        None => quoted_if_needed(value, spaced),
+    }
 }
 
 /// The configuration admits nothing that would need escaping inside quotes.
-fn quoted_if_needed(value: &str) -> Vec<u8> {
+fn quoted_if_needed(value: &str, spaced: bool) -> Vec<u8> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-.,:/+@%=".contains(c);
-    if value.chars().all(plain) {
+    // Behind blanks, nothing is no value, and `a=b` another assignment.
+    let clear = !spaced || !(value.is_empty() || value.contains('='));
+    if clear && value.chars().all(plain) {
         value.as_bytes().to_vec()
     } else {
         format!("\"{value}\"").into_bytes()
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn edited(text: &str, value: &str) -> String {
-        let edited = edit(text.as_bytes(), "K", value).unwrap();
-        String::from_utf8(edited.unwrap_or_else(|| b"(untouched)".to_vec())).unwrap()
+/// One more line, in the file's own manner: CRLF or not, closed at the end or not.
+fn append(text: &[u8], key: &str, value: &str) -> Result<Vec<u8>, Refusal> {
+    let ends = |end: &[u8]| text.ends_with(end);
+    if ends(b"\\") || ends(b"\\\n") || ends(b"\\\r\n") {
+        return Err(refusal(text, Unclear::Unfinished, text.len()));
     }
-
-    #[test]
-    fn only_the_value_changes() {
-        for (before, after) in [
-            ("K=4\n", "K=1\n"),
-            ("K=4", "K=1"),
-            ("# K=9\nA=1\r\nK=4\r\nB=2", "# K=9\nA=1\r\nK=1\r\nB=2"),
-            ("export K=4\n", "export K=1\n"),
-            ("  export\tK = 4  # four\n", "  export\tK = 1  # four\n"),
-            ("K=\"4\" # four\n", "K=\"1\" # four\n"),
-            ("K='4 # 5'\n", "K='1'\n"),
-            ("K=\"a\\\"b\"\n", "K=\"1\"\n"),
-            ("K=\n", "K=1\n"),
-            ("K= # none\n", "K=1 # none\n"),
-            ("K=a#b\n", "K=1\n"),
-            ("K=#b\n", "K=1\n"),
-            ("K=4\nK=5\n", "K=1\nK=1\n"),
-            ("KK=4\nK=4\nk=4\n", "KK=4\nK=1\nk=4\n"),
-            ("\u{feff}K=4\n", "\u{feff}K=1\n"),
-            (
-                "N=\"two\nK=4\nlines\"\nK=4\n",
-                "N=\"two\nK=4\nlines\"\nK=1\n",
-            ),
-            ("N=it's\nK=4\n", "N=it's\nK=1\n"),
-            ("N=\"open\nK=4\n", "N=\"open\nK=1\n"),
-            ("\u{0}\u{1}binary=\nK=4\n", "\u{0}\u{1}binary=\nK=1\n"),
-        ] {
-            assert_eq!(edited(before, "1"), after, "{before:?}");
-            assert_eq!(edited(after, "1"), "(untouched)", "{after:?}");
-        }
-    }
-
-    #[test]
-    fn an_absent_key_is_appended_in_the_files_manner() {
-        assert_eq!(edited("", "1"), "K=1\n");
-        assert_eq!(edited("A=1\n", "1"), "A=1\nK=1\n");
-        assert_eq!(edited("A=1", "1"), "A=1\nK=1");
-        assert_eq!(edited("A=1\r\n", "1"), "A=1\r\nK=1\r\n");
-        assert_eq!(edited("# K=1\n", "1"), "# K=1\nK=1\n");
-    }
-
-    #[test]
-    fn a_value_of_several_words_is_quoted() {
-        assert_eq!(edited("K=4\n", "a b"), "K=\"a b\"\n");
-        assert_eq!(edited("K='4'\n", "a b"), "K='a b'\n");
-        assert_eq!(edited("K=4\n", ""), "K=\n");
-    }
-
-    #[test]
-    fn a_value_over_several_lines_is_left_alone() {
-        let error = edit(b"K=\"a\nb\"\n", "K", "1").unwrap_err();
-        assert!(matches!(error, EnvFileError::SeveralLines(_)));
-    }
+    let closed = text.is_empty() || ends(b"\n");
+    let (line, eol) = (line(key, value), eol(text));
+    let parts = if closed {
+        [&line[..], eol]
+    } else {
+        [eol, &line]
+    };
+    Ok([text, &parts.concat()].concat())
 }
+
+fn line(key: &str, value: &str) -> Vec<u8> {
+    [key.as_bytes(), b"=", &quoted_if_needed(value, false)].concat()
+}
+
+fn eol(text: &[u8]) -> &'static [u8] {
+    let crlf = text.windows(2).any(|pair| pair == b"\r\n");
+    if crlf { b"\r\n" } else { b"\n" }
+}
+
+/// The text without the line that [`append`] added, if that is still its last one.
+fn added(text: &[u8], config: &EnvFileConfig, taken: &Taken) -> Option<Vec<u8>> {
+    taken.ours.iter().find_map(|ours| {
+        let line = line(&config.key, ours);
+        let rest = text
+            .strip_suffix(b"\r\n")
+            .or_else(|| text.strip_suffix(b"\n"));
+        if let Some(closed) = rest {
+            let before = closed.strip_suffix(&line[..])?;
+            return (before.is_empty() || before.ends_with(b"\n")).then(|| before.to_vec());
+        }
+        let before = text.strip_suffix(&line[..])?;
+        let open = before
+            .strip_suffix(b"\r\n")
+            .or_else(|| before.strip_suffix(b"\n"))?;
+        Some(open.to_vec())
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -43,10 +43,12 @@ impl Worker {
         self.tried = Some(now);
         match self.driver.open(&self.identity.uuid) {
             Ok(gpu) => self.opened(gpu),
-            Err(error) if first => {
-                tracing::warn!(gpu = self.identity.index, uuid = %self.identity.uuid, %error, "GPU can't be opened: tried again every {REOPEN_EVERY:?}; see dmesg and nvidia-smi");
+            Err(error) => {
+                self.absence.refused(&error);
+                if first {
+                    tracing::warn!(gpu = self.identity.index, uuid = %self.identity.uuid, %error, "GPU can't be opened: tried again every {REOPEN_EVERY:?}; see dmesg and nvidia-smi");
+                }
             }
-            Err(_) => {}
         }
     }
 

@@ -19,6 +19,10 @@ impl Worker {
     /// back at or under safe, and otherwise stays, journaled.
     pub fn leave(&mut self, now: Moment, shared: &Shared) {
         let Some(gpu) = self.gpu.take() else {
+            // It was lost before an operator let go of it: nobody will see it cool down.
+            if self.absence.is_away() && shared.is_detached() {
+                shared.tell_apps(&self.identity, AppMode::Normal);
+            }
             return;
         };
         self.tried = None;

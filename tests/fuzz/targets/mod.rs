@@ -18,7 +18,7 @@ pub(crate) struct Target {
 }
 
 /// Named as their folders in the corpus.
-pub(crate) const ALL: [Target; 12] = [
+pub(crate) const ALL: [Target; 13] = [
     target("hook", bodies::hook),
     target("api", bodies::api),
     target("pulled", bodies::pulled),
@@ -29,6 +29,7 @@ pub(crate) const ALL: [Target; 12] = [
     target("events", files::events),
     target("appjournal", files::app_journal),
     target("envfile", files::envfile),
+    target("envtext", files::envtext),
     target("sensor", files::sensor),
     target("readings", readings::readings),
 ];

@@ -1,0 +1,217 @@
+//! What the journal says of one channel: all that it takes to give it back, also where the
+//! configuration names another place by then, or none.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::{EnvFileConfig, HttpConfig, Method, Modes};
+use crate::guard::envfile::Taken;
+
+use super::means::{Means, Place};
+
+/// A channel that was told something other than normal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) app: String,
+    how: How,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(super) enum How {
+    Named { channel: String },
+    EnvFile { env_file: FileHow },
+    Http { http: HttpHow },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct FileHow {
+    path: PathBuf,
+    key: String,
+    normal: String,
+    /// What stands there for it.
+    ours: Vec<String>,
+    /// What stood there.
+    originals: Option<Vec<Bytes>>,
+}
+
+/// A file may be in any encoding.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Bytes {
+    Text(String),
+    Raw(Vec<u8>),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct HttpHow {
+    url: String,
+    method: String,
+    normal: String,
+    bearer_token_file: Option<PathBuf>,
+}
+
+/// As it stands in the file: a guard before this one wrote only `app:kind`.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Line {
+    Name(String),
+    Whole {
+        app: String,
+        #[serde(flatten)]
+        how: How,
+    },
+}
+
+impl From<Line> for Entry {
+    fn from(line: Line) -> Self {
+        match line {
+            Line::Whole { app, how } => Self { app, how },
+            Line::Name(channel) => Self {
+                app: channel.split(':').next().unwrap_or_default().to_owned(),
+                how: How::Named { channel },
+            },
+        }
+    }
+}
+
+impl From<&Entry> for Line {
+    fn from(entry: &Entry) -> Self {
+        match &entry.how {
+            How::Named { channel } => Self::Name(channel.clone()),
+            how => Self::Whole {
+                app: entry.app.clone(),
+                how: how.clone(),
+            },
+        }
+    }
+}
+
+impl Entry {
+    pub(super) fn new(app: &str, means: &Means, taken: Option<&Taken>) -> Self {
+        let how = match means {
+            Means::EnvFile(file) => How::EnvFile {
+                env_file: FileHow::new(file, taken),
+            },
+            Means::Http(http, _) => How::Http {
+                http: HttpHow::new(http),
+            },
+        };
+        let app = app.to_owned();
+        Self { app, how }
+    }
+
+    /// What a guard before this one called such a channel.
+    pub(super) fn named(app: &str, place: &Place) -> Self {
+        let channel = format!("{app}:{}", place.kind());
+        Line::Name(channel).into()
+    }
+
+    /// `None`: only its name is known, and only a configuration can say what that means.
+    pub(super) fn place(&self) -> Option<Place> {
+        self.means().map(|means| means.place())
+    }
+
+    /// What identifies it among others.
+    pub(super) fn key(&self) -> (String, Option<Place>) {
+        let name = match &self.how {
+            How::Named { channel } => channel,
+            How::EnvFile { .. } | How::Http { .. } => &self.app,
+        };
+        (name.clone(), self.place())
+    }
+
+    /// By which it can be told normal, and nothing else.
+    pub(super) fn means(&self) -> Option<Means> {
+        match &self.how {
+            How::Named { .. } => None,
+            How::EnvFile { env_file } => Some(Means::EnvFile(env_file.config())),
+            How::Http { http } => Some(Means::http(http.config()?)),
+        }
+    }
+
+    pub(super) fn taken(&self) -> Option<Taken> {
+        match &self.how {
+            How::EnvFile { env_file } => Some(env_file.taken()),
+            How::Named { .. } | How::Http { .. } => None,
+        }
+    }
+}
+
+impl FileHow {
+    fn new(file: &EnvFileConfig, taken: Option<&Taken>) -> Self {
+        let unknown = || Taken::unknown(file);
+        let taken = taken.cloned().unwrap_or_else(unknown);
+        let originals = taken.originals;
+        Self {
+            path: file.path.clone(),
+            key: file.key.clone(),
+            normal: file.normal.clone(),
+            ours: taken.ours,
+            originals: originals.map(|all| all.into_iter().map(Bytes::from).collect()),
+        }
+    }
+
+    fn config(&self) -> EnvFileConfig {
+        let ours = self.ours.first().unwrap_or(&self.normal);
+        EnvFileConfig {
+            path: self.path.clone(),
+            key: self.key.clone(),
+            normal: self.normal.clone(),
+            gradual: ours.clone(),
+            emergency: ours.clone(),
+        }
+    }
+
+    fn taken(&self) -> Taken {
+        let originals = self.originals.clone();
+        Taken {
+            originals: originals.map(|all| all.into_iter().map(Vec::from).collect()),
+            ours: self.ours.clone(),
+        }
+    }
+}
+
+impl From<Vec<u8>> for Bytes {
+    fn from(bytes: Vec<u8>) -> Self {
+        String::from_utf8(bytes).map_or_else(|error| Self::Raw(error.into_bytes()), Self::Text)
+    }
+}
+
+impl From<Bytes> for Vec<u8> {
+    fn from(bytes: Bytes) -> Self {
+        match bytes {
+            Bytes::Text(text) => text.into_bytes(),
+            Bytes::Raw(raw) => raw,
+        }
+    }
+}
+
+impl HttpHow {
+    fn new(http: &HttpConfig) -> Self {
+        Self {
+            url: http.url.clone(),
+            method: http.method.name().to_owned(),
+            normal: http.modes.normal.clone(),
+            bearer_token_file: http.bearer_token_file.clone(),
+        }
+    }
+
+    fn config(&self) -> Option<HttpConfig> {
+        let all = [Method::Get, Method::Post, Method::Put];
+        let method = all.into_iter().find(|it| it.name() == self.method)?;
+        let modes = Modes {
+            normal: self.normal.clone(),
+            gradual: self.normal.clone(),
+            emergency: self.normal.clone(),
+        };
+        Some(HttpConfig {
+            url: self.url.clone(),
+            method,
+            modes,
+            bearer_token_file: self.bearer_token_file.clone(),
+            health_url: None,
+        })
+    }
+}

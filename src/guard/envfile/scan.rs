@@ -1,0 +1,200 @@
+//! Where a variable is assigned in the text of an environment file, as shells, systemd and dotenv
+//! readers see it. Nothing is changed here, and nothing is guessed: what readers would take
+//! differently is no place to write to.
+
+use std::ops::Range;
+
+use thiserror::Error;
+
+use super::words::{Lexer, Shape, Word};
+
+/// One assignment: `export KEY = "value" # comment`, `KEY=value; export KEY`, `KEY: value`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Spot {
+    /// Quotes included; empty just behind the sign where there is none.
+    pub(super) value: Range<usize>,
+    /// The whole value is in quotes.
+    pub(super) quoted: bool,
+    /// Blanks stand between the sign and the value.
+    pub(super) spaced: bool,
+}
+
+pub(super) const BOM: &[u8] = b"\xef\xbb\xbf";
+
+/// Why an assignment is no place to write to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(super) why: Unclear,
+    pub(super) line: usize,
+}
+
+/// What is unclear about a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Unclear {
+    #[error("the value goes on over several lines; write it on one")]
+    SeveralLines,
+    #[error(
+        "more words follow the value, which readers take differently; put it in quotes, on a line of its own"
+    )]
+    Words,
+    #[error(
+        "the value is put together or computed by a shell; write it plainly, or in one pair of quotes"
+    )]
+    Computed,
+    #[error("the assignment is glued to the one before by a `;`; give it a line of its own")]
+    Glued,
+    #[error(
+        "the last line is not finished, so that none can be added; finish it, or add the assignment"
+    )]
+    Unfinished,
+    #[error(
+        "what is around the value would be read differently with another one; give it a line of its own, and look for a quote that is never closed"
+    )]
+    NotUndone,
+}
+
+/// All assignments of `key`, in their order.
+pub(super) fn assignments(text: &[u8], key: &str) -> Result<Vec<Spot>, Refusal> {
+    let lexer = Lexer(text);
+    let mut spots = Vec::new();
+    let mut at = if text.starts_with(BOM) { BOM.len() } else { 0 };
+    let mut begins_line = true;
+    while let Some(byte) = lexer.at(at) {
+        match byte {
+            b'\n' => {
+                at += 1;
+                begins_line = true;
+            }
+            b'#' => at = lexer.line_end(at),
+            // A comment to systemd, a mistake to shells.
+            b';' if begins_line => at = lexer.line_end(at),
+            b';' | b'&' | b'|' => {
+                at += 1;
+                begins_line = false;
+            }
+            _ if lexer.blank(at) > 0 => at += lexer.blank(at),
+            _ => {
+                let command = Command {
+                    lexer,
+                    key: key.as_bytes(),
+                    found: Vec::new(),
+                };
+                at = command
+                    .read(at, &mut spots)
+                    .map_err(|(why, at)| refusal(text, why, at))?;
+                begins_line = false;
+            }
+        }
+    }
+    Ok(spots)
+}
+
+pub(super) fn refusal(text: &[u8], why: Unclear, at: usize) -> Refusal {
+    let feeds = text.iter().take(at).filter(|byte| **byte == b'\n');
+    let line = 1 + feeds.count();
+    Refusal { why, line }
+}
+
+/// Why, and where in the text.
+type Refused = (Unclear, usize);
+
+/// What stands between two separators.
+struct Command<'a> {
+    lexer: Lexer<'a>,
+    key: &'a [u8],
+    found: Vec<Spot>,
+}
+
+impl Command<'_> {
+    /// From its first word on; returns where it ends.
+    fn read(mut self, start: usize, spots: &mut Vec<Spot>) -> Result<usize, Refused> {
+        let lexer = self.lexer;
+        let (mut at, mut is_first, mut is_exported) = (start, true, false);
+        while !lexer.ends_command(at) {
+            let name = lexer.name(at);
+            let behind = lexer.skip_blanks(name.end);
+            let is_spaced = is_first && lexer.at(behind) == Some(b'=');
+            if lexer.at(name.end) == Some(b'=') && !name.is_empty() {
+                at = self.assignment(&name, name.end + 1)?;
+            } else if is_spaced && !name.is_empty() {
+                at = self.assignment(&name, behind + 1)?;
+            } else if is_first && !name.is_empty() && lexer.is_colon(name.end) {
+                if let Some(spot) = self.colon(&name, name.end + 1)? {
+                    spots.push(spot);
+                }
+                return Ok(lexer.line_end(name.end));
+            } else if is_first && lexer.is(&name, b"export") && behind > name.end {
+                at = behind;
+                is_exported = true;
+                continue;
+            } else if self.found.is_empty() {
+                let word = lexer.word(at);
+                at = lexer.skip_blanks(word.end);
+                if !is_exported {
+                    // Arguments: `KEY=value` among them is none of the file's.
+                    while !lexer.ends_command(at) {
+                        at = lexer.skip_blanks(lexer.word(at).end);
+                    }
+                }
+            } else {
+                return Err((Unclear::Words, at));
+            }
+            is_first = false;
+        }
+        spots.append(&mut self.found);
+        Ok(at)
+    }
+
+    /// Behind the `=`; returns where the next word begins.
+    fn assignment(&mut self, name: &Range<usize>, behind: usize) -> Result<usize, Refused> {
+        let lexer = self.lexer;
+        let next = lexer.skip_blanks(behind);
+        let is_ours = lexer.is(name, self.key);
+        let spaced = next > behind && lexer.blank_byte(behind);
+        let is_empty = spaced && (lexer.ends_command(next) || lexer.begins_assignment(next));
+        let word = if is_empty {
+            Word::nothing(behind)
+        } else {
+            lexer.word(if spaced { next } else { behind })
+        };
+        if is_ours {
+            self.found.push(spot(&word, spaced && !is_empty)?);
+        } else if lexer.glues(&word, self.key) {
+            return Err((Unclear::Glued, word.start));
+        }
+        Ok(lexer.skip_blanks(word.end))
+    }
+
+    /// `KEY: value`, as some dotenv readers have it: a line of its own.
+    fn colon(&self, name: &Range<usize>, behind: usize) -> Result<Option<Spot>, Refused> {
+        let lexer = self.lexer;
+        if !lexer.is(name, self.key) {
+            return Ok(None);
+        }
+        let start = lexer.skip_blanks(behind);
+        let word = lexer.word(start);
+        let rest = lexer.skip_blanks(word.end);
+        let is_whole = matches!(lexer.at(rest), None | Some(b'\n' | b'#'));
+        if lexer.ends_command(start) || matches!(lexer.at(start), Some(b'[' | b'{' | b'!' | b'*')) {
+            return Err((Unclear::Computed, start));
+        }
+        if !is_whole {
+            return Err((Unclear::Words, rest));
+        }
+        spot(&word, true).map(Some)
+    }
+}
+
+fn spot(word: &Word, spaced: bool) -> Result<Spot, Refused> {
+    let quoted = match word.shape {
+        Shape::Plain => false,
+        Shape::Quoted => true,
+        Shape::Several => return Err((Unclear::SeveralLines, word.start)),
+        Shape::Odd => return Err((Unclear::Computed, word.start)),
+    };
+    Ok(Spot {
+        value: word.start..word.end,
+        quoted,
+        spaced,
+    })
+}
