@@ -8,6 +8,7 @@ mod generate;
 mod help;
 mod lease;
 mod log;
+mod manager;
 mod paint;
 mod period;
 pub(crate) mod report;

@@ -13,6 +13,7 @@ pub mod history;
 pub mod inherit;
 pub mod journal;
 pub mod lock;
+pub mod memory;
 mod post;
 pub mod preflight;
 pub mod probe;

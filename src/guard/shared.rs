@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::thread::Thread;
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use crate::units::Moment;
 use super::clock::Clock;
 use super::events::{Events, What};
 use super::history::History;
+use super::memory;
 use super::pulse::Pulse;
 use super::roll::Roll;
 use super::tick::Tick;
@@ -44,6 +45,9 @@ pub struct Shared {
     detached: AtomicBool,
     holdings: watch::Sender<usize>,
     stopping: AtomicBool,
+    /// Another guard is about to start: it goes on with what is throttled.
+    is_followed: AtomicBool,
+    pub(super) memory: OnceLock<memory::Writer>,
 }
 
 /// What a reload can change under a running guard. Workers notice by the pointer.
@@ -148,6 +152,8 @@ impl Shared {
             detached: AtomicBool::new(false),
             holdings: watch::Sender::new(0),
             stopping: AtomicBool::new(false),
+            is_followed: AtomicBool::new(false),
+            memory: OnceLock::new(),
         }
     }
 
@@ -301,14 +307,25 @@ impl Shared {
     /// Leases and gradual are ignored on `uuid` until `until`, on the wall's clock.
     pub fn pause(&self, uuid: &Uuid, until: Moment) {
         lock(&self.pauses).insert(uuid.clone(), until);
+        self.remember();
         self.wake(uuid);
     }
 
     /// False: it wasn't paused.
     pub fn resume(&self, uuid: &Uuid) -> bool {
         let paused = lock(&self.pauses).remove(uuid).is_some();
+        self.remember();
         self.wake(uuid);
         paused
+    }
+
+    /// Each paused GPU, and until when.
+    pub fn pauses(&self) -> Vec<(Uuid, Moment)> {
+        let pauses = lock(&self.pauses);
+        pauses
+            .iter()
+            .map(|(uuid, until)| (uuid.clone(), *until))
+            .collect()
     }
 
     /// Until when an operator's pause holds.
@@ -349,6 +366,7 @@ impl Shared {
                 What::Attached
             };
             self.events.note(None, what);
+            self.remember();
         }
         self.wake_all();
     }
@@ -370,6 +388,15 @@ impl Shared {
         let mut holdings = self.holdings.subscribe();
         // No error: the sender is ours.
         let _ = holdings.wait_for(|held| *held == 0).await;
+    }
+
+    /// What is throttled at the end stays so, for the guard that follows.
+    pub fn leave_to_the_next(&self) {
+        self.is_followed.store(true, Ordering::Release);
+    }
+
+    pub fn is_followed(&self) -> bool {
+        self.is_followed.load(Ordering::Acquire)
     }
 
     pub fn is_stopping(&self) -> bool {

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use crate::config::GpuSelection;
 use crate::device::{Driver, Identity, Uuid};
+use crate::units::Moment;
 
 use super::hang::HangWatch;
 use super::journal::{self, Journal};
@@ -17,6 +18,9 @@ use super::lock::{GpuLock, LockError};
 use super::post::Post;
 use super::roll::{Roll, counted};
 use super::shared::{Shared, Station};
+
+/// The next guard misses a chain for a day, so it needn't be told more often.
+const CHAIN_NOTED_EVERY: Duration = Duration::from_secs(600);
 
 /// Between two looks for a missing driver, and for new GPUs once there is one.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -54,6 +58,7 @@ impl Guard {
             look,
             roll: Roll::default(),
             workers: Vec::new(),
+            chain_noted: None,
             journals: BTreeMap::new(),
         };
         let thread = thread::Builder::new().name("supervisor".to_owned());
@@ -107,6 +112,17 @@ impl Guard {
     }
 }
 
+/// Returns when that was done last.
+fn remember_chain(shared: &Shared, noted: Option<Moment>) -> Option<Moment> {
+    let now = shared.clock.wall();
+    let due = noted.is_none_or(|at| now.since(at) >= CHAIN_NOTED_EVERY);
+    if !due || shared.chain().last().is_none() {
+        return noted;
+    }
+    shared.remember();
+    Some(now)
+}
+
 struct Supervisor {
     plan: Arc<Plan>,
     shared: Arc<Shared>,
@@ -115,6 +131,8 @@ struct Supervisor {
     /// As last called.
     roll: Roll,
     workers: Vec<JoinHandle<()>>,
+    /// When the next guard was last left word that a chain is there.
+    chain_noted: Option<Moment>,
     /// Of each GPU that was ever under guard. One that is let go of by a reload and taken on again goes
     /// on with its own: behind a slow disk, the old writer might undo what the new one wrote.
     journals: BTreeMap<Uuid, Journal>,
@@ -142,6 +160,7 @@ impl Supervisor {
         let inventory = self.plan.driver.inventory();
         let shared = &self.shared;
         shared.events.note_chain(shared.chain_state());
+        self.chain_noted = remember_chain(shared, self.chain_noted);
         shared
             .events
             .note_driver(shared.clock.wall(), inventory.is_ok());

@@ -85,6 +85,8 @@ pub struct Chain {
     /// `None`: three times the slower of the two paces.
     timeout: Option<Duration>,
     started: Moment,
+    /// A guard before this one heard heartbeats: so long ago at the start, and expected until then.
+    remembered: Option<(Duration, Moment)>,
     last: Option<Moment>,
     arrivals: Pace,
     evaluation: Evaluation,
@@ -99,12 +101,31 @@ impl Chain {
             expected,
             timeout,
             started,
+            remembered: None,
             last: None,
             arrivals: Pace::default(),
             evaluation: Evaluation::default(),
             advances: Pace::default(),
             resolved: false,
         }
+    }
+
+    /// A guard before this one was told that all is well, so long before this one's start: for `until`,
+    /// that is missed.
+    #[must_use]
+    pub fn remembering(self, age: Duration, until: Moment) -> Self {
+        Self {
+            remembered: Some((age, until)),
+            ..self
+        }
+    }
+
+    /// How long ago the last heartbeat was, this guard's or one's before it.
+    pub fn silence(&self, now: Moment) -> Option<Duration> {
+        let before = self
+            .remembered
+            .map(|(age, _)| age + now.since(self.started));
+        self.last.map(|last| now.since(last)).or(before)
     }
 
     /// A firing heartbeat arrived.
@@ -130,7 +151,10 @@ impl Chain {
         let expected = match self.expected {
             Expected::Yes => true,
             Expected::No => false,
-            Expected::Auto => self.last.is_some(),
+            Expected::Auto => {
+                let remembered = self.remembered.is_some_and(|(_, until)| now < until);
+                self.last.is_some() || remembered
+            }
         };
         if !expected {
             return ChainState::Standalone;

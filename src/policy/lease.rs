@@ -172,6 +172,16 @@ impl LeaseTable {
         asked
     }
 
+    /// Operators' leases, on all GPUs.
+    pub fn manual(&self) -> Vec<(Uuid, Lease)> {
+        let leases = self.gpus.iter();
+        let manual = leases.filter_map(|(uuid, leases)| {
+            let lease = leases.held.get(&Holder::Manual)?;
+            Some((uuid.clone(), *lease))
+        });
+        manual.collect()
+    }
+
     /// The leases on one GPU.
     pub fn of(&self, gpu: &Uuid) -> impl Iterator<Item = (Holder, &Lease)> + use<'_> {
         let held = self.gpus.get(gpu).into_iter();

@@ -128,6 +128,7 @@ pub(super) async fn grant(
             ..Held::for_period(gpu, period)
         });
     }
+    web.shared.remember();
     Ok(Json(Answer { gpus: held }))
 }
 
@@ -139,6 +140,7 @@ pub(super) async fn release(
         let mut leases = web.shared.leases();
         let ended = leases.resolve(&gpu.uuid, Holder::Manual, Duration::MAX);
         drop(leases);
+        web.shared.remember();
         web.shared.wake(&gpu.uuid);
         let released = ended == Ended::Released;
         if released {

@@ -35,6 +35,7 @@ pub(crate) struct Guard {
     pub(crate) dir: TempDir,
     scale: u32,
     flags: Vec<String>,
+    env: Vec<(String, String)>,
     /// What the service runs under.
     wrapper: Vec<String>,
     /// What was attached to it.
@@ -62,6 +63,7 @@ impl Guard {
             flags,
             wrapper: Vec::new(),
             tracer: None,
+            env: Vec::new(),
             library: library(),
             address: None,
             child: None,
@@ -110,6 +112,11 @@ impl Guard {
             !status.unwrap_or_default().contains("TracerPid:\t0\n")
         };
         assert!(wait_until(PATIENCE, traced), "strace doesn't attach");
+    }
+
+    /// In the environment of what is started from now on.
+    pub(crate) fn set_env(&mut self, name: &str, value: &str) {
+        self.env.push((name.to_owned(), value.to_owned()));
     }
 
     /// Where the next start looks for NVML.
@@ -173,7 +180,8 @@ impl Guard {
             .arg(path("state.dir", &self.path("state")))
             .arg(path("lock.dir", &self.path("lock")))
             .arg(path("nvml.library", &self.library))
-            .args(&self.flags);
+            .args(&self.flags)
+            .envs(self.env.iter().map(|(name, value)| (name, value)));
         command
     }
 

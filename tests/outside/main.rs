@@ -31,6 +31,7 @@ mod node_names;
 mod owners;
 mod passwords;
 mod reload;
+mod restarts;
 mod scene;
 mod secrets;
 mod sending;

@@ -37,7 +37,13 @@ pub(super) fn all(history: &History, since: Duration, until: Duration) -> Record
         if !visits.contains(&index) {
             gather.take(event);
         }
-        gather.last = event.time;
+        // `restore` is no sign of life of a guard, nor is one that didn't start.
+        if !matches!(
+            event.what,
+            What::Restored { .. } | What::StartRefused { .. }
+        ) {
+            gather.last = event.time;
+        }
     }
     gather.finish(until)
 }
@@ -127,7 +133,9 @@ impl Gather {
                 self.running = false;
                 self.end_all(time);
             }
-            What::Stopped { refused: true, .. } if recent => self.point(event, "guard"),
+            What::Stopped { refused: true, .. } | What::StartRefused { .. } if recent => {
+                self.point(event, "guard");
+            }
             What::TroubleBegan { trouble, .. } => self.begin(event, trouble),
             What::TroubleEnded { trouble, .. } => self.end(time, &key(event, trouble)),
             What::Chain { to, .. } if to == "stale" || to == "down" => self.begin(event, "chain"),

@@ -23,6 +23,7 @@ use crate::guard::journal::{self, Entry};
 use crate::guard::lock::{self, GpuLock, Held};
 use crate::guard::{Apps, Clock};
 
+use super::manager::{self, Next};
 use super::{Flags, ModeFlag, log, period, say, serve};
 use gpu::Job;
 
@@ -43,11 +44,28 @@ pub(super) fn run(flags: &Flags, options: &Options) -> ExitCode {
     let report = if flags.simulate {
         Report::default().with("simulated GPUs end with their guard: nothing to give back")
     } else {
-        restore(flags, options)
+        after(manager::after_end()).unwrap_or_else(|| restore(flags, options))
     };
     // Nobody has to read it.
     let _ = say(&report.text);
     ExitCode::from(u8::from(report.is_kept))
+}
+
+/// In `ExecStopPost=`: nothing is given back where a guard follows, or the machine goes down.
+fn after(next: Next) -> Option<Report> {
+    let report = Report::default();
+    match next {
+        Next::Nobody => None,
+        Next::Guard => Some(report.with(
+            "systemd is about to start the next guard: it goes on with what is throttled",
+        )),
+        Next::Shutdown => Some(report.with(
+            "the machine goes down, and with it what was set: nothing given back",
+        )),
+        Next::Unknown => Some(report.keeping(
+            "kept: systemd doesn't say whether another guard follows; run `thermal-guard restore` again if none does",
+        )),
+    }
 }
 
 /// What was done, for people, and whether something is kept.

@@ -18,6 +18,8 @@ use crate::device::dry_run::Observing;
 use crate::device::nvml::NvmlDriver;
 use crate::files::{is_late, patiently};
 use crate::guard::events::What;
+use crate::guard::memory::{self, CHAIN_EXPECTED_FOR, Record};
+use crate::guard::shared::TellApps;
 use crate::guard::{Apps, Clock, Events, Guard, Live, Plan, Shared, journal};
 use crate::policy::Chain;
 use crate::web::Web;
@@ -25,6 +27,7 @@ use crate::web::pull::{Pull, Puller};
 use crate::web::security::{Security, SecurityError};
 use crate::web::snapshot::ReloadStatus;
 
+use super::manager;
 use super::{EXIT_CONFIG, Flags, ModeFlag, log, showcase};
 
 use reload::Reloader;
@@ -50,31 +53,44 @@ pub(super) fn run(flags: &Flags) -> ExitCode {
             if let Some(remedy) = remedy(&error) {
                 log::complain(remedy);
             }
-            return exit_code(&error);
+            return refused(flags, &error.to_string(), is_mistake(&error));
         }
     };
     match start(flags, config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(error = format!("{error:#}"), "stopped");
-            match error.downcast_ref::<SecurityError>() {
-                Some(SecurityError::File(error)) => exit_code(error),
-                Some(SecurityError::Tls { source, .. }) if !source.is_unreadable() => {
-                    ExitCode::from(EXIT_CONFIG)
-                }
-                _ => ExitCode::FAILURE,
-            }
+            let mistake = match error.downcast_ref::<SecurityError>() {
+                Some(SecurityError::File(error)) => is_mistake(error),
+                Some(SecurityError::Tls { source, .. }) => !source.is_unreadable(),
+                _ => false,
+            };
+            refused(flags, &format!("{error:#}"), mistake)
         }
     }
 }
 
-/// A service with a bad file isn't started again before somebody has looked at it. One whose disk
-/// doesn't answer is: the file may be good. (So is one whose certificate isn't there yet.)
-fn exit_code(error: &LoadError) -> ExitCode {
-    match error {
-        LoadError::Unreadable { source, .. } if is_late(source) => ExitCode::FAILURE,
-        _ => ExitCode::from(EXIT_CONFIG),
+/// A service with a mistake in a file isn't started again before somebody has looked at it. The
+/// report tells of that time without a guard.
+fn refused(flags: &Flags, why: &str, mistake: bool) -> ExitCode {
+    if !mistake {
+        return ExitCode::FAILURE;
     }
+    if !flags.simulate {
+        let events = Events::new();
+        events.write_to(&flags.state_dir());
+        let first = why.lines().next().unwrap_or_default().to_owned();
+        let detail = first.into();
+        events.note(None, What::StartRefused { detail });
+        events.close();
+    }
+    ExitCode::from(EXIT_CONFIG)
+}
+
+/// Of a disk that doesn't answer nobody knows: the file may be good. (So may be one whose certificate
+/// isn't there yet.)
+fn is_mistake(error: &LoadError) -> bool {
+    !matches!(error, LoadError::Unreadable { source, .. } if is_late(source))
 }
 
 /// The file's settings, as far as no flag overrides them.
@@ -156,13 +172,7 @@ async fn serve(flags: &Flags, config: Config) -> anyhow::Result<()> {
         apps.wish(gpu, mode);
         apps.are_well(gpu)
     });
-    let shared = Arc::new(Shared::new(
-        clock,
-        chain(&config, clock),
-        live(&config),
-        tell_apps,
-    ));
-    remember(flags, &config, &shared.events);
+    let shared = shared(flags, &config, clock, tell_apps);
     let about = Arc::new(About {
         mode: config.mode,
         simulated: flags.simulate,
@@ -183,6 +193,9 @@ async fn serve(flags: &Flags, config: Config) -> anyhow::Result<()> {
     let mut service = Service::start(&guard, &shared);
     let stop = signals.until_stopped(&guard, &reloader).await;
     service.stopping();
+    if manager::looks_after_the_end() {
+        shared.leave_to_the_next();
+    }
     if let Some(pull) = pull {
         pull.close().await;
     }
@@ -203,12 +216,33 @@ async fn serve(flags: &Flags, config: Config) -> anyhow::Result<()> {
             refused: stop.is_err(),
         },
     );
-    tokio::task::spawn_blocking(move || shared.events.close()).await?;
+    tokio::task::spawn_blocking(move || shared.close()).await?;
     stop
 }
 
+/// What all share, with what the guard before remembered.
+fn shared(flags: &Flags, config: &Config, clock: Clock, tell_apps: TellApps) -> Arc<Shared> {
+    let known = remembered(flags);
+    let chain = chain(config, clock, &known);
+    let shared = Shared::new(clock, chain, live(config), tell_apps);
+    write_events(flags, config, &shared.events);
+    if !flags.simulate {
+        shared.remember_in(&flags.state_dir());
+    }
+    shared.recall(&known);
+    Arc::new(shared)
+}
+
+/// What the guard before was told, and is to go on.
+fn remembered(flags: &Flags) -> Record {
+    if flags.simulate {
+        return Record::default();
+    }
+    memory::load(&flags.state_dir())
+}
+
 /// What happens from here on is written down; also in `observe` and simulated, each in its place.
-fn remember(flags: &Flags, config: &Config, events: &Events) {
+fn write_events(flags: &Flags, config: &Config, events: &Events) {
     events.write_to(&flags.state_dir());
     events.note(
         None,
@@ -244,13 +278,16 @@ fn tell_of_remains(flags: &Flags) {
     }
 }
 
-fn chain(config: &Config, clock: Clock) -> Chain {
+fn chain(config: &Config, clock: Clock, known: &Record) -> Chain {
     let alertmanager = &config.alertmanager;
-    Chain::new(
-        alertmanager.expected(),
-        alertmanager.heartbeat_timeout,
-        clock.wall(),
-    )
+    let now = clock.wall();
+    let chain = Chain::new(alertmanager.expected(), alertmanager.heartbeat_timeout, now);
+    let age = known.heartbeat_age(Clock::unix());
+    let expected = age.and_then(|age| CHAIN_EXPECTED_FOR.checked_sub(age));
+    match age.zip(expected) {
+        Some((age, left)) => chain.remembering(age, now + left),
+        None => chain,
+    }
 }
 
 fn puller(config: &Config, web: &Arc<Web>) -> anyhow::Result<Option<Puller>> {

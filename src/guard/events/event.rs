@@ -58,6 +58,10 @@ pub enum What {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         refused: bool,
     },
+    /// It didn't start, and why: a mistake in its configuration, say.
+    StartRefused {
+        detail: Word,
+    },
     /// A throttle began.
     Throttled(Throttle),
     /// A throttle became an emergency.

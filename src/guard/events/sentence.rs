@@ -40,6 +40,7 @@ impl Event {
             | What::Left { capped: true }
             | What::Restored { kept: true, .. }
             | What::Stopped { refused: true, .. }
+            | What::StartRefused { .. }
             | What::Reloaded { ok: false }
             | What::Unrecorded { .. } => Weight::Warn,
             _ => Weight::Info,
@@ -72,6 +73,7 @@ impl fmt::Display for What {
             Self::Stopped { refused: true, .. } => {
                 f.write_str("guard refused: another one has a GPU that it wanted")
             }
+            Self::StartRefused { detail } => write!(f, "start refused: {detail}"),
             Self::Throttled(throttle) => write!(f, "throttled to {throttle}"),
             Self::Escalated(throttle) => write!(f, "escalated to {throttle}"),
             Self::Blinded(throttle) => write!(f, "no trustworthy temperature, capped: {throttle}"),

@@ -36,10 +36,17 @@ impl Worker {
     fn part_with(&mut self, mut gpu: Box<dyn Gpu>, now: Moment, shared: &Shared) {
         let held = !self.hand.claim().is_empty();
         let uuid = self.identity.uuid.clone();
-        if self.live.keep_on_exit {
+        let kept = if shared.is_followed() {
+            Some("kept throttled: the unit gives it back unless another guard follows")
+        } else if self.live.keep_on_exit {
+            Some("kept throttled, as configured")
+        } else {
+            None
+        };
+        if let Some(why) = kept {
             if held {
                 self.note_left(shared, true);
-                tracing::info!(gpu = self.identity.index, %uuid, "kept throttled, as configured");
+                tracing::info!(gpu = self.identity.index, %uuid, "{why}");
             }
             return;
         }
