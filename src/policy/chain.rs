@@ -172,29 +172,32 @@ impl Chain {
 
     /// How long a heartbeat, or its advance, may be away.
     pub fn timeout(&self) -> Duration {
-        self.timeout
-            .unwrap_or_else(|| (self.pace() * BEATS).clamp(TIMEOUT_MIN, TIMEOUT_MAX))
+        self.timeout.unwrap_or_else(|| beats(self.pace(SLOWEST)))
     }
 
-    /// The slower of the two paces there are.
-    fn pace(&self) -> Duration {
+    /// The slower of the two paces there are; one that isn't known yet is taken for `unknown`.
+    fn pace(&self, unknown: Duration) -> Duration {
         if self.last.is_none() {
             return Duration::ZERO;
         }
-        let known = |pace: &Pace| pace.gap().map_or(SLOWEST, |gap| gap.min(SLOWEST));
+        let known = |pace: &Pace| pace.gap().map_or(unknown, |gap| gap.min(SLOWEST));
         let advances = self.evaluation.newest().map(|_| known(&self.advances));
         known(&self.arrivals).max(advances.unwrap_or_default())
     }
 
     /// Whether an evaluation at `eval_ts` is no older than the timeout, measured against the newest
-    /// heard of: nobody's clock is compared with another's.
+    /// heard of: nobody's clock is compared with another's. What is gone from a list is believed by
+    /// this, so a pace that isn't known yet is taken for the fastest.
     pub fn is_recent(&self, now: Moment, eval_ts: f64) -> bool {
         let (Some(newest), Some(advanced)) = (self.evaluation.newest(), self.evaluation.advanced())
         else {
             return false;
         };
         let behind = Duration::try_from_secs_f64((newest - eval_ts).max(0.0));
-        behind.is_ok_and(|behind| now.since(advanced).saturating_add(behind) <= self.timeout())
+        let timeout = self
+            .timeout
+            .unwrap_or_else(|| beats(self.pace(Duration::ZERO)));
+        behind.is_ok_and(|behind| now.since(advanced).saturating_add(behind) <= timeout)
     }
 
     /// When the last heartbeat came.
@@ -206,6 +209,10 @@ impl Chain {
     pub fn eval_age(&self, now: Moment) -> Option<Duration> {
         self.evaluation.advanced().map(|at| now.since(at))
     }
+}
+
+fn beats(pace: Duration) -> Duration {
+    (pace * BEATS).clamp(TIMEOUT_MIN, TIMEOUT_MAX)
 }
 
 #[cfg(test)]

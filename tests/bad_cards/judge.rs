@@ -583,9 +583,10 @@ impl<'a> Follower<'a> {
                 Happening::Fault(Fault::Setter(Knob::Limit, Lie::Forget(_)))
             )
         });
-        // Or later than an operator may have set the same.
+        // Or later than an operator may have set the same: each write of ours puts off that a card
+        // forgets, so what it goes back to may have been ours some times as long ago.
         let late = is(
-            |it| matches!(it, Happening::Fault(Fault::Setter(Knob::Limit, Lie::Forget(after))) if *after > 50.0),
+            |it| matches!(it, Happening::Fault(Fault::Setter(Knob::Limit, Lie::Forget(after))) if *after > 20.0),
         );
         let nobodys =
             forgets && (late || is(|it| matches!(it, Happening::Kill | Happening::Stop(_))));

@@ -98,13 +98,16 @@ impl Hand {
     /// A card that forgets goes back to the same limit again and again: as long as it does, that is
     /// one of ours.
     pub(super) fn shows_again(&mut self, current: Watts) {
-        let now = self.now;
-        let mut known = self.set_lately.iter_mut();
-        if let Some((_, at)) = known.find(|(set, _)| *set == current)
-            && now.since(*at) <= FORGETS_WITHIN
-        {
-            *at = now;
+        if self.has_set_lately(current) {
+            self.note_set(current);
         }
+    }
+
+    /// Among those that were set lately, it is the newest.
+    fn note_set(&mut self, limit: Watts) {
+        self.set_lately.retain(|(set, _)| *set != limit);
+        self.set_lately.truncate(SET_LATELY - 1);
+        self.set_lately.push_front((limit, self.now));
     }
 
     /// A card that tells nothing any more may still listen: what slows it down from the limit that
@@ -328,9 +331,7 @@ impl Hand {
         let before = self
             .stored
             .filter(|it| (it.asked, it.made) == (asked, stored));
-        self.set_lately.retain(|(limit, _)| *limit != stored);
-        self.set_lately.truncate(SET_LATELY - 1);
-        self.set_lately.push_front((stored, self.now));
+        self.note_set(stored);
         self.stored = Some(Stored {
             asked,
             made: stored,
