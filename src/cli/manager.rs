@@ -23,6 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Where distributions have it.
 const SYSTEMCTL: [&str; 2] = ["/usr/bin/systemctl", "/bin/systemctl"];
 
+/// The flags that `/etc/default/thermal-guard` has for the service.
+const FLAGS: &str = "ARGS";
+
 /// What comes after this guard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
@@ -38,6 +41,26 @@ pub(super) enum Next {
 /// Whether the unit looks after what is throttled when its guard ends.
 pub(super) fn looks_after_the_end() -> bool {
     env::var_os(UNIT).is_some()
+}
+
+/// Whether the service's flags say that its guard only observes.
+pub(super) fn is_told_to_observe() -> bool {
+    env::var(FLAGS).is_ok_and(|flags| says_observe(&flags))
+}
+
+fn says_observe(flags: &str) -> bool {
+    let mut words = flags.split_whitespace();
+    while let Some(word) = words.next() {
+        let observes = match word {
+            "--dry-run" | "--mode=observe" => true,
+            "--mode" => words.next() == Some("observe"),
+            _ => false,
+        };
+        if observes {
+            return true;
+        }
+    }
+    false
 }
 
 /// In `ExecStopPost=`, when the guard has ended.
@@ -149,6 +172,20 @@ mod tests {
             ("timeout", "TERM", Some(Next::Guard)),
         ] {
             assert_eq!(fate(result, status), next, "{result} {status}");
+        }
+    }
+
+    #[test]
+    fn flags_that_only_observe_are_known() {
+        for flags in [
+            "--mode=observe",
+            "--log.level=debug --mode observe",
+            "--dry-run",
+        ] {
+            assert!(says_observe(flags), "{flags}");
+        }
+        for flags in ["", "--mode=enforce", "--state.dir=--dry-run-x", "observe"] {
+            assert!(!says_observe(flags), "{flags}");
         }
     }
 

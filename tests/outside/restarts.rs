@@ -92,6 +92,24 @@ fn a_guard_of_a_unit_leaves_it_to_the_unit_and_one_of_no_unit_gives_back_itself(
 }
 
 #[test]
+fn a_guard_that_will_only_observe_gives_nothing_back_so_restore_does() {
+    let mut by_file = guard();
+    capped(&mut by_file);
+    by_file.kill();
+    by_file.configure("mode: observe");
+    let (code, said) = after(&by_file, "signal", "KILL");
+    assert_eq!(code, Some(0), "{said}");
+    assert!(!is_capped(&by_file), "{said}");
+    let mut by_flag = guard();
+    capped(&mut by_flag);
+    by_flag.kill();
+    by_flag.set_env("ARGS", "--log.level=info --mode=observe");
+    let (code, said) = after(&by_flag, "signal", "KILL");
+    assert_eq!(code, Some(0), "{said}");
+    assert!(!is_capped(&by_flag), "{said}");
+}
+
+#[test]
 fn a_pause_goes_on_a_detach_ends_and_a_release_is_remembered() {
     let mut guard = guard();
     guard.start();

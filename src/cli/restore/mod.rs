@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::config::{Config, GpuRef, GpuSelection};
+use crate::config::{Config, GpuRef, GpuSelection, Mode};
 use crate::device::Uuid;
 use crate::device::nvml::NvmlDriver;
 use crate::guard::events::Events;
@@ -44,11 +44,23 @@ pub(super) fn run(flags: &Flags, options: &Options) -> ExitCode {
     let report = if flags.simulate {
         Report::default().with("simulated GPUs end with their guard: nothing to give back")
     } else {
-        after(manager::after_end()).unwrap_or_else(|| restore(flags, options))
+        after(next(flags)).unwrap_or_else(|| restore(flags, options))
     };
     // Nobody has to read it.
     let _ = say(&report.text);
     ExitCode::from(u8::from(report.is_kept))
+}
+
+/// Who comes after. One that only observes gives nothing back.
+fn next(flags: &Flags) -> Next {
+    match manager::after_end() {
+        Next::Guard if manager::is_told_to_observe() || observes(flags) => Next::Nobody,
+        next => next,
+    }
+}
+
+fn observes(flags: &Flags) -> bool {
+    serve::configuration(flags).is_ok_and(|config| config.mode == Mode::Observe)
 }
 
 /// In `ExecStopPost=`: nothing is given back where a guard follows, or the machine goes down.
