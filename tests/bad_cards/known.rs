@@ -331,3 +331,20 @@ fn a_counter_that_stood_still_and_counts_again_is_no_driver_reload() {
     };
     follow(&story).unwrap();
 }
+
+#[test]
+fn a_lock_without_effect_under_an_original_limit_at_the_floor_is_found_out_in_time() {
+    let story = Story {
+        profile: known("h100"),
+        poll_millis: 500,
+        start: 0.23423477576168475,
+        happenings: vec![
+            (fault(Fault::Setter(Knob::Clock, Lie::Ignore)), 2),
+            (
+                world(0.7002692087600205, 59.44384829692037, 1.0079513140985596),
+                56,
+            ),
+        ],
+    };
+    follow(&story).unwrap();
+}
