@@ -16,4 +16,5 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod flags_file;
 mod smoke;
