@@ -6,6 +6,7 @@ lack CAP_SYS_RESOURCE, so the limits that podman asks for stay low.
 """
 
 import hashlib
+import itertools
 import os
 import shutil
 import subprocess
@@ -25,6 +26,8 @@ default_ulimits = ["nofile=4096:4096", "nproc=4000:4000"]
 events_logger = "file"
 """
 BOOT_SECONDS = 60
+# So that each machine has a name of its own.
+COUNT = itertools.count()
 
 
 class Unable(Exception):
@@ -86,7 +89,7 @@ class Machine:
     """One booted root."""
 
     def __init__(self, podman: Podman, name: str):
-        self.podman, self.name = podman, f"thermal-guard-{name}-{os.getpid()}"
+        self.podman, self.name = podman, f"thermal-guard-{name}-{os.getpid()}-{next(COUNT)}"
         image = podman.image()
         podman("run", "--detach", "--name", self.name, "--hostname", "gpu1", "--network=none", "--systemd=always",
                "--privileged", image, "/sbin/init")

@@ -17,10 +17,11 @@ import shutil
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import package
-from inside.faults import FAULTS
+from inside.faults import FAULTS, Fault
 from pod import Machine, Podman, Unable
 
 HERE = Path(__file__).resolve().parent
@@ -61,32 +62,43 @@ def steps(podman: Podman, bench: Path, names: list[str]) -> int:
         return inside(machine, *names)
 
 
-def faults(podman: Podman, scratch: Path, bench: Path, only: str) -> int:
-    """How many were not found."""
-    missed = 0
-    for number, (fault, edit, name) in enumerate(FAULTS):
-        if only and only not in (name, fault):
-            continue
-        began = time.monotonic()
-        faulty = scratch / f"faulty-{number}"
+def look_for(fault: Fault, podman: Podman, scratch: Path, bench: Path) -> str:
+    """Whether its step finds it, in a line."""
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(dir=scratch) as folder, Machine(podman, "fault") as machine:
+        faulty = Path(folder, "t")
         shutil.copytree(bench, faulty)
-        package.altered(bench / "now.deb", faulty / "now.deb", edit=edit)
+        package.altered(bench / "now.deb", faulty / "now.deb", edit=fault.edit)
         package.altered(faulty / "now.deb", faulty / "next.deb", version="99.0-1")
-        with Machine(podman, f"fault-{number}") as machine:
-            furnish(machine, faulty)
-            inside(machine, "prepare")
-            said = machine.output("python3", "-B", "/t/inside/main.py", name)
-        shutil.rmtree(faulty)
-        took = f"({time.monotonic() - began:.0f} s)"
-        last = next((line for line in said.stdout.splitlines() if line.startswith(("FAIL", "pending"))), said.stdout + said.stderr)
-        if said.returncode != 0 and "FAIL" in last:
-            print(f"found   {fault} {took}: {last[8:150]}", flush=True)
-        elif last.startswith("pending"):
-            print(f"pending {fault} {took}: its step can't tell yet", flush=True)
-        else:
-            missed += 1
-            print(f"MISSED  {fault} {took}: {last[-400:]}", flush=True)
-    return missed
+        furnish(machine, faulty)
+        # Which may fail: that is up to the step.
+        machine.output("python3", "-B", "/t/inside/main.py", "prepare")
+        said = machine.output("python3", "-B", "/t/inside/main.py", fault.step)
+    took = f"({time.monotonic() - began:.0f} s)"
+    verdict = next((line for line in said.stdout.splitlines() if line.startswith(("FAIL", "pending"))), "")
+    if verdict.startswith("FAIL"):
+        return f"found   {fault.what} {took}: {verdict[8:160]}"
+    if verdict:
+        return f"pending {fault.what} {took}: its step can't tell yet"
+    return f"MISSED  {fault.what} {took}: {(said.stdout + said.stderr)[-300:]}"
+
+
+def faults(podman: Podman, scratch: Path, bench: Path, only: str = "") -> list[str]:
+    return [look_for(fault, podman, scratch, bench) for fault in FAULTS if not only or only in (fault.step, fault.what)]
+
+
+def told(lines: list[str]) -> int:
+    """Prints them; how many faults were missed."""
+    print("\n".join(lines), flush=True)
+    return sum(line.startswith("MISSED") for line in lines)
+
+
+def everything(podman: Podman, scratch: Path, bench: Path) -> int:
+    """The faults beside the steps: both mostly wait."""
+    with ThreadPoolExecutor(1) as beside:
+        found = beside.submit(faults, podman, scratch, bench)
+        failed = steps(podman, bench, ["all"])
+        return failed + told(found.result())
 
 
 def main() -> int:
@@ -110,12 +122,11 @@ def main() -> int:
                     inside(machine, "prepare")
                     failed = inside(machine, "figures", *filter(None, [asked.figures]))
             elif asked.faults is not None:
-                failed = faults(podman, scratch, bench, asked.faults)
+                failed = told(faults(podman, scratch, bench, asked.faults))
+            elif asked.fast or asked.steps:
+                failed = steps(podman, bench, asked.steps.split(",") if asked.steps else ["fast"])
             else:
-                names = asked.steps.split(",") if asked.steps else ["fast" if asked.fast else "all"]
-                failed = steps(podman, bench, names)
-                if names == ["all"]:
-                    failed += faults(podman, scratch, bench, "")
+                failed = everything(podman, scratch, bench)
     except Unable as unable:
         print(f"skipped: the package on a booted system: {unable}")
         return SKIPPED

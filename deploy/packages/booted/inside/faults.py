@@ -2,8 +2,16 @@
 
 import re
 from pathlib import Path
+from typing import Callable, NamedTuple
 
 UNIT = "usr/lib/systemd/system/thermal-guard.service"
+
+
+class Fault(NamedTuple):
+    """What it is, how the unpacked package gets it, and the step that must fail."""
+    what: str
+    edit: Callable[[Path], None]
+    step: str
 
 
 def edit(path, change):
@@ -26,8 +34,7 @@ def without(path, pattern):
     return edit(path, lambda text: re.sub(pattern, "", text, flags=re.MULTILINE))
 
 
-# What it is, how the package gets it, and which step must fail.
-FAULTS = [
+FAULTS = [Fault(*fault) for fault in [
     ("a package that recommends NVIDIA's library",
      edit("DEBIAN/control", lambda text: text.replace("Description:", "Recommends: libnvidia-ml1\nDescription:")), "alone"),
     ("a unit too strict: no sockets but local ones", in_service("RestrictAddressFamilies=", "RestrictAddressFamilies=AF_UNIX"), "started"),
@@ -39,7 +46,8 @@ FAULTS = [
         "deb-systemd-invoke try-restart", "rm -rf /etc/systemd/system/thermal-guard.service.d; systemctl daemon-reload; systemctl restart")),
      "upgraded_observing"),
     ("a watchdog longer than ten seconds", in_service("WatchdogSec=15"), "watchdog_in_time"),
-    ("a restore that raises a hot GPU's limit", in_service("ExecStopPost=/usr/bin/thermal-guard restore --force --wait 0s"), "killed"),
+    ("a restore that raises a hot GPU's limit",
+     in_service("ExecStopPost=", "ExecStopPost=/usr/bin/thermal-guard restore --force --wait 0s"), "killed"),
     ("a guard that isn't started anew", in_service("Restart=no"), "killed"),
     ("a purge that leaves a failed unit", without("DEBIAN/postrm", r".*reset-failed.*"), "purged_hot"),
-]
+]]

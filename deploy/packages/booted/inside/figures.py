@@ -7,10 +7,11 @@ from node import Unexpected, metric, until
 from service import Outcome, without_guard
 
 SCENES = [("a hot GPU that is capped", scene.hot), ("a loaded GPU that is cool only by its cap", scene.cool_by_its_cap)]
-packages = [life.NEXT, life.NOW]
+packages = [life.NOW, life.NEXT]
 
 
 def upgrade():
+    """To the other version than the one that is there."""
     packages.reverse()
     life.install(packages[0])
 

@@ -94,7 +94,6 @@ ATTEMPTS = {
     "write /etc": write("/etc/probe"), "write /usr": write("/usr/probe"), "write /srv": write("/srv/probe"),
     "write /boot": write("/boot/probe"), "write /home": write("/home/probe"), "see another's /tmp": read("/tmp/of-another"),
     "write /proc/sys": write("/proc/sys/kernel/domainname"), "read /dev/kmsg": read("/dev/kmsg"),
-    "see another's process": read("/proc/1/status"),
     "mount": mount, "unshare": in_a_child(lambda: call(LIBC.unshare, CLONE_NEWNS)), "writable and executable memory": map_both,
     "make a device": device_node, "set-user-id bit": set_user_id_bit,
     "affinity": in_a_child(lambda: os.sched_setaffinity(0, os.sched_getaffinity(0))),

@@ -18,7 +18,6 @@ FORBIDDEN = {
     "write /srv": ("ProtectSystem=strict", READ_ONLY), "write /boot": ("ProtectSystem=strict", READ_ONLY),
     "write /home": ("ProtectHome=", READ_ONLY), "see another's /tmp": ("PrivateTmp=", {"ENOENT"}),
     "write /proc/sys": ("ProtectKernelTunables=", READ_ONLY), "read /dev/kmsg": ("ProtectKernelLogs=", REFUSED | {"ENOENT"}),
-    "see another's process": ("ProtectProc=invisible", {"ENOENT"}),
     "mount": ("SystemCallFilter=", REFUSED), "unshare": ("RestrictNamespaces=", REFUSED),
     "writable and executable memory": ("MemoryDenyWriteExecute=", REFUSED), "make a device": ("CapabilityBoundingSet=", REFUSED),
     "set-user-id bit": ("RestrictSUIDSGID=", REFUSED), "affinity": ("SystemCallFilter=~@resources", REFUSED),

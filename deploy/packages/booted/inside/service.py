@@ -35,7 +35,7 @@ def without_guard(end, aftermath=AFTERMATH) -> Outcome:
     before, watts = main_pid(), limit()
     with Watch() as watch:
         end()
-        until("another guard, ready", lambda: main_pid() not in (0, before) and ready(0.5), 120)
+        until("another guard, ready", lambda: main_pid() not in (0, before) and ready(0.5), 75)
         cautious = watch.now()
         time.sleep(aftermath)
     raised = any(seen["limit_watts"] > watts + 1 for at, seen in watch.cards if at < cautious)
