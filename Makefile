@@ -160,6 +160,12 @@ package-test: ## the packages: in a Debian root, and the .deb on a booted one, c
 	deploy/packages/test.sh
 	$(BOOTED) --deb target/packages/thermal-guard_*_amd64.deb
 
+.PHONY: vm-test
+vm-test: install-deps ## the .deb in a virtual machine: reboot in mid-throttle, closed devices (as root; emulated, ten minutes)
+	@deploy/demo/install-deps.sh qemu-system-x86:qemu-system-x86_64 mmdebstrap:mmdebstrap e2fsprogs:mke2fs
+	cargo build --workspace --locked
+	deploy/packages/booted/vm.py
+
 .PHONY: package-figures
 package-figures: install-deps ## seconds without a guard, and the heat, after a crash, restart, upgrade, SIGSTOP (as root; 12 minutes)
 	@deploy/demo/install-deps.sh $(BOOTED_PACKAGES)
