@@ -20,6 +20,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+sys.dont_write_bytecode = True
+
 import package
 from inside.faults import FAULTS, Fault
 from pod import Machine, Podman, Unable

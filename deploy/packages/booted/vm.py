@@ -13,6 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
+sys.dont_write_bytecode = True
+
 from pod import Unable
 from run import LIBRARY, SKIPPED, TARGET, prepare
 

@@ -95,7 +95,8 @@ fn skipped(text: &str) -> Vec<Skipped> {
         if has_value {
             line += value_lines(&mut rest);
         }
-        if !comment && !(has_value && is_name(name.trim_end())) {
+        let read = has_value && is_name(name.trim_end());
+        if !(comment || read) {
             let name = name.trim_end().to_owned();
             found.push(Skipped { line: begin, name });
         }

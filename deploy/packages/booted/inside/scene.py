@@ -3,7 +3,7 @@
 import shutil
 import time
 
-from node import (CONFIG, DROP_INS, ORIGINAL, card, http, limit, ready, set_flags, sh, sim, systemctl, throttled, until, until_ready)
+from node import CONFIG, DROP_INS, ORIGINAL, card, limit, set_flags, sh, sim, systemctl, throttled, until, until_ready
 
 HEAT = ("load=1", "inlet=38", "airflow=1.6")
 
@@ -49,12 +49,12 @@ def hot():
 
 
 def cool_by_its_cap():
-    """A guard that holds a loaded card under safe by an emergency: it is cool only as long as the cap is there."""
+    """A guard that holds a loaded card under safe by an emergency: it is cool only as long as the cap is there, and its sink is
+    as warm as after hours just under alert."""
     nothing()
     sim("set", *HEAT)
-    # Where the cap would bring it after minutes.
-    sim("limit", 100)
-    sim("advance", 600)
+    sim("limit", 200)
+    sim("advance", 1200)
     sim("limit", ORIGINAL)
     start()
     sh("thermal-guard", "throttle", "--gpu", "0", "--level", "emergency", "--for", "10m")
@@ -72,7 +72,3 @@ def relieved():
     """The load ends and the room is cold: a minute is enough for the card."""
     sim("set", "load=0", "inlet=15", "airflow=0.5")
     sim("advance", 120)
-
-
-def answering():
-    return ready() or http("/-/healthy")[0] == 200
