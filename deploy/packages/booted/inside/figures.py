@@ -21,9 +21,10 @@ ENDS = [("kill -9", service.kill), ("restart", service.restart), ("upgrade", upg
 AFTERMATH = 40
 
 
-def line(what: str, outcome: Outcome):
+def line(what: str, outcome: Outcome, capped=True):
     raised = "was given back" if outcome.given_back else "was raised" if outcome.raised else "stayed"
-    print(f"measured: {what}: {outcome.unguarded:.1f} s without a guard, die {outcome.over_alert:+.1f} °C over alert, the cap {raised}", flush=True)
+    cap = f"the cap {raised}" if capped else "no cap was there"
+    print(f"measured: {what}: {outcome.unguarded:.1f} s without a guard, die {outcome.over_alert:+.1f} °C over alert, {cap}", flush=True)
 
 
 def uncapped_and_warm():
@@ -36,8 +37,7 @@ def uncapped_and_warm():
 
 def stopped(what, prepare):
     prepare()
-    outcome = service.stopped_process()
-    line(f"SIGSTOP, {what}", outcome)
+    line(f"SIGSTOP, {what}", service.stopped_process(), capped="uncapped" not in what)
 
 
 def measure(names) -> int:
