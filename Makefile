@@ -12,6 +12,10 @@ PACKAGES := prometheus:promtool prometheus-alertmanager:amtool python3-venv:/usr
 BENCH_PACKAGES := protobuf-compiler:protoc libprotobuf-dev:/usr/include/google/protobuf/any.proto \
                   libdrm-dev:/usr/include/libdrm pkg-config:pkg-config iproute2:ip util-linux:unshare
 
+# What a Debian with systemd as PID 1 takes, as a container.
+BOOTED_PACKAGES := podman:podman crun:crun mmdebstrap:mmdebstrap
+BOOTED := deploy/packages/booted/run.py
+
 NVML_PROOFS := tests/nvml-sim/proofs/run.sh
 
 .PHONY: help
@@ -32,6 +36,9 @@ test: install-deps fmt-check lint ## everything that continuous integration chec
 	if [ -x $(NVML_PROOFS) ]; then $(NVML_PROOFS); else echo "no $(NVML_PROOFS) yet"; fi
 	tests/browser/run.sh
 	tests/gradio/run.sh
+	# 77: this machine can't run it (no root, no podman, no network), as it says.
+	@deploy/demo/install-deps.sh $(BOOTED_PACKAGES) || true
+	$(BOOTED) --fast || [ $$? = 77 ]
 
 .PHONY: assets
 assets: ## completions for bash, zsh and fish, and man pages, under target/assets
@@ -148,9 +155,22 @@ packages: ## the .deb, the .rpm and the tarball, for glibc 2.28 and newer, under
 	deploy/packages/build.sh
 
 .PHONY: package-test
-package-test: ## install, upgrade in mid-throttle, remove and purge them in a Debian root (as root; wants debootstrap, rpm)
-	@deploy/demo/install-deps.sh debootstrap:debootstrap rpm:rpm
+package-test: ## the packages: in a Debian root, and the .deb on a booted one, crashed, upgraded, purged (as root; 15 minutes)
+	@deploy/demo/install-deps.sh debootstrap:debootstrap rpm:rpm $(BOOTED_PACKAGES)
 	deploy/packages/test.sh
+	$(BOOTED) --deb target/packages/thermal-guard_*_amd64.deb
+
+.PHONY: vm-test
+vm-test: install-deps ## the .deb in a virtual machine: reboot in mid-throttle, closed devices (as root; emulated, ten minutes)
+	@deploy/demo/install-deps.sh qemu-system-x86:qemu-system-x86_64 mmdebstrap:mmdebstrap e2fsprogs:mke2fs
+	cargo build --workspace --locked
+	deploy/packages/booted/vm.py
+
+.PHONY: package-figures
+package-figures: install-deps ## seconds without a guard, and the heat, after a crash, restart, upgrade, SIGSTOP (as root; 12 minutes)
+	@deploy/demo/install-deps.sh $(BOOTED_PACKAGES)
+	cargo build --workspace --locked
+	$(BOOTED) --figures
 
 .PHONY: install-deps
 install-deps: ## Debian packages that are missing (as root)

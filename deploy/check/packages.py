@@ -1,4 +1,5 @@
-"""What the packages' metadata names exists, all three install the same files, and the commands in their scripts are commands."""
+"""What the packages' metadata names exists, all three install the same files, nothing of NVIDIA's is asked for, what a person at
+a node wants is there, and the commands in their scripts are commands."""
 
 import glob
 import os
@@ -9,6 +10,12 @@ import tempfile
 import tomllib
 
 GUARD = os.environ["GUARD"]
+# Below /usr/share/doc/thermal-guard: what a person at a node without a network reads and copies.
+AT_HAND = [
+    "README.md", "README.zh-CN.md", "CHANGELOG.md", "SECURITY.md", "docs/runbook.md", "docs/troubleshooting.md", "docs/configuration.md",
+    "examples/observe.conf", "examples/alerts/thermal-guard.rules.yml", "examples/dashboards/thermal.json",
+    "examples/gradio/thermal_mode.py", "examples/gradio/thermal-guard.yml", "examples/node-problem-detector/thermal-guard.json",
+]
 # Where a package manager wants them elsewhere.
 SAME = {"/usr/share/zsh/site-functions/": "/usr/share/zsh/vendor-completions/"}
 
@@ -33,20 +40,41 @@ def installed(assets):
     return places
 
 
+def documents(assets):
+    """What lies below the folder for documents."""
+    found = set()
+    for source, place in assets:
+        for path in glob.glob(source):
+            whole = "/" + place.lstrip("/") + (os.path.basename(path) if place.endswith("/") else "")
+            found.add(whole.removeprefix("/usr/share/doc/thermal-guard/"))
+    return found
+
+
 with open("Cargo.toml", "rb") as manifest:
     metadata = tomllib.load(manifest)["package"]["metadata"]
-deb = installed([(source, place) for source, place, _ in metadata["deb"]["assets"]])
-deb.add("/usr/lib/systemd/system/thermal-guard.service")
-rpm = installed([(asset["source"], asset["dest"]) for asset in metadata["generate-rpm"]["assets"]])
+# A package manager that brings NVIDIA's packages along may remove a driver that came otherwise.
+deb_metadata, rpm_metadata = metadata["deb"], metadata["generate-rpm"]
+brought = [deb_metadata.get(kind) for kind in ("depends", "pre-depends", "recommends")]
+brought += [rpm_metadata.get(kind) for kind in ("requires", "recommends", "auto-req")]
+if brought != ["libc6 (>= 2.28)", None, None, {"glibc": ">= 2.28"}, None, "disabled"]:
+    sys.exit(f"the packages bring more than themselves: {brought}")
+deb_assets = [(source, place) for source, place, _ in metadata["deb"]["assets"]]
+rpm_assets = [(asset["source"], asset["dest"]) for asset in metadata["generate-rpm"]["assets"]]
+for kind, assets in [(".deb", deb_assets), (".rpm", rpm_assets)]:
+    missing = sorted(set(AT_HAND) - documents(assets))
+    if missing:
+        sys.exit(f"the {kind} lacks {missing}")
+deb, rpm = installed(deb_assets), installed(rpm_assets)
 if deb != rpm:
     sys.exit(f".deb and .rpm differ: {sorted(deb ^ rpm)}")
 
 with tempfile.TemporaryDirectory() as scratch:
     unpacked, root = f"{scratch}/unpacked", f"{scratch}/root"
-    for folder in ("man", "completions"):
+    for folder in ("man", "completions", "scripts"):
         os.makedirs(f"{unpacked}/{folder}")
     for name in ("thermal-guard", "man/thermal-guard.1", "completions/thermal-guard.bash",
-                 "completions/_thermal-guard", "completions/thermal-guard.fish"):
+                 "completions/_thermal-guard", "completions/thermal-guard.fish",
+                 "scripts/thermal-guard-health", "scripts/thermal-guard-slurm-health"):
         open(f"{unpacked}/{name}", "w", encoding="utf-8").close()
     files = [*glob.glob("deploy/systemd/thermal-guard.*"), "deploy/thermal-guard.example.yml", "deploy/packages/install.sh"]
     subprocess.run(["cp", *files, unpacked], check=True)

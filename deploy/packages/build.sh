@@ -39,9 +39,16 @@ cargo deb --no-build --no-strip --target "$TARGET" --output "$out" "$@"
 cargo generate-rpm --payload-compress gzip --target "$TARGET" --output "$out"
 
 tarball=thermal-guard-$version-linux-x86_64
-mkdir "$out/$tarball"
+mkdir -p "$out/$tarball"/{scripts,docs,examples/{alerts,dashboards,gradio}}
 cp -r "$program" deploy/systemd/thermal-guard.{service,default} deploy/thermal-guard.example.yml \
-    deploy/packages/install.sh target/assets/{man,completions} README.md LICENSE-* "$out/$tarball"
+    deploy/packages/install.sh target/assets/{man,completions} README.md README.zh-CN.md CHANGELOG.md SECURITY.md \
+    LICENSE-* "$out/$tarball"
+cp deploy/node-problem-detector/thermal-guard-health deploy/slurm/thermal-guard-slurm-health "$out/$tarball/scripts"
+cp docs/*.md "$out/$tarball/docs"
+cp alerts/*.yml "$out/$tarball/examples/alerts"
+cp dashboards/*.json "$out/$tarball/examples/dashboards"
+cp deploy/gradio/*.* "$out/$tarball/examples/gradio"
+cp deploy/systemd/observe.conf deploy/node-problem-detector/thermal-guard.json "$out/$tarball/examples"
 tar -C "$out" --sort=name --owner=0 --group=0 --numeric-owner -czf "$out/$tarball.tar.gz" "$tarball"
 rm -rf "${out:?}/$tarball"
 

@@ -20,11 +20,13 @@ if [ "${1:-}" = --remove ]; then
         exit 1
     fi
     rm -f "$root/usr/bin/thermal-guard" "$root/usr/lib/systemd/system/thermal-guard.service" \
-        "$root"/usr/share/man/man1/thermal-guard*.1 \
+        "$root"/usr/libexec/thermal-guard/thermal-guard-*health "$root"/usr/share/man/man1/thermal-guard*.1 \
         "$root/usr/share/bash-completion/completions/thermal-guard" \
         "$root/usr/share/zsh/vendor-completions/_thermal-guard" \
         "$root/usr/share/fish/vendor_completions.d/thermal-guard.fish"
+    rmdir "$root/usr/libexec/thermal-guard" 2>/dev/null || true
     systemd daemon-reload
+    systemd reset-failed thermal-guard 2>/dev/null || true
     echo "removed; /etc/thermal-guard, /etc/default/thermal-guard and /var/lib/thermal-guard are left"
     exit 0
 fi
@@ -35,6 +37,9 @@ fi
 
 install -D -m 0755 thermal-guard "$root/usr/bin/thermal-guard"
 install -D -m 0644 thermal-guard.service "$root/usr/lib/systemd/system/thermal-guard.service"
+for script in scripts/*; do
+    install -D -m 0755 "$script" "$root/usr/libexec/thermal-guard/${script##*/}"
+done
 for page in man/*.1; do
     install -D -m 0644 "$page" "$root/usr/share/man/man1/${page##*/}"
 done

@@ -123,6 +123,7 @@ in_root dpkg --purge thermal-guard >/dev/null 2>&1
 say "purged: state, token and settings are gone"
 
 cp "$packages"/*.rpm "$root/now.rpm"
+[[ -z $(rpm --query --package --recommends "$root/now.rpm") ]] || die "the .rpm recommends other packages"
 rpm --root "$root" --install --nodeps --nosignature "$root/now.rpm"
 in_root thermal-guard check --config.file=/etc/thermal-guard/thermal-guard.yml >/dev/null
 rpm --root "$root" --erase thermal-guard

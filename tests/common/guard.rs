@@ -462,7 +462,7 @@ impl Drop for Guard {
 
 /// The guard under test: what was built with the test, or the one named in the environment, to see
 /// what an older one does.
-fn program() -> PathBuf {
+pub(crate) fn program() -> PathBuf {
     let other = env::var_os("THERMAL_GUARD_TEST_BINARY");
     other.map_or_else(|| env!("CARGO_BIN_EXE_thermal-guard").into(), PathBuf::from)
 }

@@ -20,6 +20,7 @@ mod alerts;
 mod applications;
 mod deliveries;
 mod files;
+mod flags_file;
 mod forgetful;
 mod gone;
 mod hung;

@@ -5,5 +5,8 @@ if [ -d /run/systemd/system ]; then
     systemctl daemon-reload || :
     if [ "$1" -ge 1 ]; then
         systemctl try-restart thermal-guard.service || :
+    else
+        # A stop that had to leave a hot GPU capped counts as failed; a unit that is gone must not.
+        systemctl reset-failed thermal-guard.service 2>/dev/null || :
     fi
 fi

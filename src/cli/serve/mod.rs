@@ -1,6 +1,7 @@
 //! `serve`: wires everything together and runs until told to stop. Exit codes: 0 clean stop, 1
 //! cannot start, 78 bad configuration.
 
+mod flags_file;
 mod reload;
 mod signals;
 mod site;
@@ -46,6 +47,10 @@ const APPS_PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) fn run(flags: &Flags) -> ExitCode {
     log::start(flags.log_level, flags.log_format);
+    if let Err(refused) = flags_file::heeded() {
+        eprintln!("thermal-guard: {refused}");
+        return ExitCode::from(EXIT_CONFIG);
+    }
     let config = match configuration(flags) {
         Ok(config) => config,
         Err(error) => {

@@ -1,0 +1,63 @@
+"""What passes without a guard, measured at the pace of the real world, in lines that begin with `measured:`."""
+
+import life
+import scene
+import service
+from node import Unexpected, metric, until
+from service import Outcome, without_guard
+
+SCENES = [("a hot GPU that is capped", scene.hot), ("a loaded GPU that is cool only by its cap", scene.cool_by_its_cap)]
+packages = [life.NOW, life.NEXT]
+
+
+def upgrade():
+    """To the other version than the one that is there."""
+    packages.reverse()
+    life.install(packages[0])
+
+
+ENDS = [("kill -9", service.kill), ("restart", service.restart), ("upgrade", upgrade)]
+# Until the heat of a cap that was given back has come and gone.
+AFTERMATH = 40
+
+
+def line(what: str, outcome: Outcome, capped=True):
+    raised = "was given back" if outcome.given_back else "was raised" if outcome.raised else "stayed"
+    cap = f"the cap {raised}" if capped else "no cap was there"
+    print(f"measured: {what}: {outcome.unguarded:.1f} s without a guard, die {outcome.over_alert:+.1f} °C over alert, {cap}", flush=True)
+
+
+def uncapped_and_warm():
+    """Just under alert, at full load, nothing taken from it yet: the worst moment to stop."""
+    scene.nothing()
+    scene.heated(74)
+    scene.start()
+    until("a die near alert", lambda: metric("thermal_guard_gpu_temperature_celsius") >= 76, 30)
+
+
+def stopped(what, prepare):
+    prepare()
+    line(f"SIGSTOP, {what}", service.stopped_process(), capped="uncapped" not in what)
+
+
+def measure(names) -> int:
+    failures = 0
+    tries = [(f"{end}, {name}", prepare, run) for end, run in ENDS for name, prepare in SCENES]
+    for what, prepare, run in tries:
+        if names and not any(name in what for name in names):
+            continue
+        try:
+            prepare()
+            line(what, without_guard(run, AFTERMATH))
+        except Unexpected as unexpected:
+            failures += 1
+            print(f"measured: {what}: failed, {unexpected}", flush=True)
+    for what, prepare in [("a warm GPU, uncapped", uncapped_and_warm), ("a hot GPU that is capped", scene.hot)]:
+        if names and not any(name in f"SIGSTOP, {what}" for name in names):
+            continue
+        try:
+            stopped(what, prepare)
+        except Unexpected as unexpected:
+            failures += 1
+            print(f"measured: SIGSTOP, {what}: failed, {unexpected}", flush=True)
+    return failures
