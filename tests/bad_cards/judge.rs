@@ -395,7 +395,14 @@ impl<'a> Follower<'a> {
     ) -> Result<(), TestCaseError> {
         // A card that stores more than it was asked for raises itself.
         let faults = self.node.rack.card(0).faults;
-        let clamps_up = faults.power_limit.low > 0;
+        // Nor does one that did so before, and goes back to it.
+        let low = |(what, _): &(Happening, u64)| {
+            matches!(
+                what,
+                Happening::Fault(Fault::Setter(Knob::Limit, Lie::ClampLow(_)))
+            )
+        };
+        let clamps_up = faults.power_limit.low > 0 || self.story.happenings.iter().any(low);
         // Nor is it the guard that raises a lock that the card stored lower than asked, and stores
         // as asked when it has to be set again.
         let rounded = |(what, _): &(Happening, u64)| {
