@@ -8,6 +8,7 @@
 mod evaluation;
 mod pace;
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::units::Moment;
@@ -93,7 +94,12 @@ pub struct Chain {
     /// Of the evaluation's advances: it may be resent more seldom than it arrives.
     advances: Pace,
     resolved: bool,
+    /// Whose evaluations have advanced, and when, newest first.
+    alive: VecDeque<(u64, Moment)>,
 }
+
+/// More heartbeats for one node are hardly sent.
+const REPLICAS: usize = 4;
 
 impl Chain {
     pub fn new(expected: Expected, timeout: Option<Duration>, started: Moment) -> Self {
@@ -107,6 +113,7 @@ impl Chain {
             evaluation: Evaluation::default(),
             advances: Pace::default(),
             resolved: false,
+            alive: VecDeque::new(),
         }
     }
 
@@ -130,6 +137,11 @@ impl Chain {
 
     /// A firing heartbeat arrived.
     pub fn heartbeat(&mut self, now: Moment, eval_ts: Option<f64>) {
+        self.heartbeat_of(0, now, eval_ts);
+    }
+
+    /// Of several, each is known by its alert's fingerprint: replicas of Prometheus may differ in it.
+    pub fn heartbeat_of(&mut self, fingerprint: u64, now: Moment, eval_ts: Option<f64>) {
         self.arrivals.beat(now, Duration::ZERO);
         self.last = Some(now);
         let told = eval_ts.map_or(Told::Nothing, |ts| self.evaluation.hear(now, ts));
@@ -140,11 +152,22 @@ impl Chain {
             Told::Advance(apart) => self.advances.beat(now, apart),
         }
         self.resolved = false;
+        self.alive.retain(|(other, _)| *other != fingerprint);
+        self.alive.truncate(REPLICAS - 1);
+        self.alive.push_front((fingerprint, now));
     }
 
     /// The heartbeat was resolved: whoever evaluated it is gone.
     pub fn heartbeat_resolved(&mut self) {
         self.resolved = true;
+    }
+
+    /// One of several was: the others may go on.
+    pub fn resolved_of(&mut self, fingerprint: u64, now: Moment) {
+        self.alive.retain(|(other, _)| *other != fingerprint);
+        let timeout = self.timeout();
+        let fresh = |(_, at): &(u64, Moment)| now.since(*at) <= timeout;
+        self.resolved |= !self.alive.iter().any(fresh);
     }
 
     pub fn state(&self, now: Moment) -> ChainState {

@@ -228,8 +228,8 @@ fn heartbeat(web: &Web, settings: &Settings, status: Status, alert: &Alert) -> O
     let now = web.shared.clock.wall();
     let mut chain = web.shared.chain();
     match status {
-        Status::Firing => chain.heartbeat(now, alert.eval_ts),
-        Status::Resolved | Status::Unknown => chain.heartbeat_resolved(),
+        Status::Firing => chain.heartbeat_of(alert.fingerprint, now, alert.eval_ts),
+        Status::Resolved | Status::Unknown => chain.resolved_of(alert.fingerprint, now),
     }
     Outcome::Accepted
 }

@@ -166,18 +166,29 @@ fn card_of_instance(text: &str) -> Option<&str> {
     (mig.eq_ignore_ascii_case("MIG-") && is_named_uuid(card)).then_some(card)
 }
 
-/// Says itself that it is one: `GPU-…`, `MIG-…`.
+/// Says itself that it is one: `GPU-…`, `MIG-…`. Words such as `gpu-0` are none.
 pub(crate) fn is_named_uuid(text: &str) -> bool {
-    let prefix = text.trim().get(..4);
-    prefix.is_some_and(is_prefix)
+    let named = text.trim().split_at_checked(4);
+    named.is_some_and(|(prefix, rest)| is_prefix(prefix) && (is_hex(rest) || is_old_instance(rest)))
 }
 
-/// With or without a prefix. Words such as `unknown` are none.
+/// With or without a prefix, under a name that means UUIDs. Words such as `unknown` are none.
 pub(crate) fn is_uuid(text: &str) -> bool {
     let text = text.trim();
+    is_hex(text) || text.get(..4).is_some_and(is_prefix)
+}
+
+/// 32 digits, dashes wherever they are.
+fn is_hex(text: &str) -> bool {
     let digits = text.bytes().filter(|byte| *byte != b'-');
-    let is_hex = digits.clone().all(|byte| byte.is_ascii_hexdigit());
-    is_named_uuid(text) || (is_hex && digits.count() == 32)
+    digits.clone().all(|byte| byte.is_ascii_hexdigit()) && digits.count() == 32
+}
+
+/// What follows `MIG-` in `MIG-GPU-…/7/0`.
+fn is_old_instance(rest: &str) -> bool {
+    let card = rest.split_once('/').map(|(card, _)| card);
+    card.and_then(|card| card.split_at_checked(4))
+        .is_some_and(|(prefix, digits)| is_prefix(prefix) && is_hex(digits))
 }
 
 #[cfg(test)]

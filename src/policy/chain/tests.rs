@@ -219,3 +219,32 @@ fn what_three_dead_evaluators_left_is_no_living_one() {
         }
     }
 }
+
+#[test]
+fn one_of_two_replicas_that_ends_takes_no_chain_down() {
+    let mut chain = Chain::new(Expected::Auto, None, at(0.0));
+    for beat in 0..40 {
+        let now = f64::from(beat) * 5.0;
+        chain.heartbeat_of(1, at(now), Some(1000.0 + now));
+        chain.heartbeat_of(2, at(now), Some(1000.3 + now));
+    }
+    chain.resolved_of(2, at(196.0));
+    assert_eq!(chain.state(at(196.0)), ChainState::Ok, "the other goes on");
+    chain.resolved_of(1, at(197.0));
+    assert_eq!(chain.state(at(197.0)), ChainState::Down);
+}
+
+#[test]
+fn a_replica_that_stopped_with_a_wrong_clock_hides_no_other() {
+    let mut chain = Chain::new(Expected::Auto, None, at(0.0));
+    let mut not_ok = 0;
+    for beat in 0..60 {
+        let now = f64::from(beat) * 5.0;
+        chain.heartbeat_of(1, at(now), Some(1000.0 + now));
+        if beat > 20 {
+            chain.heartbeat_of(2, at(now), Some(87_400.0));
+        }
+        not_ok += i32::from(chain.state(at(now + 4.9)) != ChainState::Ok);
+    }
+    assert!(not_ok <= 6, "{not_ok} beats");
+}

@@ -9,7 +9,7 @@ use crate::web::Settings;
 use crate::web::gpus::{Gpus, is_named_uuid, is_uuid};
 use crate::web::node::{Node, Whose};
 
-use super::labels::{ADDRESSES, DEVICES, INDEXES, Labels, SCOPE, UUIDS};
+use super::labels::{ADDRESSES, CARDS, DEVICE, INDEX, Labels, SCOPE, SEVERITY, UUIDS};
 use super::{Action, Outcome};
 
 /// The label's action, or, where the operator opted in and there is no such label, the severity's.
@@ -21,8 +21,11 @@ pub(crate) fn action(labels: &Labels, settings: &Settings) -> Result<Action, Out
         Some("heartbeat") => Ok(Action::Heartbeat),
         Some("none" | "") => Ok(Action::None),
         Some(_) => Err(Outcome::NotAllowed),
+        None if labels.is_too_long(SEVERITY) && !settings.severity_map.is_empty() => {
+            Err(Outcome::Rejected)
+        }
         None => {
-            let severity = labels.raw("severity");
+            let severity = labels.raw(SEVERITY);
             let level = severity.and_then(|severity| settings.severity_map.get(severity));
             Ok(match level {
                 Some(Level::Gradual) => Action::Gradual,
@@ -76,31 +79,33 @@ impl Miss {
 
 /// A UUID is unique in the world and decides alone, whatever stands beside it, and also against. A
 /// slot is taken for ours unless the alert names another node. An index, or the whole node, must
-/// come with our name.
+/// come with our name. What isn't ours says something only under a name that means GPUs.
 pub(super) fn aim(labels: &Labels, gpus: Gpus, node: &Node) -> Result<Aim, Miss> {
     let whose = node.judge(labels);
-    let mut named = labels.all(&UUIDS).chain(labels.all(&DEVICES));
-    if let Some(gpu) = named.find_map(|(_, value)| gpus.by_uuid(value)) {
+    if let Some(gpu) = anywhere(labels, &UUIDS).find_map(|(_, value)| gpus.by_uuid(value)) {
         let against = other_gpu(labels, &gpus, &gpu).or_else(|| node.contradicted_by(labels));
         return Ok(Aim::at(&gpu, against));
     }
     if uuids(labels).next().is_some() {
         return Err(Miss::ForeignUuid);
     }
-    let mut slots = slots(labels).peekable();
-    if slots.peek().is_some() {
-        if whose == Whose::AnotherNodes {
-            return Err(Miss::AnotherNode);
-        }
-        let found = slots.find_map(|(_, value)| gpus.by_pci(value));
-        let gpu = found.ok_or(Miss::ForeignAddress)?;
+    let slot = anywhere(labels, &ADDRESSES).find_map(|(_, value)| gpus.by_pci(value));
+    let another = whose == Whose::AnotherNodes;
+    if let Some(gpu) = slot.filter(|_| !another) {
         return Ok(Aim::at(&gpu, other_gpu(labels, &gpus, &gpu)));
     }
-    let mut indexes = indexes(labels).peekable();
-    if indexes.peek().is_some() {
+    if slots(labels).next().is_some() {
+        return Err(if another {
+            Miss::AnotherNode
+        } else {
+            Miss::ForeignAddress
+        });
+    }
+    let number = labels.all(&CARDS).find(|(_, value)| is_number(value));
+    if let Some((_, index)) = number {
         ours(whose)?;
-        let found = indexes.find_map(|(_, value)| gpus.by_index(value));
-        return Ok(Aim::at(&found.ok_or(Miss::NoSuchIndex)?, None));
+        let gpu = gpus.by_index(index).ok_or(Miss::NoSuchIndex)?;
+        return Ok(Aim::at(&gpu, None));
     }
     if labels.get(SCOPE) == Some("node") {
         ours(whose)?;
@@ -110,11 +115,15 @@ pub(super) fn aim(labels: &Labels, gpus: Gpus, node: &Node) -> Result<Aim, Miss>
             against: None,
         });
     }
-    let speaks_of_one = labels.all(&ADDRESSES).chain(labels.all(&DEVICES)).count() > 0;
-    if speaks_of_one && whose == Whose::AnotherNodes {
+    if let Some(index) = labels.get(INDEX).filter(|value| is_number(value)) {
+        ours(whose)?;
+        let gpu = gpus.by_index(index).ok_or(Miss::NoSuchIndex)?;
+        return Ok(Aim::at(&gpu, None));
+    }
+    if another && anywhere(labels, &ADDRESSES).next().is_some() {
         return Err(Miss::AnotherNode);
     }
-    Err(match labels.too_long().next() {
+    Err(match labels.too_long().find(|name| *name != SEVERITY) {
         Some(name) => Miss::TooLong(name),
         None => Miss::Nothing,
     })
@@ -140,23 +149,33 @@ fn other_gpu(labels: &Labels, gpus: &Gpus, gpu: &Identity) -> Option<&'static st
 
 type Given<'a> = (&'static str, &'a str);
 
+/// Under these names, and wherever a GPU may be named.
+fn anywhere<'a>(labels: &'a Labels, names: &'a [&'static str]) -> impl Iterator<Item = Given<'a>> {
+    let device = labels.get(DEVICE).map(|value| (DEVICE, value));
+    labels.all(names).chain(labels.all(&CARDS)).chain(device)
+}
+
 /// What is a UUID, ours or not. Other things than GPUs have UUIDs, too: without a prefix it is only
 /// one where nothing else is meant.
 fn uuids(labels: &Labels) -> impl Iterator<Item = Given<'_>> {
     let own = labels.all(&UUIDS).filter(|(_, value)| is_uuid(value));
-    let others = labels.all(&DEVICES);
+    let others = labels.all(&CARDS);
     own.chain(others.filter(|(_, value)| is_named_uuid(value)))
 }
 
 fn slots(labels: &Labels) -> impl Iterator<Item = Given<'_>> {
-    let all = labels.all(&ADDRESSES).chain(labels.all(&DEVICES));
+    let all = labels.all(&ADDRESSES).chain(labels.all(&CARDS));
     all.filter(|(_, value)| PciAddress::parse(value.trim()).is_some())
 }
 
 fn indexes(labels: &Labels) -> impl Iterator<Item = Given<'_>> {
-    let is_number = |value: &str| value.trim().parse::<i64>().is_ok();
-    let all = labels.all(&INDEXES);
-    all.filter(move |(_, value)| is_number(value))
+    let other = labels.get(INDEX).map(|value| (INDEX, value));
+    let all = labels.all(&CARDS).chain(other);
+    all.filter(|(_, value)| is_number(value))
+}
+
+fn is_number(value: &str) -> bool {
+    value.trim().parse::<i64>().is_ok()
 }
 
 fn ours(whose: Whose) -> Result<(), Miss> {

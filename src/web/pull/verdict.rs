@@ -99,11 +99,17 @@ fn beat(web: &Web, listings: &[&Listing]) {
     if ours.is_empty() {
         return;
     }
-    let newest = ours.iter().filter_map(|alert| alert.eval_ts);
-    let newest = newest.max_by(f64::total_cmp);
-    web.shared
-        .chain()
-        .heartbeat(web.shared.clock.wall(), newest);
+    // Each is heard, the earliest first: a clock that was wrong in one of them would hide the others.
+    let mut beats: Vec<(Option<f64>, u64)> = ours
+        .iter()
+        .map(|alert| (alert.eval_ts, alert.fingerprint))
+        .collect();
+    beats.sort_by(|(a, _), (b, _)| f64::total_cmp(&a.unwrap_or(f64::MIN), &b.unwrap_or(f64::MIN)));
+    let now = web.shared.clock.wall();
+    let mut chain = web.shared.chain();
+    for (eval_ts, fingerprint) in beats {
+        chain.heartbeat_of(fingerprint, now, eval_ts);
+    }
 }
 
 /// For whom heartbeats are listed: ours if one is, else one of somebody else's.

@@ -112,6 +112,8 @@ fn by_address(gpu: usize) -> BoxedStrategy<Naming> {
         ("gpu", "1"),
         ("gpu", "nvidia7"),
         ("device", "nvidia0"),
+        ("device", "gpu-0"),
+        ("device", "0000:af:00.0"),
         ("uuid", "unknown"),
         ("instance", "n1.example:9400"),
     ]);

@@ -21,7 +21,7 @@ fn at(uuid: &str, against: Option<&'static str>) -> Result<Aim, Miss> {
 
 #[test]
 fn a_uuid_of_ours_decides_whatever_stands_beside_it() {
-    for name in UUIDS.into_iter().chain(DEVICES) {
+    for name in UUIDS.into_iter().chain(CARDS).chain([DEVICE]) {
         assert_eq!(aimed([(name, "gpu-A")]), at("GPU-a", None), "{name}");
     }
     for (name, value) in [
@@ -52,7 +52,7 @@ fn a_uuid_of_ours_decides_whatever_stands_beside_it() {
 fn a_uuid_that_is_not_ours_decides_against() {
     for (name, value) in [
         ("uuid", "GPU-of-another"),
-        ("gpu", "GPU-of-another"),
+        ("gpu", "GPU-5eedc0de-0000-4000-8000-0000000000a0"),
         ("uuid", "5eedc0de-0000-4000-8000-0000000000a0"),
     ] {
         let beside = aimed([
@@ -63,6 +63,25 @@ fn a_uuid_that_is_not_ours_decides_against() {
         ]);
         assert_eq!(beside, Err(Miss::ForeignUuid), "{name}={value}");
     }
+}
+
+#[test]
+fn what_may_mean_something_else_stands_in_the_way_of_nothing() {
+    for device in ["gpu-0", "gpu-3", "0000:af:00.0", "sda", "mlx5_0", "7"] {
+        let slot = aimed([("pci_bus_id", "0a:00.0"), ("device", device)]);
+        assert_eq!(slot, at("GPU-a", None), "{device}");
+        let index = aimed([("gpu", "1"), ("device", device), NODE]);
+        assert_eq!(index, at("GPU-b", None), "{device}");
+        let node = aimed([("scope", "node"), ("device", device), ("index", "7"), NODE]);
+        assert_eq!(node.map(|aim| aim.gpus.len()), Ok(2), "{device}");
+    }
+    let beside = aimed([("gpu", "9"), ("index", "0"), NODE]);
+    assert_eq!(
+        beside,
+        Err(Miss::NoSuchIndex),
+        "the one that means GPUs decides"
+    );
+    assert_eq!(aimed([("index", "0"), NODE]), at("GPU-a", None));
 }
 
 #[test]
