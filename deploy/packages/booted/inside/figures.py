@@ -6,7 +6,7 @@ import service
 from node import Unexpected, metric, until
 from service import Outcome, without_guard
 
-SCENES = [("a hot GPU that is capped", scene.hot), ("a loaded GPU that is cool only by its cap", scene.cool_by_its_cap)]
+HELD, COOL = "a hot GPU that is capped, in a room that gets hotter", "a loaded GPU that is cool only by its cap"
 packages = [life.NOW, life.NEXT]
 
 
@@ -42,13 +42,15 @@ def stopped(what, prepare):
 
 def measure(names) -> int:
     failures = 0
-    tries = [(f"{end}, {name}", prepare, run) for end, run in ENDS for name, prepare in SCENES]
+    tries = [(f"nothing ends, {HELD}", scene.held, scene.hotter_room)]
+    for end, run in ENDS:
+        tries += [(f"{end}, {HELD}", scene.held, service.in_a_hotter_room(run)), (f"{end}, {COOL}", scene.cool_by_its_cap, run)]
     for what, prepare, run in tries:
         if names and not any(name in what for name in names):
             continue
         try:
             prepare()
-            line(what, without_guard(run, AFTERMATH))
+            line(what, without_guard(run, AFTERMATH, ends=not what.startswith("nothing")))
         except Unexpected as unexpected:
             failures += 1
             print(f"measured: {what}: failed, {unexpected}", flush=True)

@@ -30,9 +30,9 @@ def start():
     until_ready()
 
 
-def heated(die=77.5):
+def heated(die=77.5, heat=HEAT):
     """Load in a hot room, with the die just there; nothing is running yet."""
-    sim("set", *HEAT)
+    sim("set", *heat)
     for _ in range(200):
         if card()["die"] >= die:
             return
@@ -46,6 +46,20 @@ def hot():
     start()
     until("a limit under the original on a hot card", throttled)
     time.sleep(3)
+
+
+def held():
+    """A guard that has held a hot card for a while, so that what comes next is not its own first overshoot."""
+    nothing()
+    heated(76.5, ("load=0.8", *HEAT[1:]))
+    start()
+    until("a limit under the original on a hot card", throttled, 60)
+    time.sleep(12)
+
+
+def hotter_room():
+    """What no cap of before is enough for: the air gets warmer just when nobody looks."""
+    sim("set", "inlet=45", "load=1")
 
 
 def cool_by_its_cap():

@@ -30,13 +30,23 @@ class Outcome:
     raised: bool
 
 
-def without_guard(end, aftermath=AFTERMATH) -> Outcome:
-    """Ends the guard by `end` and watches until another is ready, and for a while after."""
+def in_a_hotter_room(end):
+    """An end of the guard just when the air gets warmer."""
+    def both():
+        scene.hotter_room()
+        end()
+    return both
+
+
+def without_guard(end, aftermath=AFTERMATH, ends=True) -> Outcome:
+    """Ends the guard by `end` and watches until another is ready, and for a while after. Where nothing `ends`, that shows what the
+    scene itself does."""
     alert = metric("thermal_guard_trip_celsius", 'trip="alert"') or 78.0
     before, watts = main_pid(), limit()
     with Watch() as watch:
         end()
-        until("another guard, ready", lambda: main_pid() not in (0, before) and ready(0.5), 75)
+        if ends:
+            until("another guard, ready", lambda: main_pid() not in (0, before) and ready(0.5), 75)
         cautious = watch.now()
         time.sleep(aftermath)
     raised = any(seen["limit_watts"] > watts + 1 for at, seen in watch.cards if at < cautious)
@@ -69,8 +79,8 @@ def killed():
 
 @step("kill -9 with a hot, capped GPU: within the bars", fast=True, pending=WAY_BACK)
 def killed_hot():
-    scene.hot()
-    judge(without_guard(kill))
+    scene.held()
+    judge(without_guard(in_a_hotter_room(kill)))
 
 
 @step("kill -9 with a GPU that is cool only by its cap: within the bars", pending=WAY_BACK)
@@ -89,8 +99,8 @@ def restarted():
 
 @step("restart with a hot, capped GPU: within the bars", pending=WAY_BACK)
 def restarted_hot():
-    scene.hot()
-    judge(without_guard(restart))
+    scene.held()
+    judge(without_guard(in_a_hotter_room(restart)))
 
 
 @step("restart with a GPU that is cool only by its cap: within the bars", pending=WAY_BACK)
