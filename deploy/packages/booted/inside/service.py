@@ -18,7 +18,6 @@ STOPPED = 12.0
 # As long as heat takes to show once a cap is gone.
 AFTERMATH = 15
 
-WAY_BACK = "a GPU is given back after every end, and waited for before the next start"
 
 
 @dataclass
@@ -77,13 +76,13 @@ def killed():
     expect(began_anew == 0, "the throttle of the guard before", f"{began_anew} new ones")
 
 
-@step("kill -9 with a hot, capped GPU: within the bars", fast=True, pending=WAY_BACK)
+@step("kill -9 with a hot, capped GPU: within the bars", fast=True)
 def killed_hot():
     scene.held()
     judge(without_guard(in_a_hotter_room(kill)))
 
 
-@step("kill -9 with a GPU that is cool only by its cap: within the bars", pending=WAY_BACK)
+@step("kill -9 with a GPU that is cool only by its cap: within the bars")
 def killed_cool():
     scene.cool_by_its_cap()
     judge(without_guard(kill, 30))
@@ -97,13 +96,13 @@ def restarted():
     until("a throttle that goes on", lambda: state("gradual") or state("emergency"), 10)
 
 
-@step("restart with a hot, capped GPU: within the bars", pending=WAY_BACK)
+@step("restart with a hot, capped GPU: within the bars")
 def restarted_hot():
     scene.held()
     judge(without_guard(in_a_hotter_room(restart)))
 
 
-@step("restart with a GPU that is cool only by its cap: within the bars", pending=WAY_BACK)
+@step("restart with a GPU that is cool only by its cap: within the bars")
 def restarted_cool():
     scene.cool_by_its_cap()
     judge(without_guard(restart, 30))
@@ -189,7 +188,7 @@ def broken():
     scene.start()
 
 
-@step("a manual throttle and a pause outlive a restart, with the time that is left", pending="they end with the process")
+@step("a manual throttle and a pause outlive a restart, with the time that is left")
 def leases():
     scene.cool()
     sh("thermal-guard", "throttle", "--gpu", "0", "--level", "gradual", "--for", "10m")
