@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::thread::Thread;
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use crate::units::Moment;
 
 use super::clock::Clock;
 use super::events::{Events, What};
+use super::feed::Feed;
 use super::history::History;
 use super::pulse::Pulse;
 use super::roll::Roll;
@@ -44,6 +45,7 @@ pub struct Shared {
     detached: AtomicBool,
     holdings: watch::Sender<usize>,
     stopping: AtomicBool,
+    feed: OnceLock<Feed>,
 }
 
 /// What a reload can change under a running guard. Workers notice by the pointer.
@@ -101,6 +103,8 @@ pub struct Station {
     latest: watch::Sender<Option<Arc<Tick>>>,
     history: Mutex<History>,
     thread: Mutex<Option<Thread>>,
+    /// Somebody wants it to tick now: an unpark may also be lost on a wait for something else.
+    woken: AtomicBool,
 }
 
 /// What the supervisor last heard of the driver.
@@ -148,6 +152,7 @@ impl Shared {
             detached: AtomicBool::new(false),
             holdings: watch::Sender::new(0),
             stopping: AtomicBool::new(false),
+            feed: OnceLock::new(),
         }
     }
 
@@ -278,6 +283,16 @@ impl Shared {
         stations
     }
 
+    /// From here on a watchdog wants to be fed. Said once, at the start.
+    pub fn feed_by(&self, feed: Feed) {
+        let _ = self.feed.set(feed);
+    }
+
+    /// `None`: no watchdog.
+    pub fn feed(&self) -> Option<&Feed> {
+        self.feed.get()
+    }
+
     pub fn inputs(&self, uuid: &Uuid, wall: Moment) -> Inputs {
         let chain = self.chain().state(wall);
         self.events.note_chain(chain);
@@ -397,6 +412,7 @@ impl Station {
             latest: watch::Sender::new(None),
             history: Mutex::default(),
             thread: Mutex::default(),
+            woken: AtomicBool::new(false),
         }
     }
 
@@ -431,7 +447,13 @@ impl Station {
         *lock(&self.thread) = Some(thread);
     }
 
+    /// Whether it was woken since this was last asked.
+    pub fn take_wake(&self) -> bool {
+        self.woken.swap(false, Ordering::AcqRel)
+    }
+
     pub fn wake(&self) {
+        self.woken.store(true, Ordering::Release);
         if let Some(thread) = lock(&self.thread).as_ref() {
             thread.unpark();
         }

@@ -35,3 +35,4 @@ mod scene;
 mod secrets;
 mod sending;
 mod smoke;
+mod watchdog;
