@@ -1,6 +1,7 @@
 //! `serve`: wires everything together and runs until told to stop. Exit codes: 0 clean stop, 1
 //! cannot start, 78 bad configuration.
 
+mod env_files;
 mod reload;
 mod signals;
 mod site;
@@ -43,28 +44,48 @@ const APPS_PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) fn run(flags: &Flags) -> ExitCode {
     log::start(flags.log_level, flags.log_format);
-    let config = match configuration(flags) {
+    let config = match good_configuration(flags) {
         Ok(config) => config,
-        Err(error) => {
-            log::complain(&format!("thermal-guard: {error}"));
-            if let Some(remedy) = remedy(&error) {
-                log::complain(remedy);
-            }
-            return exit_code(&error);
-        }
+        Err(code) => return code,
     };
     match start(flags, config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(error = format!("{error:#}"), "stopped");
-            match error.downcast_ref::<SecurityError>() {
-                Some(SecurityError::File(error)) => exit_code(error),
-                Some(SecurityError::Tls { source, .. }) if !source.is_unreadable() => {
-                    ExitCode::from(EXIT_CONFIG)
-                }
-                _ => ExitCode::FAILURE,
-            }
+            code_of(&error)
         }
+    }
+}
+
+/// Whether a guard could be started with these files. What is wrong in them is said.
+pub(super) fn examine(flags: &Flags) -> Result<(), ExitCode> {
+    good_configuration(flags)?;
+    match security(flags, Clock::start(1.0)) {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            log::complain(&format!("thermal-guard: {error:#}"));
+            Err(code_of(&error))
+        }
+    }
+}
+
+fn good_configuration(flags: &Flags) -> Result<Config, ExitCode> {
+    configuration(flags).map_err(|error| {
+        log::complain(&format!("thermal-guard: {error}"));
+        if let Some(remedy) = remedy(&error) {
+            log::complain(remedy);
+        }
+        exit_code(&error)
+    })
+}
+
+fn code_of(error: &anyhow::Error) -> ExitCode {
+    match error.downcast_ref::<SecurityError>() {
+        Some(SecurityError::File(error)) => exit_code(error),
+        Some(SecurityError::Tls { source, .. }) if !source.is_unreadable() => {
+            ExitCode::from(EXIT_CONFIG)
+        }
+        _ => ExitCode::FAILURE,
     }
 }
 
@@ -173,7 +194,8 @@ async fn serve(flags: &Flags, config: Config) -> anyhow::Result<()> {
     });
     let web = site::web(&shared, settings, reloader.hook());
     reloader.serve(&web, &about);
-    let exposition = site::exposition(&web, reloader.apps(), about);
+    let exposition = site::exposition(&web, reloader.apps(), reloader.env_files(), about);
+    tokio::spawn(reloader.env_files().watch());
 
     let puller = puller(&config, &web)?;
 
