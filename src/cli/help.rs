@@ -35,6 +35,7 @@ fn heeded(command: &str) -> Option<&'static [&'static str]> {
             "web_config_file",
             "log_level",
             "log_format",
+            "state_dir",
         ],
         "restore" => &[
             "config_file",

@@ -12,6 +12,7 @@ use crate::files;
 use crate::guard::envfile::{self, EnvFileError, Mounted};
 
 use super::Finding;
+use super::sandbox::Sandbox;
 
 const CHECK: &str = "app";
 
@@ -20,14 +21,15 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-pub(super) fn all(app: &AppConfig) -> Vec<Finding> {
+/// `sandbox`: what the service can write, where that is known.
+pub(super) fn all(app: &AppConfig, sandbox: Option<&Sandbox>) -> Vec<Finding> {
     let file = app.env_file.as_ref();
-    let mut findings = file.map_or_else(Vec::new, |file| env_file(&app.name, file));
+    let mut findings = file.map_or_else(Vec::new, |file| env_file(&app.name, file, sandbox));
     findings.extend(app.http.as_ref().map(|http| reachable(&app.name, http)));
     findings
 }
 
-fn env_file(app: &str, file: &EnvFileConfig) -> Vec<Finding> {
+fn env_file(app: &str, file: &EnvFileConfig, sandbox: Option<&Sandbox>) -> Vec<Finding> {
     let (path, key) = (file.path.display(), &file.key);
     let fail = |detail, remedy| vec![Finding::fail(CHECK, format!("{app}: {detail}"), remedy)];
     let its = file.clone();
@@ -44,7 +46,11 @@ fn env_file(app: &str, file: &EnvFileConfig) -> Vec<Finding> {
         let detail = format!("{path} can't be read and written ({error})");
         return fail(detail, "let the guard's user write to it");
     }
-    let set = if look.assignments > 0 {
+    let refused = sandbox.and_then(|sandbox| sandbox.refuses(&file.path));
+    let set = if let Some((why, remedy)) = refused {
+        let detail = format!("{app}: {key} in {path} can be set by this user, not by the service: {why}");
+        Finding::warn(CHECK, detail, remedy)
+    } else if look.assignments > 0 {
         Finding::ok(CHECK, format!("{app}: {key} in {path} can be set"))
     } else {
         Finding::warn(
