@@ -87,7 +87,7 @@ unit_runs() {
 # A stopped process is noticed, killed and started anew within ten seconds: heat doesn't wait longer. A start takes one second.
 watchdog_in_time() {
     awk -F= '/^(WatchdogSec|TimeoutAbortSec|RestartSec)=/ { gsub(/s$/, "", $2); v[$1] = $2 ~ /ms?$/ ? $2 / 1000 : $2 }
-        END { exit !(v["WatchdogSec"] > 0 && v["WatchdogSec"] + v["TimeoutAbortSec"] + v["RestartSec"] + 1 <= 10) }' "$1"
+        END { exit !(v["WatchdogSec"] > 0 && v["TimeoutAbortSec"] != "" && v["WatchdogSec"] + v["TimeoutAbortSec"] + v["RestartSec"] + 1 <= 10) }' "$1"
 }
 
 flags_file() { sh -eu -c '. "$1" && [ -z "$ARGS" ] && ! grep -vqE "^(#|ARGS=)" "$1"' - "$PWD/$1"; }
@@ -108,6 +108,7 @@ check $service 's/thermal-guard reload /thermal-guard relaod /' unit_runs
 check $service 's/^WatchdogSec=.*/WatchdogSec=30/' watchdog_in_time $service
 check $service '/^TimeoutAbortSec=/ s/=.*/=60/' watchdog_in_time $service
 check $service '/^WatchdogSec=/ d' watchdog_in_time $service
+check $service '/^TimeoutAbortSec=/ d' watchdog_in_time $service
 check deploy/systemd/observe.conf 's/^DynamicUser=yes//' unit_exposed 16 deploy/systemd/observe.conf
 check deploy/systemd/observe.conf 's/--mode=observe/--mode=watch/' unit_runs
 check deploy/systemd/thermal-guard.default 's/^ARGS=""/ARGS="--mode=observe/' flags_file deploy/systemd/thermal-guard.default

@@ -124,7 +124,9 @@ mod tests {
     #[test]
     fn another_program_is_not_sent_what_may_end_it() {
         // The kernel's own thread for new threads.
-        let error = ask(Pid::from_raw(2), Path::new("/nonexistent")).unwrap_err().to_string();
+        let error = ask(Pid::from_raw(2), Path::new("/nonexistent"))
+            .unwrap_err()
+            .to_string();
         assert!(error.contains('2'), "{error}");
     }
 }

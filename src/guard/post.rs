@@ -60,7 +60,11 @@ impl Post {
                 return false;
             }
             // To start anew is a sign of life.
-            come_by(&self.shared, &self.station, self.shared.clock.wall() + REPLACE_AFTER);
+            come_by(
+                &self.shared,
+                &self.station,
+                self.shared.clock.wall() + REPLACE_AFTER,
+            );
             thread::park_timeout(REPLACE_AFTER);
         }
     }

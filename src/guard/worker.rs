@@ -353,13 +353,7 @@ impl Worker {
 }
 
 /// Of a guard that only `observes`, what it would do: nothing is on the card.
-fn log(
-    identity: &Identity,
-    event: Event,
-    reading: &Reading,
-    decision: &Decision,
-    observes: bool,
-) {
+fn log(identity: &Identity, event: Event, reading: &Reading, decision: &Decision, observes: bool) {
     let gpu = identity.index;
     let uuid = identity.uuid.as_str();
     let state = decision.state.name();

@@ -49,7 +49,11 @@ fn a_file_that_the_sandbox_keeps_read_only_is_told_of_at_the_start_and_left_alon
     let mut guard = Guard::new(Machine::create(&["a100-80gb"], &[]), 10, "");
     let shut = with_file(&guard, "shut");
     let open = with_file(&guard, "open");
-    guard.configure(&format!("apps:\n{}{}", app("shut", &shut), app("open", &open)));
+    guard.configure(&format!(
+        "apps:\n{}{}",
+        app("shut", &shut),
+        app("open", &open)
+    ));
     let directory = format!("DIR={}", shut.parent().unwrap().display());
     guard.under(&["env", &directory, "unshare", "-m", "sh", "-c", READ_ONLY]);
     guard.start();
@@ -60,7 +64,11 @@ fn a_file_that_the_sandbox_keeps_read_only_is_told_of_at_the_start_and_left_alon
     assert_eq!(metrics.get(WRITABLE, &[("app", "open")]), Some(1.0));
     let said = guard.logged(&["level=warn", "app=shut"]);
     assert_eq!(said.len(), 1, "{}", guard.log());
-    for word in ["systemctl edit thermal-guard", "ReadWritePaths=", "read-only"] {
+    for word in [
+        "systemctl edit thermal-guard",
+        "ReadWritePaths=",
+        "read-only",
+    ] {
         assert!(said[0].contains(word), "{word}: {said:?}");
     }
     assert!(guard.logged(&["level=warn", "app=open"]).is_empty());
@@ -91,7 +99,9 @@ fn an_app_without_a_file_and_an_observing_guard_have_no_such_metric() {
     guard.configure(&format!("mode: observe\napps:\n{}", app("app", &file)));
     guard.start();
     let metrics = guard.wait("an app", |metrics| {
-        metrics.get("thermal_guard_app_mode", &[("app", "app")]).is_some()
+        metrics
+            .get("thermal_guard_app_mode", &[("app", "app")])
+            .is_some()
     });
     assert_eq!(metrics.get(WRITABLE, &[]), None);
 }

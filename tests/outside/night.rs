@@ -45,7 +45,10 @@ fn without_a_named_file_the_services_is_read_and_that_is_said_first() {
 
     let (text, errors) = texts(&unnamed(&guard, "check").arg(&url).output().unwrap());
     said_first(&errors);
-    assert!(text.lines().next().unwrap().contains("config.yml"), "{text}");
+    assert!(
+        text.lines().next().unwrap().contains("config.yml"),
+        "{text}"
+    );
     assert!(text.contains("alert 71 °C"), "{text}");
     let json = unnamed(&guard, "check").args([&url, "--json"]).output();
     let json = json.unwrap();
@@ -54,7 +57,10 @@ fn without_a_named_file_the_services_is_read_and_that_is_said_first() {
 
     // The token is where that file says.
     let throttle = ["--gpu=0", "--level=gradual", "--for=1m"];
-    let output = unnamed(&guard, "throttle").args(throttle).arg(&url).output();
+    let output = unnamed(&guard, "throttle")
+        .args(throttle)
+        .arg(&url)
+        .output();
     let output = output.unwrap();
     let (text, errors) = texts(&output);
     assert!(output.status.success(), "{text}{errors}");
@@ -109,7 +115,10 @@ fn beside_its_own_healthy_service_a_check_says_so() {
     // Where it doesn't answer, that is what is said: still nobody is to stop it.
     let (code, said) = ran(guard.command("check").arg("--url=http://127.0.0.1:9"));
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains(&pid) && !said.contains("stop the first"), "{said}");
+    assert!(
+        said.contains(&pid) && !said.contains("stop the first"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -162,7 +171,9 @@ fn another_user_is_sent_to_root_and_nobody_is_told_to_remove_a_journal() {
     assert!(!said.contains("remove the file"), "{said}");
 
     // A journal that nobody can read is the only record all the same.
-    let journal = guard.path("state/gpus").join(format!("{}.json", uuid(&guard.machine)));
+    let journal = guard
+        .path("state/gpus")
+        .join(format!("{}.json", uuid(&guard.machine)));
     fs::write(&journal, "{ torn").unwrap();
     let (_, said) = ran(&mut guard.command("check"));
     assert!(said.contains("keep a copy"), "{said}");
@@ -179,6 +190,10 @@ fn an_observing_guard_does_not_say_that_it_throttles() {
     guard.wait("would", |metrics| {
         matches!(metrics.state(0), Some("gradual" | "emergency"))
     });
-    assert!(guard.logged(&["message=throttling"]).is_empty(), "{}", guard.log());
+    assert!(
+        guard.logged(&["message=throttling"]).is_empty(),
+        "{}",
+        guard.log()
+    );
     assert!(!guard.logged(&["observing", "would=throttle"]).is_empty());
 }

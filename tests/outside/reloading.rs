@@ -28,7 +28,12 @@ fn a_broken_file_fails_the_reload_with_its_mistakes_and_the_guard_keeps_the_old_
     guard.configure("thresholds: { alert: 60 }\npoll_intervall: 1s\nmode: maybe\n");
     let (code, said) = reload(&guard, &[]);
     assert_eq!(code, Some(78), "{said}");
-    for word in ["poll_intervall", "mode", "config.yml", "keeps the configuration"] {
+    for word in [
+        "poll_intervall",
+        "mode",
+        "config.yml",
+        "keeps the configuration",
+    ] {
         assert!(said.contains(word), "{word}: {said}");
     }
     assert_eq!(alert(&guard), before);
@@ -42,7 +47,10 @@ fn a_broken_file_fails_the_reload_with_its_mistakes_and_the_guard_keeps_the_old_
     });
     guard.configure("thresholds: { alert: 61 }\n");
     let pid = guard.pid().to_string();
-    let (code, said) = ran(guard.command("reload").args(["--pid", &pid]).env_remove("MAINPID"));
+    let (code, said) = ran(guard
+        .command("reload")
+        .args(["--pid", &pid])
+        .env_remove("MAINPID"));
     assert_eq!(code, Some(0), "{said}");
     guard.wait("in force", |metrics| {
         metrics.of(0, ALERT, &[("trip", "alert")]) == Some(61.0)
@@ -53,7 +61,11 @@ fn a_broken_file_fails_the_reload_with_its_mistakes_and_the_guard_keeps_the_old_
 fn a_broken_web_configuration_fails_the_reload_too_and_no_secret_is_told() {
     let guard = Guard::started(Machine::create(&["a100-80gb"], &[]), 10, "");
     let web = guard.path("web.yml");
-    fs::write(&web, "basic_auth_users: { alice: swordfish-in-the-clear }\n").unwrap();
+    fs::write(
+        &web,
+        "basic_auth_users: { alice: swordfish-in-the-clear }\n",
+    )
+    .unwrap();
     let flag = format!("--web.config.file={}", web.display());
     let (code, said) = reload(&guard, &[&flag]);
     assert_eq!(code, Some(78), "{said}");
@@ -73,7 +85,11 @@ fn what_wants_a_restart_fails_the_reload_and_is_in_the_metric_and_the_log() {
     guard.wait("refused", |metrics| {
         metrics.get(SUCCESSFUL, &[]) == Some(0.0)
     });
-    assert!(!guard.logged(&["level=error", "restart the guard"]).is_empty());
+    assert!(
+        !guard
+            .logged(&["level=error", "restart the guard"])
+            .is_empty()
+    );
 }
 
 #[test]
@@ -90,7 +106,10 @@ fn nobody_else_is_sent_the_signal() {
     // None named, none known: the files are looked at all the same.
     let (code, said) = ran(guard.command("reload").env_remove("MAINPID"));
     assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("--pid") && said.contains("systemctl reload"), "{said}");
+    assert!(
+        said.contains("--pid") && said.contains("systemctl reload"),
+        "{said}"
+    );
     for bad in ["0", "-1", "1"] {
         let (code, said) = reload(&guard, &["--pid", bad]);
         assert_eq!(code, Some(2), "{bad}: {said}");

@@ -48,7 +48,8 @@ fn env_file(app: &str, file: &EnvFileConfig, sandbox: Option<&Sandbox>) -> Vec<F
     }
     let refused = sandbox.and_then(|sandbox| sandbox.refuses(&file.path));
     let set = if let Some((why, remedy)) = refused {
-        let detail = format!("{app}: {key} in {path} can be set by this user, not by the service: {why}");
+        let detail =
+            format!("{app}: {key} in {path} can be set by this user, not by the service: {why}");
         Finding::warn(CHECK, detail, remedy)
     } else if look.assignments > 0 {
         Finding::ok(CHECK, format!("{app}: {key} in {path} can be set"))

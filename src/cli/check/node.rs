@@ -156,11 +156,9 @@ fn token(flags: &Flags, config: &Config) -> Finding {
             Finding::ok(CHECK, format!("{shown} will be made with the first start"))
         }
         // An ordinary user is not to read it.
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Finding::warn(
-            CHECK,
-            format!("{shown}: {error}"),
-            AS_ROOT,
-        ),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            Finding::warn(CHECK, format!("{shown}: {error}"), AS_ROOT)
+        }
         Err(error) => Finding::fail(
             CHECK,
             format!("{shown}: {error}"),

@@ -68,10 +68,7 @@ impl Sandbox {
                 drop_in(&path, hider),
             ));
         }
-        let own = [
-            ("StateDirectory", "/var/lib"),
-            ("RuntimeDirectory", "/run"),
-        ];
+        let own = [("StateDirectory", "/var/lib"), ("RuntimeDirectory", "/run")];
         let own = own.into_iter().flat_map(|(key, root)| {
             let names = self.paths(key);
             names.map(move |name| Path::new(root).join(name))
@@ -135,20 +132,18 @@ fn deepest(roots: impl Iterator<Item = PathBuf>, path: &Path) -> Option<usize> {
 
 /// Words as systemd writes a list: with blanks in them they stand in quotes.
 fn words(text: &str) -> Vec<String> {
-    let mut words = vec![String::new()];
+    let (mut words, mut word) = (Vec::new(), String::new());
     let (mut quoted, mut escaped) = (false, false);
     for letter in text.chars() {
         match letter {
-            _ if escaped => {
-                escaped = false;
-                words.last_mut().map(|word| word.push(letter)).unwrap_or(());
-            }
+            _ if std::mem::take(&mut escaped) => word.push(letter),
             '\\' => escaped = true,
             '"' => quoted = !quoted,
-            ' ' if !quoted => words.push(String::new()),
-            _ => words.last_mut().map(|word| word.push(letter)).unwrap_or(()),
+            ' ' if !quoted => words.push(std::mem::take(&mut word)),
+            _ => word.push(letter),
         }
     }
+    words.push(word);
     words.retain(|word| !word.is_empty());
     words
 }

@@ -12,7 +12,7 @@ use crate::config::{AppConfig, EnvFileConfig};
 use crate::files;
 use crate::guard::envfile::{could_edit, remedy};
 
-const LOOK_EVERY: Duration = Duration::from_mins(1);
+const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 /// For the disk that a file is on.
 const PATIENCE: Duration = Duration::from_secs(5);
