@@ -92,17 +92,6 @@ struct Flags {
     #[arg(long = "config.file", global = true, value_name = "PATH")]
     config_file: Option<PathBuf>,
 
-    /// The service's file, for tests.
-    #[arg(
-        long = "debug.usual-config",
-        global = true,
-        hide = true,
-        value_name = "PATH",
-        env = "THERMAL_GUARD_USUAL_CONFIG",
-        default_value = "/etc/thermal-guard/thermal-guard.yml"
-    )]
-    usual_config: PathBuf,
-
     /// Address to listen on; repeatable. `:10835` is every interface.
     #[arg(
         long = "web.listen-address",

@@ -1,9 +1,17 @@
 //! The configuration that a person means who names none: the service's, where there is one. `serve`
 //! doesn't ask here: what a service reads stands in its unit.
 
+use std::env;
 use std::io;
+use std::path::PathBuf;
 
 use super::{Command, Flags, log};
+
+const SERVICES: &str = "/etc/thermal-guard/thermal-guard.yml";
+
+/// Another place, for tests. Not a flag: one whose value stands in the environment counts as given, and
+/// no command at all would be a mistake instead of a question for the help.
+const ELSEWHERE: &str = "THERMAL_GUARD_USUAL_CONFIG";
 
 impl Command {
     /// Those that would otherwise look at, or speak for, a guard that has another configuration.
@@ -31,7 +39,8 @@ pub(super) fn with_its_file(flags: &Flags, command: &Command) -> Flags {
     if flags.config_file.is_some() || flags.simulate || !command.is_about_the_service() {
         return flags;
     }
-    let there = match flags.usual_config.try_exists() {
+    let file = env::var_os(ELSEWHERE).map_or_else(|| PathBuf::from(SERVICES), PathBuf::from);
+    let there = match file.try_exists() {
         Ok(there) => there,
         // There may be one that this user can't see: reading it says so.
         Err(error) => error.kind() == io::ErrorKind::PermissionDenied,
@@ -39,9 +48,9 @@ pub(super) fn with_its_file(flags: &Flags, command: &Command) -> Flags {
     if there {
         log::remark(&format!(
             "thermal-guard: with {} (another: --config.file)",
-            flags.usual_config.display()
+            file.display()
         ));
-        flags.config_file = Some(flags.usual_config.clone());
+        flags.config_file = Some(file);
     }
     flags
 }

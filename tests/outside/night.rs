@@ -181,6 +181,24 @@ fn another_user_is_sent_to_root_and_nobody_is_told_to_remove_a_journal() {
     assert!(journal.exists());
 }
 
+/// The system's words once, and what helps.
+#[test]
+fn another_user_who_asks_for_a_report_is_told_why_once() {
+    let mut guard = Guard::started(Machine::create(&["a100-80gb"], &[]), 10, "");
+    guard.stop();
+    fs::set_permissions(guard.dir.path(), Permissions::from_mode(0o755)).unwrap();
+    let mut report = guard.command("report");
+    report.uid(65_534).gid(65_534);
+    if report.output().is_err() {
+        println!("nothing about another user: this one can't become one");
+        return;
+    }
+    let (code, said) = ran(&mut report);
+    assert_eq!(code, Some(1), "{said}");
+    assert_eq!(said.matches("ermission denied").count(), 1, "{said}");
+    assert!(said.contains("guard's user"), "{said}");
+}
+
 /// An observing guard holds nothing, and doesn't say that it does.
 #[test]
 fn an_observing_guard_does_not_say_that_it_throttles() {

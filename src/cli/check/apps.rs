@@ -9,7 +9,7 @@ use ureq::http::Uri;
 
 use crate::config::{AppConfig, EnvFileConfig, HttpConfig};
 use crate::files;
-use crate::guard::envfile::{self, EnvFileError, Mounted};
+use crate::guard::envfile::{self, Mounted};
 
 use super::Finding;
 use super::sandbox::Sandbox;
@@ -31,7 +31,9 @@ pub(super) fn all(app: &AppConfig, sandbox: Option<&Sandbox>) -> Vec<Finding> {
 
 fn env_file(app: &str, file: &EnvFileConfig, sandbox: Option<&Sandbox>) -> Vec<Finding> {
     let (path, key) = (file.path.display(), &file.key);
-    let fail = |detail, remedy| vec![Finding::fail(CHECK, format!("{app}: {detail}"), remedy)];
+    let fail = |detail: String, remedy: &str| {
+        vec![Finding::fail(CHECK, format!("{app}: {detail}"), remedy)]
+    };
     let its = file.clone();
     let looked = files::patiently(&file.path, PATIENCE, move || {
         let writable = OpenOptions::new().read(true).write(true).open(&its.path);
@@ -39,7 +41,9 @@ fn env_file(app: &str, file: &EnvFileConfig, sandbox: Option<&Sandbox>) -> Vec<F
     });
     let (look, unwritable) = match looked {
         Ok((Ok(look), unwritable)) => (look, unwritable),
-        Ok((Err(error), _)) => return fail(error.to_string(), remedy(&error)),
+        Ok((Err(error), _)) => {
+            return fail(error.to_string(), &envfile::remedy(&file.path, &error));
+        }
         Err(error) => return fail(format!("{path}: {error}"), "see the disk that it is on"),
     };
     if let Some(error) = unwritable {
@@ -62,20 +66,6 @@ fn env_file(app: &str, file: &EnvFileConfig, sandbox: Option<&Sandbox>) -> Vec<F
     };
     let mounted = look.mounted.map(|mounted| alone(app, file, &mounted));
     std::iter::once(set).chain(mounted).collect()
-}
-
-const fn remedy(error: &EnvFileError) -> &'static str {
-    match error {
-        EnvFileError::Missing(_) | EnvFileError::NotAFile(_) => {
-            "correct env_file.path: the guard never makes that file"
-        }
-        EnvFileError::ForeignLink(_) => "let the link's owner own the file, too, or name the file",
-        EnvFileError::Unclear { .. } => "write that line so that every reader takes it alike",
-        EnvFileError::Raced(_) => "try again",
-        EnvFileError::MountPoint(_) | EnvFileError::ReadOnly(_) | EnvFileError::Io { .. } => {
-            "let the guard's user read the file, and write in its directory"
-        }
-    }
 }
 
 /// A file in place of another is not seen by who has the other one mounted.

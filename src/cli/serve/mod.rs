@@ -7,6 +7,7 @@ mod signals;
 mod site;
 mod systemd;
 
+use std::io;
 use std::process::{self, ExitCode};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -114,12 +115,14 @@ pub(super) fn configuration(flags: &Flags) -> Result<Config, LoadError> {
 
 /// What is to be done about a file that can't be read; each mistake in one says that itself.
 pub(super) fn remedy(error: &LoadError) -> Option<&'static str> {
-    let LoadError::Unreadable { .. } = error else {
+    let LoadError::Unreadable { source, .. } = error else {
         return None;
     };
-    Some(
-        "--config.file wants a file that the guard can read; without the flag, every setting is at its default",
-    )
+    Some(if source.kind() == io::ErrorKind::PermissionDenied {
+        "--config.file wants a file that the guard can read: run this as the guard's user, which is root for the service"
+    } else {
+        "--config.file wants a file that the guard can read"
+    })
 }
 
 /// Of the listeners, as `--web.config.file` wants it. What is wrong in the file is a bad

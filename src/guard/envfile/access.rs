@@ -72,7 +72,7 @@ pub fn remedy(path: &Path, error: &EnvFileError) -> String {
             "write that line so that every reader takes it alike".to_owned()
         }
         (EnvFileError::MountPoint(_), _) => "mount its directory instead".to_owned(),
-        (EnvFileError::Raced(_), _) => "it is looked at again in a minute".to_owned(),
+        (EnvFileError::Raced(_), _) => "try again".to_owned(),
         (EnvFileError::Io { .. }, _) => {
             "let the guard's user read the file, write in its directory and keep its owner (CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_CHOWN)".to_owned()
         }
