@@ -2,33 +2,34 @@
 //! cannot start, 78 bad configuration.
 
 mod env_files;
+mod files;
 mod reload;
 mod signals;
 mod site;
 mod systemd;
 
-use std::io;
 use std::process::{self, ExitCode};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::Context;
 
-use crate::config::{Config, LoadError, Mode, OnExit};
+use crate::config::{Config, Mode, OnExit};
 use crate::device::Driver;
 use crate::device::dry_run::Observing;
 use crate::device::nvml::NvmlDriver;
-use crate::files::{is_late, patiently};
 use crate::guard::events::What;
 use crate::guard::{Apps, Clock, Events, Guard, Live, Plan, Shared, journal};
 use crate::policy::Chain;
 use crate::web::Web;
 use crate::web::pull::{Pull, Puller};
-use crate::web::security::{Security, SecurityError};
 use crate::web::snapshot::ReloadStatus;
 
-use super::{EXIT_CONFIG, Flags, ModeFlag, log, showcase};
+use super::{Flags, log, showcase};
 
+pub(super) use files::{configuration, examine, remedy};
+
+use files::{code_of, good_configuration, security};
 use reload::Reloader;
 use signals::Signals;
 use site::{About, Doors, Site};
@@ -36,9 +37,6 @@ use systemd::Service;
 
 /// HTTP threads. The GPUs have their own.
 const WEB_THREADS: usize = 2;
-
-/// How long a start waits for the disk that the web config and its certificates are on.
-const START_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long a stop waits for the apps to hear of it.
 const APPS_PATIENCE: Duration = Duration::from_secs(5);
@@ -56,89 +54,6 @@ pub(super) fn run(flags: &Flags) -> ExitCode {
             code_of(&error)
         }
     }
-}
-
-/// Whether a guard could be started with these files. What is wrong in them is said.
-pub(super) fn examine(flags: &Flags) -> Result<(), ExitCode> {
-    good_configuration(flags)?;
-    match security(flags, Clock::start(1.0)) {
-        Ok(_) => Ok(()),
-        Err(error) => {
-            log::complain(&format!("thermal-guard: {error:#}"));
-            Err(code_of(&error))
-        }
-    }
-}
-
-fn good_configuration(flags: &Flags) -> Result<Config, ExitCode> {
-    configuration(flags).map_err(|error| {
-        log::complain(&format!("thermal-guard: {error}"));
-        if let Some(remedy) = remedy(&error) {
-            log::complain(remedy);
-        }
-        exit_code(&error)
-    })
-}
-
-fn code_of(error: &anyhow::Error) -> ExitCode {
-    match error.downcast_ref::<SecurityError>() {
-        Some(SecurityError::File(error)) => exit_code(error),
-        Some(SecurityError::Tls { source, .. }) if !source.is_unreadable() => {
-            ExitCode::from(EXIT_CONFIG)
-        }
-        _ => ExitCode::FAILURE,
-    }
-}
-
-/// A service with a bad file isn't started again before somebody has looked at it. One whose disk
-/// doesn't answer is: the file may be good. (So is one whose certificate isn't there yet.)
-fn exit_code(error: &LoadError) -> ExitCode {
-    match error {
-        LoadError::Unreadable { source, .. } if is_late(source) => ExitCode::FAILURE,
-        _ => ExitCode::from(EXIT_CONFIG),
-    }
-}
-
-/// The file's settings, as far as no flag overrides them.
-pub(super) fn configuration(flags: &Flags) -> Result<Config, LoadError> {
-    let config = flags
-        .config_file
-        .as_deref()
-        .map_or_else(|| Ok(Config::default()), Config::load)?;
-    let mode = match (flags.mode, flags.dry_run) {
-        (Some(ModeFlag::Observe), _) | (_, true) => Mode::Observe,
-        (Some(ModeFlag::Enforce), _) => Mode::Enforce,
-        (None, false) => config.mode,
-    };
-    Ok(Config { mode, ..config })
-}
-
-/// What is to be done about a file that can't be read; each mistake in one says that itself.
-pub(super) fn remedy(error: &LoadError) -> Option<&'static str> {
-    let LoadError::Unreadable { source, .. } = error else {
-        return None;
-    };
-    Some(if source.kind() == io::ErrorKind::PermissionDenied {
-        "--config.file wants a file that the guard can read: run this as the guard's user, which is root for the service"
-    } else {
-        "--config.file wants a file that the guard can read"
-    })
-}
-
-/// Of the listeners, as `--web.config.file` wants it. What is wrong in the file is a bad
-/// configuration, as in the other one.
-fn security(flags: &Flags, clock: Clock) -> anyhow::Result<Security> {
-    let Some(path) = flags.web_config_file.clone() else {
-        return Ok(Security::load(None, clock)?);
-    };
-    let its = path.clone();
-    // The certificates, too.
-    let loaded = patiently(&path, START_PATIENCE, move || {
-        Security::load(Some(&its), clock)
-    });
-    let loaded = loaded
-        .unwrap_or_else(|source| Err(SecurityError::File(LoadError::Unreadable { path, source })));
-    loaded.context("--web.config.file")
 }
 
 /// The GPUs: simulated or NVML's, and never written to in `observe`.
