@@ -77,11 +77,17 @@ unit_exposed() {
 # The flags in the unit are flags of the program.
 unit_runs() {
     local line
-    grep -hE '^Exec(Start|StopPost)=/' deploy/systemd/*.{service,conf} | while read -r line; do
+    grep -hE '^Exec(Start|Reload|StopPost)=/' deploy/systemd/*.{service,conf} | while read -r line; do
         line=${line#*=/usr/bin/thermal-guard }
         # shellcheck disable=SC2086  # a command line
         "$GUARD" ${line//\$ARGS/} --help >/dev/null || return 1
     done
+}
+
+# A stopped process is noticed, killed and started anew within ten seconds: heat doesn't wait longer. A start takes one second.
+watchdog_in_time() {
+    awk -F= '/^(WatchdogSec|TimeoutAbortSec|RestartSec)=/ { gsub(/s$/, "", $2); v[$1] = $2 ~ /ms?$/ ? $2 / 1000 : $2 }
+        END { exit !(v["WatchdogSec"] > 0 && v["TimeoutAbortSec"] != "" && v["WatchdogSec"] + v["TimeoutAbortSec"] + v["RestartSec"] + 1 <= 10) }' "$1"
 }
 
 flags_file() { sh -eu -c '. "$1" && [ -z "$ARGS" ] && ! grep -vqE "^(#|ARGS=)" "$1"' - "$PWD/$1"; }
@@ -98,6 +104,11 @@ service=deploy/systemd/thermal-guard.service
 check $service 's/^ProtectClock=yes/ProtectClok=yes/' unit_valid
 check $service 's/^CapabilityBoundingSet=.*//' unit_exposed 30
 check $service 's/--wait 20s/--patience 20s/' unit_runs
+check $service 's/thermal-guard reload /thermal-guard relaod /' unit_runs
+check $service 's/^WatchdogSec=.*/WatchdogSec=30/' watchdog_in_time $service
+check $service '/^TimeoutAbortSec=/ s/=.*/=60/' watchdog_in_time $service
+check $service '/^WatchdogSec=/ d' watchdog_in_time $service
+check $service '/^TimeoutAbortSec=/ d' watchdog_in_time $service
 check deploy/systemd/observe.conf 's/^DynamicUser=yes//' unit_exposed 16 deploy/systemd/observe.conf
 check deploy/systemd/observe.conf 's/--mode=observe/--mode=watch/' unit_runs
 check deploy/systemd/thermal-guard.default 's/^ARGS=""/ARGS="--mode=observe/' flags_file deploy/systemd/thermal-guard.default

@@ -7,7 +7,14 @@ use super::Cli;
 
 /// Of the flags that all commands share, those that a command heeds. `None`: all but the client's.
 fn heeded(command: &str) -> Option<&'static [&'static str]> {
-    const CLIENT: &[&str] = &["url", "token_file", "ca_file", "simulate", "state_dir"];
+    const CLIENT: &[&str] = &[
+        "config_file",
+        "url",
+        "token_file",
+        "ca_file",
+        "simulate",
+        "state_dir",
+    ];
     Some(match command {
         "serve" => return None,
         "check" => &[
@@ -19,9 +26,17 @@ fn heeded(command: &str) -> Option<&'static [&'static str]> {
             "nvml_library",
             "state_dir",
             "lock_dir",
+            "url",
             "token_file",
         ],
         "status" | "throttle" | "release" | "pause" | "resume" | "detach" | "attach" => CLIENT,
+        "reload" => &[
+            "config_file",
+            "web_config_file",
+            "log_level",
+            "log_format",
+            "state_dir",
+        ],
         "restore" => &[
             "config_file",
             "mode",

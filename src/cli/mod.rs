@@ -11,12 +11,14 @@ mod log;
 mod manager;
 mod paint;
 mod period;
+mod reload;
 pub(crate) mod report;
 mod restore;
 mod serve;
 mod showcase;
 mod simulate;
 mod status;
+mod usual;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -60,6 +62,8 @@ enum Command {
     Detach,
     /// Take the GPUs again.
     Attach,
+    /// Have the running guard read its configuration again, if that has no mistake.
+    Reload(reload::Options),
     /// Give back what a dead guard left behind.
     Restore(restore::Options),
     /// What happened: throttles, why, how long, recoveries, failures. Needs no running guard.
@@ -84,7 +88,8 @@ const CLIENT: &str = "Where the running guard is";
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Configuration and state")]
 struct Flags {
-    /// Configuration file (YAML). Without one, every setting is at its default.
+    /// Configuration file (YAML). Without one, `serve` has every setting at its default; the commands
+    /// about a running guard, `check` and `restore` take /etc/thermal-guard/thermal-guard.yml, if it is there.
     #[arg(long = "config.file", global = true, value_name = "PATH")]
     config_file: Option<PathBuf>,
 
@@ -269,7 +274,7 @@ pub fn parse() -> Cli {
 
 /// Runs one command and tells the shell how it went.
 pub fn run(cli: &Cli) -> ExitCode {
-    let flags = &cli.flags;
+    let flags = &usual::with_its_file(&cli.flags, &cli.command);
     match &cli.command {
         Command::Serve => serve::run(flags),
         Command::Check(options) => check::run(flags, options),
@@ -280,6 +285,7 @@ pub fn run(cli: &Cli) -> ExitCode {
         Command::Resume(which) => exit(lease::resume(flags, which)),
         Command::Detach => exit(lease::detach(flags)),
         Command::Attach => exit(lease::attach(flags)),
+        Command::Reload(options) => reload::run(flags, options),
         Command::Restore(options) => restore::run(flags, options),
         Command::Report(options) => exit(report::run(flags, options)),
         Command::Simulate(options) => simulate::run(options),

@@ -61,6 +61,8 @@ pub struct Slow {
     pub memory_clock: Option<Megahertz>,
     pub video_clock: Option<Megahertz>,
     pub performance_state: Option<u32>,
+    /// The driver keeps the card's state while nobody has it open.
+    pub persistence_mode: Option<bool>,
     pub memory_utilization: Option<Ratio>,
     pub memory_total_bytes: Option<u64>,
     pub memory_used_bytes: Option<u64>,

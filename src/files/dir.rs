@@ -8,7 +8,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
-use rustix::fs::{AtFlags, Mode, OFlags, mkdirat, openat, renameat, unlinkat};
+use rustix::fs::{Access, AtFlags, Mode, OFlags, accessat, mkdirat, openat, renameat, unlinkat};
 use rustix::io::Errno;
 
 use super::{NotAFile, refuse_others, whole};
@@ -76,6 +76,22 @@ impl Dir {
     pub(crate) fn create_new(&self, name: &OsStr) -> io::Result<File> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
         self.file(name, flags, Mode::RUSR | Mode::WUSR)
+    }
+
+    /// Files may be made in it and taken away, by rights and mounts.
+    pub(crate) fn is_open_to_us(&self) -> io::Result<()> {
+        let wanted = Access::WRITE_OK | Access::EXEC_OK;
+        Ok(accessat(&self.0, ".", wanted, AtFlags::EACCESS)?)
+    }
+
+    /// A file that is gone with its handle. `None`: this file system has no such files.
+    pub(crate) fn create_nameless(&self) -> io::Result<Option<File>> {
+        let flags = OFlags::WRONLY | OFlags::TMPFILE | OFlags::CLOEXEC;
+        match openat(&self.0, ".", flags, Mode::RUSR | Mode::WUSR) {
+            Ok(file) => Ok(Some(File::from(file))),
+            Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL | Errno::NOSYS) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     pub(crate) fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {

@@ -2,6 +2,7 @@
 //! there: that value changes, and not a byte besides. Comments, order, quotes, `export`, CRLF, mode
 //! and owner stay.
 
+mod access;
 mod change;
 pub(crate) mod edit;
 mod mounts;
@@ -20,6 +21,7 @@ use thiserror::Error;
 use crate::config::EnvFileConfig;
 use crate::files::{self, NotAFile};
 
+pub use access::{could_edit, drop_in, hidden_by, remedy};
 pub use change::{Done, Edit};
 pub use edit::Taken;
 pub use mounts::Mounted;

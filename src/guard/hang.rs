@@ -47,7 +47,11 @@ impl HangWatch {
         };
         let thread = thread.spawn(move || {
             while !rounds.shared.is_stopping() {
-                let pause = rounds.look();
+                let mut pause = rounds.look();
+                if let Some(feed) = rounds.shared.feed() {
+                    feed.stand_in(&rounds.shared);
+                    pause = pause.min(feed.every());
+                }
                 thread::park_timeout(pause);
             }
         })?;

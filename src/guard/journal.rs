@@ -125,6 +125,11 @@ pub enum JournalError {
 }
 
 impl JournalError {
+    /// Another user could read it.
+    pub fn is_denied(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied)
+    }
+
     /// Nobody has seen what stands there: another look may.
     pub(super) const fn is_unread(&self) -> bool {
         matches!(self, Self::Io { .. } | Self::Late)

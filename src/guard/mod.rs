@@ -8,6 +8,7 @@ mod domain;
 pub mod envfile;
 pub mod events;
 pub mod evidence;
+pub mod feed;
 pub mod hang;
 pub mod history;
 pub mod inherit;

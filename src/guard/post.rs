@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::units::Moment;
 
 use super::actuate::Hand;
+use super::feed::{Feed, rests_until};
 use super::journal::{self, Entry, Journal};
 use super::pulse::Felt;
 use super::shared::{Shared, Station};
@@ -58,6 +59,12 @@ impl Post {
             if self.shared.is_stopping() {
                 return false;
             }
+            // To start anew is a sign of life.
+            come_by(
+                &self.shared,
+                &self.station,
+                self.shared.clock.wall() + REPLACE_AFTER,
+            );
             thread::park_timeout(REPLACE_AFTER);
         }
     }
@@ -145,8 +152,9 @@ fn work(mut worker: Worker, shared: &Shared, station: &Station) -> bool {
         if shared.is_detached() {
             worker.leave(clock.now(), shared);
             station.publish(worker.idle(clock.now(), clock.wall()));
-            station.pulse.beat(clock.wall() + DETACHED_LOOK);
-            thread::park_timeout(DETACHED_LOOK);
+            let now = clock.wall();
+            let until = come_by(shared, station, now + DETACHED_LOOK);
+            thread::park_timeout(until.since(now));
             continue;
         }
         let began = clock.wall();
@@ -160,8 +168,7 @@ fn work(mut worker: Worker, shared: &Shared, station: &Station) -> bool {
         }
         let period = clock.on_wall(shared.live().poll_interval);
         due = next(due, began, period);
-        station.pulse.beat(due);
-        rest(shared, due, &mut woken);
+        rest(shared, station, due, &mut woken);
     }
     worker.leave(clock.now(), shared);
     false
@@ -176,15 +183,33 @@ fn next(due: Moment, began: Moment, period: Duration) -> Moment {
     }
 }
 
-/// Sleeps until `due`, or until woken, but not again within the gap after it was `woken` last.
-fn rest(shared: &Shared, due: Moment, woken: &mut Option<Moment>) {
-    let clock = shared.clock;
-    let left = due.since(clock.wall());
-    if !left.is_zero() {
-        thread::park_timeout(left);
+/// The loop is well, and means to tick at `due`. Returns when it must come by again: at `due`, or
+/// sooner, for a watchdog that waits for less than the poll interval.
+fn come_by(shared: &Shared, station: &Station, due: Moment) -> Moment {
+    let feed = shared.feed();
+    let until = rests_until(shared.clock.wall(), due, feed.map(Feed::every));
+    station.pulse.beat(until);
+    if let Some(feed) = feed {
+        feed.come_by(shared);
     }
-    if clock.wall() >= due {
-        return;
+    until
+}
+
+/// Sleeps until `due`, or until woken, but not again within the gap after it was `woken` last.
+fn rest(shared: &Shared, station: &Station, due: Moment, woken: &mut Option<Moment>) {
+    let clock = shared.clock;
+    loop {
+        let until = come_by(shared, station, due);
+        let left = until.since(clock.wall());
+        if !left.is_zero() {
+            thread::park_timeout(left);
+        }
+        if clock.wall() >= due {
+            return;
+        }
+        if station.take_wake() {
+            break;
+        }
     }
     let gap = woken.map(|last| (last + WAKE_GAP).since(clock.wall()));
     if let Some(gap) = gap.filter(|gap| !gap.is_zero()) {

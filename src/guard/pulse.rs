@@ -33,12 +33,16 @@ impl Pulse {
     /// The loop has waited for the driver for longer than `patience`, counted from when it meant to
     /// be back, or the call before this one ended.
     pub fn hangs(&self, now: Moment, patience: Duration) -> bool {
-        self.in_driver.load(Ordering::SeqCst) && now > self.back_by() + patience
+        self.is_in_driver() && now > self.back_by() + patience
+    }
+
+    pub fn is_in_driver(&self) -> bool {
+        self.in_driver.load(Ordering::SeqCst)
     }
 
     /// The loop came by when it said, at most `patience` late; or it waits for the driver.
     pub fn goes_on(&self, now: Moment, patience: Duration) -> bool {
-        self.in_driver.load(Ordering::SeqCst) || now <= self.back_by() + patience
+        self.is_in_driver() || now <= self.back_by() + patience
     }
 
     /// Before then it can't hang, whatever happens until then.

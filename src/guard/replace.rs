@@ -44,6 +44,17 @@ pub(crate) fn replace_in(
     dir.sync()
 }
 
+/// Whether that could be done now, as far as it shows without doing it. Leaves nothing behind, not for
+/// a moment: what is made to try has no name.
+pub(crate) fn could_replace(path: &Path, like: &Metadata) -> io::Result<()> {
+    let (dir, _) = place(path)?;
+    dir.is_open_to_us()?;
+    match dir.create_nameless()? {
+        Some(file) => make_like(&file, like),
+        None => Ok(()),
+    }
+}
+
 /// A path's directory, opened, and its name there.
 fn place(path: &Path) -> io::Result<(Dir, &OsStr)> {
     let dir = Dir::open(path.parent().unwrap_or(Path::new("")))?;

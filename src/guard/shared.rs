@@ -17,6 +17,7 @@ use crate::units::Moment;
 
 use super::clock::Clock;
 use super::events::{Events, What};
+use super::feed::Feed;
 use super::history::History;
 use super::memory;
 use super::pulse::Pulse;
@@ -48,6 +49,7 @@ pub struct Shared {
     /// Another guard is about to start: it goes on with what is throttled.
     is_followed: AtomicBool,
     pub(super) memory: OnceLock<memory::Writer>,
+    feed: OnceLock<Feed>,
 }
 
 /// What a reload can change under a running guard. Workers notice by the pointer.
@@ -105,6 +107,8 @@ pub struct Station {
     latest: watch::Sender<Option<Arc<Tick>>>,
     history: Mutex<History>,
     thread: Mutex<Option<Thread>>,
+    /// Somebody wants it to tick now: an unpark may also be lost on a wait for something else.
+    woken: AtomicBool,
 }
 
 /// What the supervisor last heard of the driver.
@@ -154,6 +158,7 @@ impl Shared {
             stopping: AtomicBool::new(false),
             is_followed: AtomicBool::new(false),
             memory: OnceLock::new(),
+            feed: OnceLock::new(),
         }
     }
 
@@ -282,6 +287,16 @@ impl Shared {
         let mut stations = self.stations();
         stations.retain(|station| !station.pulse.goes_on(now, patience));
         stations
+    }
+
+    /// From here on a watchdog wants to be fed. Said once, at the start.
+    pub fn feed_by(&self, feed: Feed) {
+        let _ = self.feed.set(feed);
+    }
+
+    /// `None`: no watchdog.
+    pub fn feed(&self) -> Option<&Feed> {
+        self.feed.get()
     }
 
     pub fn inputs(&self, uuid: &Uuid, wall: Moment) -> Inputs {
@@ -424,6 +439,7 @@ impl Station {
             latest: watch::Sender::new(None),
             history: Mutex::default(),
             thread: Mutex::default(),
+            woken: AtomicBool::new(false),
         }
     }
 
@@ -458,7 +474,13 @@ impl Station {
         *lock(&self.thread) = Some(thread);
     }
 
+    /// Whether it was woken since this was last asked.
+    pub fn take_wake(&self) -> bool {
+        self.woken.swap(false, Ordering::AcqRel)
+    }
+
     pub fn wake(&self) {
+        self.woken.store(true, Ordering::Release);
         if let Some(thread) = lock(&self.thread).as_ref() {
             thread.unpark();
         }

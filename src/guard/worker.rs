@@ -313,7 +313,7 @@ impl Worker {
             self.changed = Clock::unix();
         }
         if let Some(event) = decision.event {
-            log(&self.identity, event, reading, decision);
+            log(&self.identity, event, reading, decision, self.live.observes);
         }
         self.last = Some((now, *decision));
     }
@@ -352,12 +352,32 @@ impl Worker {
     }
 }
 
-fn log(identity: &Identity, event: Event, reading: &Reading, decision: &Decision) {
+/// Of a guard that only `observes`, what it would do: nothing is on the card.
+fn log(identity: &Identity, event: Event, reading: &Reading, decision: &Decision, observes: bool) {
     let gpu = identity.index;
     let uuid = identity.uuid.as_str();
     let state = decision.state.name();
     let temperature = reading.core.map(Celsius::degrees).ok();
     let limit = decision.targets.limit.map(crate::units::Watts::as_f64);
+    if observes {
+        let would = match event {
+            Event::Throttled(..) => "throttle",
+            Event::Eased => "ease the emergency",
+            Event::Recovering => "begin to give back",
+            Event::Recovered => "have given everything back",
+            Event::Blinded => "cap the GPU, for want of a trustworthy temperature",
+        };
+        tracing::info!(
+            gpu,
+            uuid,
+            state,
+            temperature,
+            would_limit = limit,
+            would,
+            "observing: nothing is done, an enforcing guard would"
+        );
+        return;
+    }
     match event {
         Event::Throttled(level, trigger) => tracing::warn!(
             gpu,

@@ -89,6 +89,8 @@ pub struct AppSnapshot {
     pub failed: u64,
     /// Its health URL has answered since it was last told something; `None` without such a URL.
     pub well: Option<bool>,
+    /// Whether its `env_file` could be written, or why not; `None` without one.
+    pub file: Option<Result<(), String>>,
 }
 
 /// How the configuration in force came to be.

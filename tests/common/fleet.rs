@@ -160,6 +160,7 @@ fn extra() -> Extra {
             ok: 4,
             failed: 1,
             well: Some(false),
+            file: Some(Ok(())),
         }],
         reload: ReloadStatus {
             successful: true,
@@ -250,6 +251,7 @@ fn a100_reading() -> Reading {
             memory_clock: Some(MHZ(1512)),
             video_clock: Some(MHZ(1065)),
             performance_state: Some(0),
+            persistence_mode: Some(true),
             memory_utilization: Some(Ratio::new(0.61)),
             memory_total_bytes: Some(85_899_345_920),
             memory_used_bytes: Some(63_350_767_616),
@@ -384,6 +386,7 @@ fn easy_4090() -> Tick {
         graphics_clock: Some(MHZ(210)),
         memory_clock: Some(MHZ(405)),
         performance_state: Some(8),
+        persistence_mode: Some(false),
         memory_total_bytes: Some(25_757_220_864),
         memory_used_bytes: Some(1_048_576),
         fan_speeds: vec![Some(Ratio::new(0.3)), Some(Ratio::new(0.31)), None],

@@ -98,7 +98,12 @@ impl Guard {
         self.wrapper = arguments.collect();
     }
 
-    /// The same from now on. It ends with the guard.
+    /// The next starts are what this program makes of them.
+    pub(crate) fn under(&mut self, wrapper: &[&str]) {
+        self.wrapper = wrapper.iter().map(ToString::to_string).collect();
+    }
+
+    /// As [`Self::strace`], from now on. It ends with the guard.
     pub(crate) fn strace_now(&mut self, inject: &str, paths: &[PathBuf]) {
         let mut strace = Command::new("strace");
         let strace = strace

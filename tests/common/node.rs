@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use super::nvml_sim::{Machine, library};
+use super::nvml_sim::{Machine, USUAL_CONFIG, library};
 
 /// What an operator had set before the guard came: not the default, not whole watts.
 pub(crate) const ORIGINAL_WATTS: f64 = 387.654;
@@ -30,6 +30,7 @@ pub(crate) fn program() -> &'static Path {
 pub(crate) fn run(args: &[&str]) -> Output {
     let mut command = Command::new(program());
     command.args(args).env_remove("THERMAL_GUARD_NVML_LIBRARY");
+    command.env(USUAL_CONFIG, "/nonexistent/thermal-guard.yml");
     command.output().unwrap()
 }
 

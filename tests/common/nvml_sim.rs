@@ -14,6 +14,8 @@ use tempfile::TempDir;
 
 /// Tells the simulated library which state file to use.
 const STATE: &str = "NVML_SIM_STATE";
+/// Where the commands of a person look for a configuration that isn't named.
+pub(crate) const USUAL_CONFIG: &str = "THERMAL_GUARD_USUAL_CONFIG";
 /// Set in a process that [`Machine::run_test`] started: the test it is to run.
 const TEST: &str = "THERMAL_GUARD_TEST";
 
@@ -131,6 +133,8 @@ impl Machine {
     pub(crate) fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command.env(STATE, &self.state);
+        // Not what a package has put on the machine that the tests run on.
+        command.env(USUAL_CONFIG, self.state.with_extension("yml"));
         command
     }
 }

@@ -9,9 +9,10 @@ use ureq::http::Uri;
 
 use crate::config::{AppConfig, EnvFileConfig, HttpConfig};
 use crate::files;
-use crate::guard::envfile::{self, EnvFileError, Mounted};
+use crate::guard::envfile::{self, Mounted};
 
 use super::Finding;
+use super::sandbox::Sandbox;
 
 const CHECK: &str = "app";
 
@@ -20,16 +21,19 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-pub(super) fn all(app: &AppConfig) -> Vec<Finding> {
+/// `sandbox`: what the service can write, where that is known.
+pub(super) fn all(app: &AppConfig, sandbox: Option<&Sandbox>) -> Vec<Finding> {
     let file = app.env_file.as_ref();
-    let mut findings = file.map_or_else(Vec::new, |file| env_file(&app.name, file));
+    let mut findings = file.map_or_else(Vec::new, |file| env_file(&app.name, file, sandbox));
     findings.extend(app.http.as_ref().map(|http| reachable(&app.name, http)));
     findings
 }
 
-fn env_file(app: &str, file: &EnvFileConfig) -> Vec<Finding> {
+fn env_file(app: &str, file: &EnvFileConfig, sandbox: Option<&Sandbox>) -> Vec<Finding> {
     let (path, key) = (file.path.display(), &file.key);
-    let fail = |detail, remedy| vec![Finding::fail(CHECK, format!("{app}: {detail}"), remedy)];
+    let fail = |detail: String, remedy: &str| {
+        vec![Finding::fail(CHECK, format!("{app}: {detail}"), remedy)]
+    };
     let its = file.clone();
     let looked = files::patiently(&file.path, PATIENCE, move || {
         let writable = OpenOptions::new().read(true).write(true).open(&its.path);
@@ -37,14 +41,21 @@ fn env_file(app: &str, file: &EnvFileConfig) -> Vec<Finding> {
     });
     let (look, unwritable) = match looked {
         Ok((Ok(look), unwritable)) => (look, unwritable),
-        Ok((Err(error), _)) => return fail(error.to_string(), remedy(&error)),
+        Ok((Err(error), _)) => {
+            return fail(error.to_string(), &envfile::remedy(&file.path, &error));
+        }
         Err(error) => return fail(format!("{path}: {error}"), "see the disk that it is on"),
     };
     if let Some(error) = unwritable {
         let detail = format!("{path} can't be read and written ({error})");
         return fail(detail, "let the guard's user write to it");
     }
-    let set = if look.assignments > 0 {
+    let refused = sandbox.and_then(|sandbox| sandbox.refuses(&file.path));
+    let set = if let Some((why, remedy)) = refused {
+        let detail =
+            format!("{app}: {key} in {path} can be set by this user, not by the service: {why}");
+        Finding::warn(CHECK, detail, remedy)
+    } else if look.assignments > 0 {
         Finding::ok(CHECK, format!("{app}: {key} in {path} can be set"))
     } else {
         Finding::warn(
@@ -55,20 +66,6 @@ fn env_file(app: &str, file: &EnvFileConfig) -> Vec<Finding> {
     };
     let mounted = look.mounted.map(|mounted| alone(app, file, &mounted));
     std::iter::once(set).chain(mounted).collect()
-}
-
-const fn remedy(error: &EnvFileError) -> &'static str {
-    match error {
-        EnvFileError::Missing(_) | EnvFileError::NotAFile(_) => {
-            "correct env_file.path: the guard never makes that file"
-        }
-        EnvFileError::ForeignLink(_) => "let the link's owner own the file, too, or name the file",
-        EnvFileError::Unclear { .. } => "write that line so that every reader takes it alike",
-        EnvFileError::Raced(_) => "try again",
-        EnvFileError::MountPoint(_) | EnvFileError::ReadOnly(_) | EnvFileError::Io { .. } => {
-            "let the guard's user read the file, and write in its directory"
-        }
-    }
 }
 
 /// A file in place of another is not seen by who has the other one mounted.

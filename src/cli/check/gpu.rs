@@ -159,6 +159,7 @@ fn of_gpu(
         findings.push(thresholds(config, gpu.facts(), &reading, &judged, &table));
     }
     findings.push(power::of_gpu(config, identity, gpu.facts(), &reading, held));
+    findings.extend(power::forgotten(config, gpu.facts(), &reading));
     findings
 }
 

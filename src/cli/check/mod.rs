@@ -9,6 +9,7 @@ mod node;
 mod permission;
 mod power;
 mod running;
+mod sandbox;
 mod sensors;
 
 use std::fmt::Write as _;
@@ -20,11 +21,13 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 
-use crate::config::{Config, LoadError};
+use crate::config::{Config, LoadError, Mode};
 use crate::web::node::Node;
 
 use super::paint::{BAD, GOOD, WARN, plain};
 use super::{Flags, say, serve};
+use running::Running;
+use sandbox::Sandbox;
 
 /// How long the driver may keep silent. Opening a GPU takes seconds on a node without persistence.
 const DRIVER_PATIENCE: Duration = Duration::from_secs(20);
@@ -149,14 +152,20 @@ fn page(findings: &[Finding]) -> String {
 
 pub(super) fn run(flags: &Flags, options: &Options) -> ExitCode {
     let (config, mut findings) = configuration(flags);
+    let names = Node::this_machine(&[]).also(&config.node_names);
+    let running = Running::ask(flags, &names);
+    let (config, differs) = running.with_its_mode(flags, config);
+    findings.extend(differs);
     findings.extend(of_driver(flags, &config));
     findings.extend(config.sensors.iter().map(sensors::look));
     findings.extend(node::all(flags, &config));
-    let names = Node::this_machine(&[]).also(&config.node_names);
     findings.push(names::of(&names));
-    findings.extend(running::all(flags));
+    findings.extend(running.all(flags));
     findings.extend(alertmanager::all(&config, &names));
-    findings.extend(config.apps.iter().flat_map(apps::all));
+    let sandbox = writes_files(flags, &config).then(Sandbox::of_service);
+    let sandbox = sandbox.flatten();
+    let apps = config.apps.iter();
+    findings.extend(apps.flat_map(|app| apps::all(app, sandbox.as_ref())));
     let text = if options.json {
         let json = serde_json::to_string_pretty(&findings).unwrap_or_default();
         format!("{json}\n")
@@ -169,6 +178,12 @@ pub(super) fn run(flags: &Flags, options: &Options) -> ExitCode {
         .iter()
         .any(|finding| finding.status == Status::Fail);
     ExitCode::from(u8::from(failed))
+}
+
+/// By a service of the node, into which nothing simulated belongs.
+fn writes_files(flags: &Flags, config: &Config) -> bool {
+    let has_file = config.apps.iter().any(|app| app.env_file.is_some());
+    has_file && config.mode == Mode::Enforce && !flags.simulate
 }
 
 /// With the mistakes, if there are any; the rest is then checked against the defaults.

@@ -16,6 +16,9 @@ use crate::web::webconfig::WebConfig;
 use super::permission::{self, Privileges};
 use super::{Finding, Flags};
 
+/// What isn't this user's says nothing about the guard.
+const AS_ROOT: &str = "run this check as the guard's user, which is root for the service";
+
 /// For the disk that a directory or a file is on.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -34,7 +37,6 @@ pub(super) fn all(flags: &Flags, config: &Config) -> Vec<Finding> {
             matters,
         ));
         findings.extend(shared_lock_dir(&flags.lock_dir));
-        findings.extend(guards(&flags.lock_dir));
         findings.extend(left_behind(&state_dir, &flags.lock_dir));
     }
     findings.push(token(flags, config));
@@ -59,6 +61,9 @@ fn directory(check: &'static str, flag: &str, path: &Path, matters: bool) -> Fin
         Ok(()) => Finding::ok(check, format!("{shown} will be made")),
         Err(error) => {
             let detail = format!("{} can't be written to ({error})", there.display());
+            if !matters && error.kind() == io::ErrorKind::PermissionDenied {
+                return Finding::warn(check, detail, AS_ROOT);
+            }
             let remedy = format!("make it writable for the guard, or choose another with {flag}");
             if matters {
                 Finding::fail(check, detail, remedy)
@@ -90,29 +95,17 @@ fn shared_lock_dir(lock_dir: &Path) -> Option<Finding> {
     ))
 }
 
-fn guards(lock_dir: &Path) -> Vec<Finding> {
-    let held = lock::held(lock_dir).into_iter();
-    let findings = held.map(|held| {
-        let detail = format!("one is running (pid {}) and has {}", held.pid, held.uuid);
-        Finding::warn(
-            "another guard",
-            detail,
-            "a second one can't have that GPU: stop the first, or share the GPUs out with `gpus`",
-        )
-    });
-    findings.collect()
-}
-
 fn left_behind(state_dir: &Path, lock_dir: &Path) -> Vec<Finding> {
     const CHECK: &str = "journal";
     let running = lock::held(lock_dir);
     let (entries, errors) = journal::load_all(state_dir);
     let unreadable = errors.into_iter().map(|error| {
-        Finding::warn(
-            CHECK,
-            error.to_string(),
-            "compare the GPU's limit with its default, then remove the file",
-        )
+        let remedy = if error.is_denied() {
+            AS_ROOT
+        } else {
+            "it may be the only record of a limit that is to be given back: keep a copy, compare the GPU's limit with its default (nvidia-smi -q -d POWER), and set it by hand (nvidia-smi -pl)"
+        };
+        Finding::warn(CHECK, error.to_string(), remedy)
     });
     let left = entries
         .into_iter()
@@ -163,11 +156,9 @@ fn token(flags: &Flags, config: &Config) -> Finding {
             Finding::ok(CHECK, format!("{shown} will be made with the first start"))
         }
         // An ordinary user is not to read it.
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Finding::warn(
-            CHECK,
-            format!("{shown}: {error}"),
-            "run this check as the guard's user",
-        ),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            Finding::warn(CHECK, format!("{shown}: {error}"), AS_ROOT)
+        }
         Err(error) => Finding::fail(
             CHECK,
             format!("{shown}: {error}"),

@@ -67,7 +67,7 @@ pub(super) fn judge(flags: &Flags, config: &Config, privileges: &Privileges) -> 
         Privileges { is_root: true, .. } => {
             warn("root, but without CAP_SYS_ADMIN: probably an exporter only, can't actuate")
         }
-        _ => warn("exporter only: can't actuate"),
+        _ => warn("by this user: exporter only, can't actuate"),
     }
 }
 

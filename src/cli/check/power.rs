@@ -1,6 +1,6 @@
 //! A GPU's power limit: its range, what is on it, and what the guard will make of it.
 
-use crate::config::Config;
+use crate::config::{Config, Mode};
 use crate::device::{Facts, Identity, PowerConstraints, Reading};
 use crate::policy::{LimitClaim, Unguarded};
 use crate::units::Ratio;
@@ -12,6 +12,20 @@ use super::Finding;
 const LITTLE: Ratio = Ratio::new(0.2);
 
 const NO_LIMIT: &str = "the guard can only lock clocks and tell applications here";
+
+/// Without persistence mode, the driver forgets the limit of a card that nobody has open: not while a
+/// guard runs, which has it open, but what a stopped or detached one leaves on a hot card for it to cool.
+pub(super) fn forgotten(config: &Config, facts: &Facts, reading: &Reading) -> Option<Finding> {
+    let limits = config.actuators.power_limit && facts.power.is_some();
+    let is_off = reading.slow.persistence_mode == Some(false);
+    (limits && is_off && config.mode == Mode::Enforce).then(|| {
+        Finding::warn(
+            "persistence",
+            "persistence mode is off: once no program has the card open, the driver forgets its power limit, also one that a stopped or detached guard left because the card is hot",
+            "switch it on: systemctl enable --now nvidia-persistenced, or nvidia-smi -pm 1 after each boot",
+        )
+    })
+}
 
 pub(super) fn of_gpu(
     config: &Config,

@@ -3,10 +3,12 @@
 
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 
 use crate::cli::client::Client;
+use crate::config::{Config, Mode};
 use crate::guard::lock::{self, Held};
+use crate::web::node::Node;
 use crate::web::status::{Gpu, Status as Document};
 
 use super::{Finding, Flags};
@@ -16,19 +18,69 @@ const CHECK: &str = "running guard";
 /// It answers from memory.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// A line for each of its GPUs; none where no guard holds a lock.
-pub(super) fn all(flags: &Flags) -> Vec<Finding> {
-    let held = lock::held(&flags.lock_dir);
-    if held.is_empty() || flags.simulate {
-        return Vec::new();
+/// The guards of this node, as far as this user can tell.
+pub(super) struct Running {
+    held: Vec<Held>,
+    /// `Ok`: it is this node's.
+    document: anyhow::Result<Document>,
+}
+
+impl Running {
+    /// An observing guard has no locks, and other users can't see one's: so it is asked anyway.
+    pub(super) fn ask(flags: &Flags, node: &Node) -> Self {
+        if flags.simulate {
+            let document = Err(anyhow!("simulated"));
+            return Self {
+                held: Vec::new(),
+                document,
+            };
+        }
+        let held = lock::held(&flags.lock_dir);
+        let document = document(flags).and_then(|document| {
+            let is_ours = !held.is_empty() || is_of(&document, node);
+            is_ours.then_some(document).context("another node's")
+        });
+        Self { held, document }
     }
-    match document(flags) {
-        Ok(document) => of(&document, &held, &flags.url),
-        Err(error) => vec![Finding::warn(
-            CHECK,
-            format!("{error:#}"),
-            "nothing is known of its sensors and knobs here: --url says where it listens",
-        )],
+
+    /// A guard may be told on its command line what the file doesn't say: what is looked at is what
+    /// runs.
+    pub(super) fn with_its_mode(&self, flags: &Flags, config: Config) -> (Config, Option<Finding>) {
+        const OBSERVE: &str = Mode::Observe.name();
+        let is_told = flags.mode.is_some() || flags.dry_run;
+        match &self.document {
+            Ok(document)
+                if !is_told
+                    // One that enforces has a lock.
+                    && self.held.is_empty()
+                    && config.mode == Mode::Enforce
+                    && document.mode == OBSERVE =>
+            {
+                let detail = "the guard that runs here observes, as its command line says: looked at as such; --mode=enforce looks at the other";
+                let config = Config {
+                    mode: Mode::Observe,
+                    ..config
+                };
+                (config, Some(Finding::ok("mode", detail)))
+            }
+            _ => (config, None),
+        }
+    }
+
+    /// A line for each of its GPUs; none where no guard is seen.
+    pub(super) fn all(&self, flags: &Flags) -> Vec<Finding> {
+        match &self.document {
+            Ok(document) => of(document, &self.held, &flags.url),
+            Err(_) if self.held.is_empty() => Vec::new(),
+            Err(error) => {
+                let who = who(&self.held.iter().collect::<Vec<_>>());
+                vec![Finding::warn(
+                    CHECK,
+                    format!("{who}; {error:#}"),
+                    "it goes on, but nothing is known of its sensors and knobs here: --url says where it listens",
+                )]
+            }
+        }
     }
 }
 
@@ -37,18 +89,57 @@ fn document(flags: &Flags) -> anyhow::Result<Document> {
     serde_json::from_value(status).context("the guard's status is of a form unknown here")
 }
 
+/// Whether a guard calls itself as this node is called. Loopback addresses are everybody's.
+fn is_of(document: &Document, node: &Node) -> bool {
+    let own = node.name();
+    !document.simulated && !own.is_empty() && document.names.iter().any(|name| name == own)
+}
+
+/// `pid 4711 has GPU-…`.
+fn who(held: &[&Held]) -> String {
+    let each = held.iter().map(|it| match it.pid.as_str() {
+        "" => format!("a guard has {}", it.uuid),
+        pid => format!("pid {pid} has {}", it.uuid),
+    });
+    each.collect::<Vec<_>>().join(", ")
+}
+
 /// Of another node's guard, or of one that has other locks, nothing is said.
 fn of(document: &Document, held: &[Held], url: &str) -> Vec<Finding> {
+    let has = |uuid: &str| document.gpus.iter().any(|gpu| gpu.uuid == uuid);
     let locked = |gpu: &&Gpu| held.iter().any(|it| it.uuid.as_str() == gpu.uuid);
-    let found: Vec<_> = document.gpus.iter().filter(locked).map(of_gpu).collect();
-    if found.is_empty() {
-        let detail = format!("the guard at {url} has none of the GPUs that are locked here");
-        let remedy = "name the one that has them with --url";
-        return vec![Finding::warn(CHECK, detail, remedy)];
+    let (own, others): (Vec<_>, Vec<_>) = held.iter().partition(|it| has(it.uuid.as_str()));
+    let other = (!others.is_empty()).then(|| {
+        Finding::warn(
+            CHECK,
+            format!(
+                "the guard at {url} has none of the GPUs that are locked here by another: {}",
+                who(&others)
+            ),
+            "name the one that has them with --url",
+        )
+    });
+    if own.is_empty() && other.is_some() {
+        return other.into_iter().collect();
     }
+    let mode = &document.mode;
+    let detail = match own.as_slice() {
+        [] => format!("one is running at {url}, mode {mode}"),
+        own => format!("one is running at {url}, mode {mode}: {}", who(own)),
+    };
+    let summary = Finding::ok(
+        CHECK,
+        format!("{detail}; a second one could only have other GPUs (`gpus`)"),
+    );
+    let gpus = document.gpus.iter();
+    let gpus = gpus.filter(|gpu| held.is_empty() || locked(gpu));
     let misheard = document.chain.misses();
     let misheard = misheard.map(|others| misheard_by(document, others));
-    found.into_iter().chain(misheard).collect()
+    std::iter::once(summary)
+        .chain(gpus.map(of_gpu))
+        .chain(other)
+        .chain(misheard)
+        .collect()
 }
 
 fn misheard_by(document: &Document, others: &str) -> Finding {
@@ -101,79 +192,5 @@ fn told<'a>(all: impl Iterator<Item = (&'a String, &'a String, &'a Option<String
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    use serde_json::json;
-
-    use super::super::Status;
-    use crate::device::Uuid;
-
-    fn findings(gpu: &serde_json::Value) -> Vec<Finding> {
-        let document = serde_json::from_value(json!({ "gpus": [gpu] })).unwrap();
-        let held = Held {
-            uuid: Uuid::new("GPU-a"),
-            pid: String::new(),
-        };
-        of(&document, &[held], "http://127.0.0.1:10835")
-    }
-
-    #[test]
-    fn a_running_guards_own_findings_are_told() {
-        let well = findings(&json!({
-            "uuid": "GPU-a", "index": 3, "state": "normal",
-            "sensors": [{ "name": "core", "state": "working" }],
-            "knobs": [{ "name": "power_limit", "state": "unproven" }],
-        }));
-        assert_eq!((well[0].status, well[0].gpu), (Status::Ok, Some(3)));
-        let detail = "normal; sensors: core working; knobs: power_limit unproven";
-        assert_eq!(well[0].detail, detail);
-    }
-
-    #[test]
-    fn what_fails_there_is_a_warning_and_an_unguarded_gpu_says_why() {
-        let failing = findings(&json!({
-            "uuid": "GPU-a", "state": "normal",
-            "sensors": [{ "name": "memory", "state": "failing", "why": "fails with NVML code 999" }],
-        }));
-        assert_eq!(failing[0].status, Status::Warn);
-        let told = "memory failing (fails with NVML code 999)";
-        assert!(failing[0].detail.contains(told), "{failing:?}");
-        let unguarded = findings(&json!({
-            "uuid": "GPU-a", "state": "unguarded", "unguarded": "no_permission",
-            "why": "the driver refuses every write",
-        }));
-        assert_eq!(unguarded[0].status, Status::Warn);
-        let remedy = unguarded[0].remedy.as_deref();
-        assert_eq!(remedy, Some("the driver refuses every write"));
-    }
-
-    #[test]
-    fn whom_heartbeats_are_for_is_told_where_none_is_for_this_guard() {
-        let findings = |state: &str| {
-            let document = json!({
-                "names": ["5f3c0a9b1d2e", "172.17.0.2"],
-                "chain": { "state": state, "other_instance": "gpu1.example:10835" },
-                "gpus": [{ "uuid": "GPU-a", "index": 0, "state": "normal" }],
-            });
-            let held = Held {
-                uuid: Uuid::new("GPU-a"),
-                pid: String::new(),
-            };
-            of(&serde_json::from_value(document).unwrap(), &[held], "u")
-        };
-        let missed = findings("standalone");
-        assert_eq!((missed.len(), missed[1].status), (2, Status::Warn));
-        for name in ["gpu1.example:10835", "5f3c0a9b1d2e", "172.17.0.2"] {
-            assert!(missed[1].detail.contains(name), "{missed:?}");
-        }
-        assert_eq!(findings("ok").len(), 1);
-    }
-
-    #[test]
-    fn a_guard_of_other_gpus_is_not_taken_for_this_nodes() {
-        let other = findings(&json!({ "uuid": "GPU-b", "state": "normal" }));
-        assert_eq!((other.len(), other[0].gpu), (1, None));
-        assert_eq!(other[0].status, Status::Warn);
-    }
-}
+#[path = "running_tests.rs"]
+mod tests;

@@ -48,6 +48,12 @@ pub(super) fn start(level: LogLevel, format: LogFormat) {
     };
 }
 
+/// What a person should know beside a command's answer, to standard error.
+pub(super) fn remark(text: &str) {
+    let prefix = if journal::is_stderr() { "<6>" } else { "" };
+    eprintln!("{prefix}{text}");
+}
+
 /// What ends a command, to standard error, for people; an error in the journal.
 pub(super) fn complain(text: &str) {
     let prefix = if journal::is_stderr() { "<3>" } else { "" };

@@ -1,6 +1,8 @@
 //! `serve`: wires everything together and runs until told to stop. Exit codes: 0 clean stop, 1
 //! cannot start, 78 bad configuration.
 
+mod env_files;
+mod files;
 mod flags_file;
 mod reload;
 mod signals;
@@ -13,11 +15,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use crate::config::{Config, LoadError, Mode, OnExit};
+use crate::config::{Config, Mode, OnExit};
 use crate::device::Driver;
 use crate::device::dry_run::Observing;
 use crate::device::nvml::NvmlDriver;
-use crate::files::{is_late, patiently};
 use crate::guard::events::What;
 use crate::guard::memory::{self, CHAIN_EXPECTED_FOR, Record};
 use crate::guard::shared::TellApps;
@@ -25,12 +26,14 @@ use crate::guard::{Apps, Clock, Events, Guard, Live, Plan, Shared, journal};
 use crate::policy::Chain;
 use crate::web::Web;
 use crate::web::pull::{Pull, Puller};
-use crate::web::security::{Security, SecurityError};
 use crate::web::snapshot::ReloadStatus;
 
 use super::manager;
-use super::{EXIT_CONFIG, Flags, ModeFlag, log, showcase};
+use super::{Flags, log, showcase};
 
+pub(super) use files::{configuration, examine, remedy};
+
+use files::{Refusal, good_configuration, security};
 use reload::Reloader;
 use signals::Signals;
 use site::{About, Doors, Site};
@@ -39,9 +42,6 @@ use systemd::Service;
 /// HTTP threads. The GPUs have their own.
 const WEB_THREADS: usize = 2;
 
-/// How long a start waits for the disk that the web config and its certificates are on.
-const START_PATIENCE: Duration = Duration::from_secs(10);
-
 /// How long a stop waits for the apps to hear of it.
 const APPS_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -49,93 +49,32 @@ pub(super) fn run(flags: &Flags) -> ExitCode {
     log::start(flags.log_level, flags.log_format);
     if let Err(refused) = flags_file::heeded() {
         eprintln!("thermal-guard: {refused}");
-        return ExitCode::from(EXIT_CONFIG);
+        return not_started(flags, &Refusal::mistake(refused.to_string()));
     }
-    let config = match configuration(flags) {
+    let config = match good_configuration(flags) {
         Ok(config) => config,
-        Err(error) => {
-            log::complain(&format!("thermal-guard: {error}"));
-            if let Some(remedy) = remedy(&error) {
-                log::complain(remedy);
-            }
-            return refused(flags, &error.to_string(), is_mistake(&error));
-        }
+        Err(refusal) => return not_started(flags, &refusal),
     };
     match start(flags, config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(error = format!("{error:#}"), "stopped");
-            let mistake = match error.downcast_ref::<SecurityError>() {
-                Some(SecurityError::File(error)) => is_mistake(error),
-                Some(SecurityError::Tls { source, .. }) => !source.is_unreadable(),
-                _ => false,
-            };
-            refused(flags, &format!("{error:#}"), mistake)
+            not_started(flags, &Refusal::of(&error))
         }
     }
 }
 
-/// A service with a mistake in a file isn't started again before somebody has looked at it. The
-/// report tells of that time without a guard.
-fn refused(flags: &Flags, why: &str, mistake: bool) -> ExitCode {
-    if !mistake {
-        return ExitCode::FAILURE;
-    }
-    if !flags.simulate {
+/// The report tells of a time without a guard for a mistake in a file.
+fn not_started(flags: &Flags, refusal: &Refusal) -> ExitCode {
+    if refusal.is_mistake && !flags.simulate {
         let events = Events::new();
         events.write_to(&flags.state_dir());
-        let first = why.lines().next().unwrap_or_default().to_owned();
+        let first = refusal.why.lines().next().unwrap_or_default().to_owned();
         let detail = first.into();
         events.note(None, What::StartRefused { detail });
         events.close();
     }
-    ExitCode::from(EXIT_CONFIG)
-}
-
-/// Of a disk that doesn't answer nobody knows: the file may be good. (So may be one whose certificate
-/// isn't there yet.)
-fn is_mistake(error: &LoadError) -> bool {
-    !matches!(error, LoadError::Unreadable { source, .. } if is_late(source))
-}
-
-/// The file's settings, as far as no flag overrides them.
-pub(super) fn configuration(flags: &Flags) -> Result<Config, LoadError> {
-    let config = flags
-        .config_file
-        .as_deref()
-        .map_or_else(|| Ok(Config::default()), Config::load)?;
-    let mode = match (flags.mode, flags.dry_run) {
-        (Some(ModeFlag::Observe), _) | (_, true) => Mode::Observe,
-        (Some(ModeFlag::Enforce), _) => Mode::Enforce,
-        (None, false) => config.mode,
-    };
-    Ok(Config { mode, ..config })
-}
-
-/// What is to be done about a file that can't be read; each mistake in one says that itself.
-pub(super) fn remedy(error: &LoadError) -> Option<&'static str> {
-    let LoadError::Unreadable { .. } = error else {
-        return None;
-    };
-    Some(
-        "--config.file wants a file that the guard can read; without the flag, every setting is at its default",
-    )
-}
-
-/// Of the listeners, as `--web.config.file` wants it. What is wrong in the file is a bad
-/// configuration, as in the other one.
-fn security(flags: &Flags, clock: Clock) -> anyhow::Result<Security> {
-    let Some(path) = flags.web_config_file.clone() else {
-        return Ok(Security::load(None, clock)?);
-    };
-    let its = path.clone();
-    // The certificates, too.
-    let loaded = patiently(&path, START_PATIENCE, move || {
-        Security::load(Some(&its), clock)
-    });
-    let loaded = loaded
-        .unwrap_or_else(|source| Err(SecurityError::File(LoadError::Unreadable { path, source })));
-    loaded.context("--web.config.file")
+    refusal.code()
 }
 
 /// The GPUs: simulated or NVML's, and never written to in `observe`.
@@ -188,7 +127,8 @@ async fn serve(flags: &Flags, config: Config) -> anyhow::Result<()> {
     });
     let web = site::web(&shared, settings, reloader.hook());
     reloader.serve(&web, &about);
-    let exposition = site::exposition(&web, reloader.apps(), about);
+    let exposition = site::exposition(&web, reloader.apps(), reloader.env_files(), about);
+    tokio::spawn(reloader.env_files().watch());
 
     let puller = puller(&config, &web)?;
 

@@ -7,12 +7,13 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::runtime::Handle;
 
 use crate::cli::Flags;
-use crate::config::Config;
+use crate::config::{Config, Mode};
 use crate::guard::events::What;
 use crate::guard::{Apps, Clock};
 use crate::web::snapshot::ReloadStatus;
 use crate::web::{Reload, Settings, Web};
 
+use super::env_files::EnvFiles;
 use super::site::About;
 use super::systemd;
 
@@ -25,6 +26,7 @@ struct Inner {
     runtime: Handle,
     config: Mutex<Config>,
     apps: Arc<Apps>,
+    env_files: Arc<EnvFiles>,
     /// Known once the web is: reloads come through it.
     served: OnceLock<(Arc<Web>, Arc<About>)>,
     /// One at a time: what is read later is in force later.
@@ -44,7 +46,12 @@ enum Asked {
 
 impl Reloader {
     pub(super) fn new(flags: &Flags, config: &Config) -> Self {
+        let env_files = Arc::new(EnvFiles::default());
+        if config.mode == Mode::Enforce {
+            env_files.look_at(&config.apps);
+        }
         Self(Arc::new(Inner {
+            env_files,
             flags: flags.clone(),
             runtime: Handle::current(),
             apps: Arc::new(super::apps(flags, config)),
@@ -63,6 +70,11 @@ impl Reloader {
     /// All apps, whatever is reloaded.
     pub(super) fn apps(&self) -> Arc<Apps> {
         Arc::clone(&self.0.apps)
+    }
+
+    /// Theirs; none in `observe`, where none is written.
+    pub(super) fn env_files(&self) -> Arc<EnvFiles> {
+        Arc::clone(&self.0.env_files)
     }
 
     /// What `POST /-/reload` calls.
@@ -148,6 +160,9 @@ impl Inner {
         web.shared.reload(super::live(&config));
         if config.apps != current.apps {
             self.apps.reconfigure(config.apps.clone());
+        }
+        if config.mode == Mode::Enforce {
+            self.env_files.look_at(&config.apps);
         }
         *current = config;
         Ok(())

@@ -27,6 +27,8 @@ use crate::web::snapshot::{
 use crate::web::status::Streams;
 use crate::web::{self, Reload, Settings, Web, hook, listen, metrics, page, status};
 
+use super::env_files::EnvFiles;
+
 /// What actuates answers only there.
 const ACTUATE: &str = "--web.actuate.listen-address";
 
@@ -153,7 +155,12 @@ pub(super) fn web(shared: &Arc<Shared>, settings: Settings, reload: Reload) -> A
     Arc::new(Web::new(shared.clone(), settings, reload))
 }
 
-pub(super) fn exposition(web: &Arc<Web>, apps: Arc<Apps>, about: Arc<About>) -> Arc<Exposition> {
+pub(super) fn exposition(
+    web: &Arc<Web>,
+    apps: Arc<Apps>,
+    files: Arc<EnvFiles>,
+    about: Arc<About>,
+) -> Arc<Exposition> {
     let shared = web.shared.clone();
     let web = web.clone();
     let rest = Box::new(move || Extra {
@@ -165,7 +172,11 @@ pub(super) fn exposition(web: &Arc<Web>, apps: Arc<Apps>, about: Arc<About>) -> 
         poll_interval: web.shared.live().poll_interval,
         hook: hook(web.hook_counters.snapshot()),
         pull: web.pull_counters.snapshot(),
-        apps: apps.snapshot().into_iter().map(app).collect(),
+        apps: apps
+            .snapshot()
+            .into_iter()
+            .map(|status| app(status, &files))
+            .collect(),
         reload: *about.reload.lock().unwrap_or_else(PoisonError::into_inner),
     });
     Arc::new(Exposition::new(shared, Build::current(), rest))
@@ -197,8 +208,9 @@ fn hook(counted: hook::HookSnapshot) -> HookSnapshot {
     }
 }
 
-fn app(status: crate::guard::apps::AppStatus) -> AppSnapshot {
+fn app(status: crate::guard::apps::AppStatus, files: &EnvFiles) -> AppSnapshot {
     AppSnapshot {
+        file: files.of(&status.name),
         name: status.name,
         mode: match status.told.unwrap_or_default() {
             AppMode::Normal => "normal",

@@ -1,13 +1,17 @@
 //! What systemd is told of a service of `Type=notify`: ready, reloading, stopping, and, with
 //! `WatchdogSec=`, that the control loops go on. Without `$NOTIFY_SOCKET` nobody is told anything.
 
+use std::io;
 use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::thread;
 use std::time::Duration;
 
 use sd_notify::NotifyState;
 use tokio::task::JoinSet;
 use tokio::time::{interval, timeout};
 
+use crate::guard::feed::Feed;
 use crate::guard::{Guard, Shared};
 
 /// How long readiness waits for a driver that doesn't answer. Long enough for one that takes its
@@ -18,7 +22,7 @@ const DRIVER_PATIENCE: Duration = Duration::from_secs(30);
 /// The running service, as systemd sees it.
 pub(super) struct Service {
     ready: JoinSet<()>,
-    _watchdog: JoinSet<()>,
+    watchdog: JoinSet<()>,
 }
 
 impl Service {
@@ -30,19 +34,25 @@ impl Service {
             let _ = timeout(DRIVER_PATIENCE, looked).await;
             tell(&[NotifyState::Ready]);
         });
-        let mut watchdog = JoinSet::new();
         if let Some(deadline) = sd_notify::watchdog_enabled() {
-            watchdog.spawn(feed(shared.clone(), deadline));
+            match messenger() {
+                Ok(tell) => shared.feed_by(Feed::new(deadline, Box::new(tell))),
+                Err(error) => {
+                    tracing::error!(%error, "no thread to feed the watchdog: systemd will start the guard anew; raise TasksMax= of the service or the system's limit");
+                }
+            }
         }
         Self {
             ready,
-            _watchdog: watchdog,
+            watchdog: JoinSet::new(),
         }
     }
 
-    /// The watchdog is fed until the end: a stop has a time-out of its own.
     pub(super) fn stopping(&mut self) {
         self.ready.abort_all();
+        if let Some(deadline) = sd_notify::watchdog_enabled() {
+            self.watchdog.spawn(feed(deadline));
+        }
         tell(&[NotifyState::Stopping]);
     }
 }
@@ -64,22 +74,28 @@ fn tell(states: &[NotifyState<'_>]) {
     }
 }
 
-/// Feeds the watchdog for as long as every GPU's loop goes on. A stuck loop is let be late by half
-/// of the deadline, so systemd ends the guard after one and a half.
-async fn feed(shared: Arc<Shared>, deadline: Duration) {
+/// A thread of its own for what the control loops have to tell: systemd may be too busy to take it,
+/// and no loop must wait for that.
+fn messenger() -> io::Result<impl Fn() + Send + Sync + use<>> {
+    let (ask, asked) = sync_channel(1);
+    let thread = thread::Builder::new().name("watchdog".to_owned());
+    thread.spawn(move || {
+        for () in asked {
+            tell(&[NotifyState::Watchdog]);
+        }
+    })?;
+    Ok(move || {
+        // Full: systemd hasn't taken the last word yet, which says the same.
+        let _ = ask.try_send(());
+    })
+}
+
+/// A stop has a time-out of its own, and no loops.
+async fn feed(deadline: Duration) {
     let mut looks = interval(deadline / 4);
-    let mut well = true;
     loop {
         looks.tick().await;
-        let stuck = shared.stuck(deadline / 2);
-        if stuck.is_empty() || shared.is_stopping() {
-            well = true;
-            tell(&[NotifyState::Watchdog]);
-        } else if std::mem::replace(&mut well, false) {
-            for station in stuck {
-                tracing::error!(gpu = station.identity.index, uuid = %station.identity.uuid, "control loop stuck: the watchdog is not fed any more, and systemd will start the guard anew; please report this log");
-            }
-        }
+        tell(&[NotifyState::Watchdog]);
     }
 }
 

@@ -27,6 +27,7 @@ pub(super) enum Call {
     MemoryClock,
     VideoClock,
     PerformanceState,
+    PersistenceMode,
     MemoryInfo,
     Energy,
     FieldValues,

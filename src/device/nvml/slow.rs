@@ -51,6 +51,11 @@ pub(super) fn read(probe: &mut Probe, fans: u32, utilization: Option<&Utilizatio
         memory_clock: clock(probe, Call::MemoryClock, Clock::Memory),
         video_clock: clock(probe, Call::VideoClock, Clock::Video),
         performance_state: performance_state(probe),
+        persistence_mode: probe
+            .ask(Call::PersistenceMode, |card| {
+                card.device().is_in_persistent_mode()
+            })
+            .ok(),
         memory_utilization: utilization.map(|rates| Ratio::from_percent(rates.memory)),
         memory_total_bytes: memory.as_ref().map(|memory| memory.total),
         memory_used_bytes: memory.as_ref().map(|memory| memory.used),

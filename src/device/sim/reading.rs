@@ -144,6 +144,9 @@ impl Card {
             memory_clock: self.asked(Call::MemoryClock, memory, megahertz).ok(),
             video_clock: None,
             performance_state: self.asked(Call::PerformanceState, Ok(state), bits).ok(),
+            persistence_mode: self
+                .asked(Call::PersistenceMode, Ok(true), |number| number != 0)
+                .ok(),
             memory_utilization: Some(Ratio::new(self.flow.utilization.value() * 0.5)),
             memory_total_bytes: Some(self.profile.memory_bytes),
             memory_used_bytes: Some(self.profile.memory_bytes / 2),

@@ -58,6 +58,11 @@ pub(super) fn alone(target: &Path) -> Option<Mounted> {
     found
 }
 
+/// Something is mounted at that very file, as this process sees it: it can't be replaced.
+pub(super) fn is_point(target: &Path) -> bool {
+    mounts_of("self").iter().any(|mount| mount.point == target)
+}
+
 /// One line of mountinfo, as far as it matters.
 #[derive(Debug, PartialEq, Eq)]
 struct Mount {

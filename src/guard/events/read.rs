@@ -30,8 +30,9 @@ pub struct History {
     pub found: bool,
 }
 
+/// Who prints it prints its source, too.
 #[derive(Debug, Error)]
-#[error("{path}: {source}")]
+#[error("{path}")]
 pub struct HistoryError {
     path: PathBuf,
     source: io::Error,

@@ -8,6 +8,7 @@ use crate::units::{Celsius, Megahertz, Ratio, Watts};
 use crate::web::snapshot::GpuView;
 
 use super::events;
+use super::families::flag;
 use super::labels::Labels;
 use super::per_gpu::{PerGpu, Split};
 
@@ -192,6 +193,11 @@ fn clocks(gpus: &mut PerGpu<'_, '_, '_>) -> fmt::Result {
         "thermal_guard_gpu_performance_state",
         "P-state, 0 (fastest) to 15 (nvmlDeviceGetPerformanceState)",
         read(|reading| reading.slow.performance_state.map(f64::from)),
+    )?;
+    gpus.gauge(
+        "thermal_guard_gpu_persistence_mode",
+        "1 if the driver keeps the card's state, its power limit too, while nobody has it open (nvmlDeviceGetPersistenceMode)",
+        read(|reading| reading.slow.persistence_mode.map(flag)),
     )
 }
 

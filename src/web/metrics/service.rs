@@ -220,6 +220,17 @@ fn apps(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
             let labels: Labels<'_> = vec![("app", app.name.as_str().into())];
             (labels, f64::from(u8::from(well)))
         }),
+    )?;
+    let with_file = apps
+        .iter()
+        .filter_map(|app| Some((app, app.file.as_ref()?.is_ok())));
+    families.gauge(
+        "thermal_guard_app_writable",
+        "1 if the application's env_file could be written from where the guard runs",
+        with_file.map(|(app, writable)| {
+            let labels: Labels<'_> = vec![("app", app.name.as_str().into())];
+            (labels, flag(writable))
+        }),
     )
 }
 

@@ -181,16 +181,20 @@ fn event(event: &Event) -> Part {
 }
 
 fn app(app: &App) -> Part {
-    let tone = if app.mode == "normal" {
+    let tone = if app.trouble.is_some() {
+        Tone::Bad
+    } else if app.mode == "normal" {
         Tone::Plain
     } else {
         Tone::Notice
     };
     let (mode, ok, failed) = (&app.mode, app.ok, app.failed);
+    let trouble = app.trouble.as_ref();
+    let trouble = trouble.map_or_else(String::new, |trouble| format!("; {trouble}"));
     Part::new(&app.name, tone.name())
         .text("name", &app.name)
         .text(
             "value",
-            format!("{mode}; told {ok} times, failed {failed} times"),
+            format!("{mode}; told {ok} times, failed {failed} times{trouble}"),
         )
 }

@@ -252,4 +252,7 @@ pub struct App {
     pub mode: String,
     pub ok: u64,
     pub failed: u64,
+    /// Why its `env_file` can't be written, and what helps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
 }

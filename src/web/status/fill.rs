@@ -211,6 +211,7 @@ impl App {
             mode: app.mode.to_owned(),
             ok: app.ok,
             failed: app.failed,
+            trouble: app.file.clone().and_then(Result::err),
         }
     }
 }

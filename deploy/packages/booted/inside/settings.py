@@ -58,7 +58,7 @@ def forbidden_file():
     expect("reduced_batch_size=4" in APP_FILE.read_text(encoding="utf-8"), "the file as it was", APP_FILE.read_text(encoding="utf-8"))
 
 
-@step("an application's file that the sandbox forbids is said at the start", pending="it is said when it is needed")
+@step("an application's file that the sandbox forbids is said at the start")
 def forbidden_early():
     scene.nothing()
     application()
