@@ -26,6 +26,7 @@ mod gone;
 mod hung;
 mod indexes;
 mod kinds;
+mod late_journal;
 mod locks;
 mod logs;
 mod node_names;
