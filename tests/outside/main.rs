@@ -37,4 +37,5 @@ mod restarts;
 mod scene;
 mod secrets;
 mod sending;
+mod shared_places;
 mod smoke;
