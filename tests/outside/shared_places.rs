@@ -2,11 +2,14 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::json;
 
 use crate::applications::{App, SCALE, config, guard, reload, stays, throttle, until};
 use crate::common::guard::Guard;
+use crate::common::http::Listener;
 use crate::common::nvml_sim::Machine;
 
 fn file_entry(name: &str, gpu: usize, path: &str) -> String {
@@ -132,24 +135,35 @@ fn an_app_with_two_gpus_is_not_freed_by_the_first_that_says_normal() {
     });
 }
 
+/// An application with two doors, of which one takes its time.
+fn door(said: &Arc<Mutex<Vec<String>>>, name: &'static str, takes: Duration) -> Listener {
+    let said = Arc::clone(said);
+    Listener::start(move |request| {
+        if let Some((_, mode)) = request.split_once("?mode=") {
+            std::thread::sleep(takes);
+            let mode = mode.split(' ').next().unwrap();
+            said.lock().unwrap().push(format!("{name} {mode}"));
+        }
+        Some(("text/plain", String::new()))
+    })
+}
+
 #[test]
 fn an_app_that_is_renamed_and_moved_at_once_hears_the_old_places_word_first() {
-    let app = App::start();
-    let at = |name: &str, path: &str| app.entry(name).replace("/set?", &format!("/{path}?"));
-    let guard = guard(1, &at("old", "a"));
+    let said = Arc::new(Mutex::new(Vec::new()));
+    let slow = door(&said, "slow", Duration::from_millis(700));
+    let quick = door(&said, "quick", Duration::ZERO);
+    let entry = |name: &str, door: &Listener| {
+        let url = format!("http://{}/set?mode={{mode}}", door.address);
+        format!("  - {{ name: {name}, http: {{ url: '{url}', modes: {{ gradual: eco }} }} }}\n")
+    };
+    let guard = guard(1, &entry("old", &slow));
+    let heard = || said.lock().unwrap().clone();
     throttle(&guard, "gradual");
-    until(&guard, "told", || app.mode() == "eco");
-    for round in 0..4 {
-        let (name, path) = if round % 2 == 0 {
-            ("new", "b")
-        } else {
-            ("old", "a")
-        };
-        let before = app.told().len();
-        reload(&guard, &at(name, path));
-        until(&guard, "both told", || app.told().len() >= before + 2);
-        assert_eq!(app.told()[before..], ["normal", "eco"]);
-    }
+    until(&guard, "told", || heard() == ["slow eco"]);
+    reload(&guard, &entry("new", &quick));
+    until(&guard, "both told", || heard().len() >= 3);
+    assert_eq!(heard(), ["slow eco", "slow normal", "quick eco"]);
 }
 
 #[test]
