@@ -194,7 +194,7 @@ impl Roster {
             }
         }
         self.retired = spare;
-        let names: Vec<_> = config.iter().map(|(app, _)| app.name.clone()).collect();
+        let configured: Vec<_> = config.iter().map(|(app, _)| app.name.clone()).collect();
         let mut channels: Vec<Option<Handle>> = Vec::new();
         let places: Vec<_> = places
             .into_iter()
@@ -217,7 +217,7 @@ impl Roster {
                 };
                 match slot {
                     Some(kept) => ordered = ordered.max(kept.wish()),
-                    None => *slot = Some(self.begin(&app.name, &names, &means)),
+                    None => *slot = Some(self.begin(&app.name, &configured, &means)),
                 }
                 ways.push(Way {
                     means: Arc::new(means),
@@ -241,7 +241,7 @@ impl Roster {
     }
 
     /// A place that wasn't told before, by this guard.
-    fn begin(&mut self, app: &str, names: &[String], means: &Means) -> Handle {
+    fn begin(&mut self, app: &str, configured: &[String], means: &Means) -> Handle {
         let named = Entry::named(app, &means.place()).key();
         let at = self.strangers.iter().position(|left| left.key() == named);
         let left = at.map(|at| self.strangers.swap_remove(at));
@@ -249,7 +249,7 @@ impl Roster {
         // another name.
         let before = self.retired.iter().filter(|handle| {
             let order = handle.orders.borrow();
-            let is_its = order.app == app || !names.contains(&order.app);
+            let is_its = order.app == app || !configured.contains(&order.app);
             is_its && order.means.name() == means.name()
         });
         let forerunners = before.map(|handle| Forerunner {
