@@ -23,6 +23,8 @@ pub(super) struct Known {
     pub(super) taken: Option<Taken>,
     /// What the journal ought to say.
     pub(super) entry: Option<Entry>,
+    /// What else it says of this place, until that is on disk.
+    pub(super) superseded: Vec<Entry>,
     /// That is on disk.
     pub(super) is_journaled: bool,
     /// To be told once more, though it was told.
@@ -66,6 +68,7 @@ impl Known {
             taken: None,
             is_throttled: false,
             entry: None,
+            superseded: Vec::new(),
             is_journaled: true,
             again: false,
             doubtful: false,
@@ -88,7 +91,8 @@ impl Known {
             self.is_throttled = true;
             self.word = None;
         }
-        self.entry = Some(left.clone());
+        // Two owners of one place, as guards before this one had.
+        self.superseded.extend(self.entry.replace(left.clone()));
         self.is_journaled = true;
     }
 
