@@ -137,6 +137,25 @@ pub(crate) fn newest<T, E: From<io::Error>>(
     }
 }
 
+/// The same, waiting for as long as it takes.
+pub(crate) fn newest_whenever<T, E: From<io::Error>>(
+    path: &Path,
+    parse: impl Fn(&[u8]) -> Result<T, E>,
+) -> Result<Option<T>, E> {
+    match place(path).map(|(dir, name)| Texts::read(&dir, name)) {
+        Ok(texts) => texts.newest(parse),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What stands under a name gets another one, in the same directory.
+pub(crate) fn set_aside(path: &Path, aside: &str) -> io::Result<()> {
+    let (dir, name) = place(path)?;
+    dir.rename(name, OsStr::new(aside))?;
+    dir.sync()
+}
+
 /// Gives its name to what [`newest`] takes for the newest, so that the next [`replace`] doesn't
 /// discard it before there is something newer.
 pub(crate) fn finish(path: &Path, is_whole: impl Fn(&[u8]) -> bool) -> io::Result<()> {

@@ -28,6 +28,9 @@ use super::tick::Tick;
 /// answered it since they were last told something. Must not block.
 pub type TellApps = Box<dyn Fn(&Arc<Identity>, AppMode) -> bool + Send + Sync>;
 
+/// Tells the applications which GPUs are there to be guarded. Must not block.
+pub type TellRoll = Box<dyn Fn(&[Arc<Identity>]) + Send + Sync>;
+
 /// The state of one guard.
 pub struct Shared {
     pub clock: Clock,
@@ -43,6 +46,7 @@ pub struct Shared {
     driver: Mutex<DriverStatus>,
     live: RwLock<Arc<Live>>,
     tell_apps: TellApps,
+    tell_roll: OnceLock<TellRoll>,
     detached: AtomicBool,
     holdings: watch::Sender<usize>,
     stopping: AtomicBool,
@@ -153,6 +157,7 @@ impl Shared {
             }),
             live: RwLock::new(Arc::new(live)),
             tell_apps,
+            tell_roll: OnceLock::new(),
             detached: AtomicBool::new(false),
             holdings: watch::Sender::new(0),
             stopping: AtomicBool::new(false),
@@ -317,6 +322,17 @@ impl Shared {
 
     pub fn tell_apps(&self, identity: &Arc<Identity>, mode: AppMode) -> bool {
         (self.tell_apps)(identity, mode)
+    }
+
+    /// Who is told of every roll call; the first one counts.
+    pub fn on_roll(&self, tell: TellRoll) {
+        let _ = self.tell_roll.set(tell);
+    }
+
+    pub fn tell_roll(&self, gpus: &[Arc<Identity>]) {
+        if let Some(tell) = self.tell_roll.get() {
+            tell(gpus);
+        }
     }
 
     /// Leases and gradual are ignored on `uuid` until `until`, on the wall's clock.

@@ -191,6 +191,8 @@ impl Supervisor {
                 // Those that are to be guarded first: the others wait for a disk.
                 let selected = |identity: &Arc<Identity>| (live.selects)(identity);
                 let (ours, others): (Vec<_>, Vec<_>) = gpus.into_iter().partition(selected);
+                // Before the first of them wishes: the others may want their applications slow.
+                self.shared.tell_roll(&ours);
                 for identity in ours.into_iter().chain(others) {
                     let selected = (live.selects)(&identity);
                     let wanted = selected || self.is_left(&identity.uuid);

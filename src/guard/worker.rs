@@ -165,8 +165,9 @@ impl Worker {
             self.hand
                 .apply(gpu.as_mut(), &decision.targets, &reading, &mut self.tally);
         }
-        let app = self.app_mode(now, &decision, inputs.paused_until.is_some());
-        self.apps_well = shared.tell_apps(&self.identity, app);
+        if let Some(app) = self.app_mode(now, &decision, inputs.paused_until.is_some()) {
+            self.apps_well = shared.tell_apps(&self.identity, app);
+        }
         self.say_lowered();
         self.account(now, &reading, &decision);
         let up = self.gpu.is_some();

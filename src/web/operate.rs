@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use crate::guard::{Shared, Station};
+use crate::guard::{Shared, Station, Tick};
 use crate::units::Moment;
 
 use super::Web;
@@ -129,14 +129,21 @@ async fn all_let_go(shared: &Shared, asked: Moment) {
     for station in shared.stations() {
         let mut ticks = station.subscribe();
         // An error: the station is gone, and so is its handle.
-        let _ = ticks.wait_for(|_| has_let_go(&station, asked)).await;
+        // The tick that is given, not the station's: that one is locked here, and a loop that waits
+        // to publish its next would wait for ever.
+        let _ = ticks
+            .wait_for(|tick| is_without(tick.as_deref(), asked))
+            .await;
     }
     shared.unheld().await;
 }
 
 /// A worker says so with a tick without its card, taken after it was asked.
 fn has_let_go(station: &Station, asked: Moment) -> bool {
-    let tick = station.latest();
+    is_without(station.latest().as_deref(), asked)
+}
+
+fn is_without(tick: Option<&Tick>, asked: Moment) -> bool {
     tick.is_some_and(|tick| !tick.up && tick.at >= asked)
 }
 

@@ -114,6 +114,41 @@ fn what_cannot_be_edited_safely_is_refused_with_a_reason_and_without_its_content
     assert_eq!(fs::read(guard.path("app.env")).unwrap(), text);
 }
 
+#[test]
+fn a_value_that_is_the_slow_one_already_and_a_line_that_was_added_go_back_exactly() {
+    let guard = guard(&[("same.env", b"BATCH=1\n"), ("none.env", b"A=1\n")]);
+    let (same, none) = (guard.path("same.env"), guard.path("none.env"));
+    let read = |file: &Path| fs::read_to_string(file).unwrap();
+    throttle(&guard, "emergency");
+    until(&guard, "added", || read(&none) == "A=1\nBATCH=1\n");
+    fs::write(&none, read(&none) + "C=3\n").unwrap();
+    release(&guard);
+    until(&guard, "taken out", || read(&none) == "A=1\nC=3\n");
+    guard.wait_state(0, "normal");
+    assert_eq!(read(&same), "BATCH=1\n");
+}
+
+#[test]
+fn what_a_shell_wont_have_set_twice_and_what_is_no_ascii_is_refused() {
+    let wide = [b"\xff\xfe".as_slice(), b"A\0=\x001\0\n\0"].concat();
+    let files: [(&str, &[u8]); 4] = [
+        ("readonly.env", b"readonly BATCH=8\n"),
+        ("declare.env", b"A=1; declare -rx BATCH=8\n"),
+        ("typeset.env", b"typeset BATCH=8\n"),
+        ("wide.env", &wide),
+    ];
+    let guard = guard(&files);
+    throttle(&guard, "emergency");
+    for (name, text) in files {
+        until(&guard, name, || {
+            !guard.logged(&[name, "line 1", "be set there"]).is_empty()
+        });
+        assert_eq!(fs::read(guard.path(name)).unwrap(), text, "{name}");
+    }
+    assert!(!guard.logged(&["save it as UTF-8"]).is_empty());
+    assert!(!guard.logged(&["write a plain assignment"]).is_empty());
+}
+
 /// A shell with mounts of its own, in which the file alone is mounted, as in a container.
 struct Container(Child);
 

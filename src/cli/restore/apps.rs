@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::config::AppConfig;
 use crate::guard::Apps;
+use crate::guard::apps::Unknown;
 
 use super::Outcome;
 
@@ -25,6 +26,7 @@ pub(super) fn give_back(apps: Vec<AppConfig>, state_dir: &Path) -> Option<Outcom
     let apps = Apps::spawn(apps, Some(state_dir), false, runtime.handle());
     apps.release_all();
     let settled = runtime.block_on(apps.settle(PATIENCE));
+    let unknown = apps.unknown();
     let (mut told, strangers) = (apps.snapshot(), apps.strangers());
     for status in apps.retired() {
         if !told.contains(&status) {
@@ -33,6 +35,11 @@ pub(super) fn give_back(apps: Vec<AppConfig>, state_dir: &Path) -> Option<Outcom
     }
     // Not waited for: a request may hang.
     runtime.shutdown_background();
+    let heard = told.iter().filter(|app| app.notifications_ok > 0);
+    let names: Vec<_> = heard.map(|app| app.name.clone()).collect();
+    if let Some(unknown) = unknown {
+        return Some(Outcome::Kept(unread(&unknown, &names, state_dir)));
+    }
     if !settled || !strangers.is_empty() {
         let failed = told
             .iter()
@@ -47,7 +54,25 @@ pub(super) fn give_back(apps: Vec<AppConfig>, state_dir: &Path) -> Option<Outcom
             "not all told normal ({errors}); start them and run this again, or remove {file} if they are gone for good"
         )));
     }
-    let heard = told.iter().filter(|app| app.notifications_ok > 0);
-    let names: Vec<_> = heard.map(|app| app.name.as_str()).collect();
     (!names.is_empty()).then(|| Outcome::Done(format!("told normal: {}", names.join(", "))))
+}
+
+/// What can't be said, and what helps.
+fn unread(unknown: &Unknown, told: &[String], state_dir: &Path) -> String {
+    let file = state_dir.join(Apps::JOURNAL);
+    let file = file.display();
+    match unknown {
+        Unknown::Unread(why) => format!(
+            "kept: {file} can't be read ({why}), so that it isn't known which applications were told to slow down, and none was told normal; look at that disk and the file's rights, and run this again"
+        ),
+        Unknown::Foreign(why) => {
+            let told = match told {
+                [] => "none was told normal".to_owned(),
+                told => format!("told normal, as they are configured: {}", told.join(", ")),
+            };
+            format!(
+                "kept: {file} can't be understood ({why}), so that it isn't known which applications were told to slow down; {told}. Set the others back by hand, and then remove that file, if it still is there"
+            )
+        }
+    }
 }

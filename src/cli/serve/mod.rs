@@ -117,6 +117,8 @@ async fn serve(flags: &Flags, config: Config) -> anyhow::Result<()> {
         apps.are_well(gpu)
     });
     let shared = shared(flags, &config, clock, tell_apps);
+    let apps = reloader.apps();
+    shared.on_roll(Box::new(move |gpus| apps.list(gpus)));
     let about = Arc::new(About {
         mode: config.mode,
         simulated: flags.simulate,

@@ -48,6 +48,8 @@ pub(super) struct Order {
     pub(super) means: Arc<Means>,
     /// `None` until the first wish.
     pub(super) wish: Option<AppMode>,
+    /// What a former guard left there, as far as that is known by now.
+    pub(super) left: Vec<Arc<Entry>>,
 }
 
 /// What a channel begins with.
@@ -56,10 +58,8 @@ pub(super) struct Begin {
     /// Only pretend.
     pub(super) observe: bool,
     pub(super) order: Order,
-    /// What a former guard left there.
-    pub(super) left: Option<Entry>,
-    /// The place that the app had before, until all is given back there.
-    pub(super) forerunner: Option<Forerunner>,
+    /// Places that the app may have had before, until all is given back there.
+    pub(super) forerunners: Vec<Forerunner>,
 }
 
 /// Another channel of the same app.
@@ -82,6 +82,8 @@ struct Channel {
     orders: watch::Receiver<Order>,
     progress: watch::Sender<Progress>,
     known: Known,
+    /// How much of what was left it has taken up.
+    joined: usize,
     /// Beats from when the app was last told.
     again: Interval,
     look: Interval,
@@ -90,7 +92,7 @@ struct Channel {
 /// The task, and its owner's hold on it. To be called inside a runtime.
 pub(super) fn channel(begin: Begin) -> (Handle, impl Future<Output = ()> + Send + use<>) {
     let order = begin.order;
-    let known = Known::new(&order.means, begin.left);
+    let known = Known::new(&order.means);
     let orders = watch::Sender::new(order);
     let (progress, watched) = watch::channel(Progress::default());
     let channel = Channel {
@@ -99,6 +101,7 @@ pub(super) fn channel(begin: Begin) -> (Handle, impl Future<Output = ()> + Send 
         orders: orders.subscribe(),
         progress,
         known,
+        joined: 0,
         again: every(AGAIN_EVERY),
         look: every(LOOK_EVERY),
     };
@@ -106,7 +109,7 @@ pub(super) fn channel(begin: Begin) -> (Handle, impl Future<Output = ()> + Send 
         orders,
         progress: watched,
     };
-    (handle, channel.run(begin.forerunner))
+    (handle, channel.run(begin.forerunners))
 }
 
 fn every(period: Duration) -> Interval {
@@ -127,23 +130,27 @@ impl Forerunner {
 
 impl Channel {
     /// Runs until nobody can give orders any more.
-    async fn run(mut self, mut forerunner: Option<Forerunner>) {
-        if let Some(before) = &mut forerunner
-            && timeout(FORERUNNER_PATIENCE, before.done()).await.is_ok()
-        {
-            forerunner = None;
+    async fn run(mut self, mut forerunners: Vec<Forerunner>) {
+        let before = all_done(&mut forerunners);
+        if timeout(FORERUNNER_PATIENCE, before).await.is_ok() {
+            forerunners.clear();
         }
         let mut retry = RETRY_FIRST;
         loop {
             let order = self.orders.borrow_and_update().clone();
+            for left in order.left.get(self.joined..).unwrap_or_default() {
+                self.known.join(&order.means, left);
+                self.joined += 1;
+            }
             let settled = self.follow(&order).await;
             if settled {
                 retry = RETRY_FIRST;
             } else if self.known.again {
                 continue;
             }
-            let repeats = settled && self.known.is_repeated();
-            let looks = repeats && order.means.has_health() && self.known.is_throttled();
+            // Whatever its health URL says: one that is away may be one that starts anew.
+            let repeats = self.known.is_told() && self.known.is_repeated();
+            let looks = settled && repeats && order.means.has_health() && self.known.is_throttled();
             tokio::select! {
                 changed = self.orders.changed() => {
                     if changed.is_err() {
@@ -155,8 +162,8 @@ impl Channel {
                 _ = self.again.tick(), if repeats => self.known.again = true,
                 _ = self.look.tick(), if looks => self.look_after(&order).await,
                 // What was said there late may have been heard here.
-                () = done(&mut forerunner), if forerunner.is_some() => {
-                    forerunner = None;
+                () = all_done(&mut forerunners), if !forerunners.is_empty() => {
+                    forerunners.clear();
                     self.known.again = self.known.is_throttled();
                 }
             }
@@ -197,10 +204,8 @@ impl Channel {
     }
 }
 
-/// Of none, never.
-async fn done(forerunner: &mut Option<Forerunner>) {
-    match forerunner {
-        Some(before) => before.done().await,
-        None => std::future::pending().await,
+async fn all_done(forerunners: &mut [Forerunner]) {
+    for before in forerunners {
+        before.done().await;
     }
 }

@@ -7,6 +7,7 @@
 mod channel;
 mod http;
 mod journal;
+mod late;
 mod means;
 mod record;
 mod roster;
@@ -20,19 +21,36 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::config::AppConfig;
 use crate::device::{Identity, Uuid};
 use crate::policy::AppMode;
 
-use roster::Roster;
+use journal::Journal;
+use late::{Answer, Look};
+use roster::{Roster, Wanted, told};
+
+/// Between two questions whether the journal was read.
+const READ_AGAIN: Duration = Duration::from_millis(20);
 
 /// All applications. Dropping it ends their tasks.
-pub struct Apps(Mutex<State>);
+pub struct Apps(Arc<Mutex<State>>);
+
+/// Why it isn't known what a guard that is gone has told them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unknown {
+    /// The file couldn't be read yet: it is looked at again and again.
+    Unread(String),
+    /// The file is no journal.
+    Foreign(String),
+}
 
 struct State {
     roster: Roster,
+    unknown: Option<Unknown>,
+    /// The GPUs that are there to be guarded, as last and as told before that.
+    listed: [Option<Vec<Arc<Identity>>>; 2],
     /// What each GPU's worker wants its apps to do.
     wishes: HashMap<Uuid, (Arc<Identity>, AppMode)>,
 }
@@ -68,17 +86,50 @@ impl Apps {
         observe: bool,
         runtime: &Handle,
     ) -> Self {
-        Self(Mutex::new(State {
-            roster: Roster::new(config, state_dir, observe, runtime),
+        let journal = Journal::new(state_dir);
+        let look = journal.file().map(Look::first);
+        let roster = Roster::new(told(config), journal, observe, runtime);
+        let mut state = State {
+            roster,
+            unknown: None,
+            listed: [None, None],
             wishes: HashMap::new(),
-        }))
+        };
+        let mut later = None;
+        match look {
+            None => {}
+            Some((_, Ok(answer))) => state.take_up(answer),
+            Some((look, Err(error))) => {
+                let file = state_dir.map(|dir| dir.join(Self::JOURNAL));
+                let file = file.as_deref().map(Path::display);
+                let file = file.map(tracing::field::display);
+                tracing::error!(file, %error, "the applications' journal can't be read now: they are told to slow down all the same, and none is told normal before it was read; look at the disk and the rights of --state.dir");
+                state.unknown = Some(Unknown::Unread(error.to_string()));
+                later = Some(look);
+            }
+        }
+        let state = Arc::new(Mutex::new(state));
+        if let Some(look) = later {
+            runtime.spawn(look.go_on(Arc::downgrade(&state)));
+        }
+        Self(state)
     }
 
     /// Another list, with the same GPUs as before. What stays goes on with what it was told; what
-    /// doesn't is given back.
+    /// doesn't is given back. Waits for the disks of environment files, but not for long.
     pub fn reconfigure(&self, config: Vec<AppConfig>) {
+        let config = told(config);
         let mut state = self.lock();
         state.roster.replace(config);
+        state.pass_on();
+    }
+
+    /// Which GPUs are there to be guarded, at every look. One that hasn't wished yet may want its
+    /// apps slow; an app none of whose GPUs is there, twice in a row, is nobody's concern.
+    pub fn list(&self, gpus: &[Arc<Identity>]) {
+        let mut state = self.lock();
+        let before = state.listed[0].replace(gpus.to_vec());
+        state.listed[1] = before;
         state.pass_on();
     }
 
@@ -113,7 +164,7 @@ impl Apps {
     pub fn release_all(&self) {
         let mut state = self.lock();
         state.wishes.clear();
-        state.roster.wish(|_| Some(AppMode::Normal));
+        state.roster.wish(|_| Wanted::Mode(AppMode::Normal));
     }
 
     /// The configured ones, and others that still have to be given back.
@@ -132,9 +183,21 @@ impl Apps {
         self.lock().roster.strangers()
     }
 
-    /// Waits until every app knows its wish. False: some didn't within `patience`.
+    /// Why it isn't known what was left, if it isn't.
+    pub fn unknown(&self) -> Option<Unknown> {
+        self.lock().unknown.clone()
+    }
+
+    /// Waits until every app knows its wish. False: some didn't within `patience`, or it isn't known
+    /// yet who was left throttled.
     pub async fn settle(&self, patience: Duration) -> bool {
-        let settled = self.lock().roster.settled();
+        let settled = async {
+            while self.lock().roster.is_unread() {
+                sleep(READ_AGAIN).await;
+            }
+            let settled = self.lock().roster.settled();
+            settled.await;
+        };
         timeout(patience, settled).await.is_ok()
     }
 
@@ -145,13 +208,40 @@ impl Apps {
 }
 
 impl State {
+    fn take_up(&mut self, answer: Answer) {
+        match answer {
+            Answer::Left(found) => {
+                self.unknown = None;
+                self.roster.take_up(found);
+            }
+            Answer::Foreign(error) => {
+                tracing::error!(%error, "apps.json in the state directory can't be understood: which applications were left throttled isn't known");
+                self.unknown = Some(Unknown::Foreign(error.to_string()));
+                self.roster.suspect_all();
+            }
+        }
+    }
+
     /// Each app follows the GPU that wants most of it. An app none of whose GPUs was heard of is
     /// left alone; one whose GPUs were all forgotten goes back to normal.
     fn pass_on(&mut self) {
-        let wishes = &self.wishes;
+        let (wishes, [now, before]) = (&self.wishes, &self.listed);
         self.roster.wish(|gpus| {
             let own = wishes.values().filter(|(gpu, _)| gpus.matches(gpu));
-            own.map(|(_, mode)| *mode).max()
+            let most = own.map(|(_, mode)| *mode).max();
+            let is_silent =
+                |gpu: &Arc<Identity>| gpus.matches(gpu) && !wishes.contains_key(&gpu.uuid);
+            let is_gone = |listed: &Option<Vec<Arc<Identity>>>| {
+                let listed = listed.as_ref();
+                listed.is_some_and(|all| !all.iter().any(|gpu| gpus.matches(gpu)))
+            };
+            match most {
+                Some(mode) if mode > AppMode::Normal => Wanted::Mode(mode),
+                _ if now.iter().flatten().any(is_silent) => Wanted::Open,
+                Some(mode) => Wanted::Mode(mode),
+                None if is_gone(now) && is_gone(before) => Wanted::Gone,
+                None => Wanted::Nothing,
+            }
         });
     }
 }

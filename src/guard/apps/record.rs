@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{EnvFileConfig, HttpConfig, Method, Modes};
 use crate::guard::envfile::Taken;
+use crate::policy::AppMode;
 
 use super::means::{Means, Place};
 
@@ -91,7 +92,7 @@ impl From<&Entry> for Line {
 impl Entry {
     pub(super) fn new(app: &str, means: &Means, taken: Option<&Taken>) -> Self {
         let how = match means {
-            Means::EnvFile(file) => How::EnvFile {
+            Means::EnvFile(file, _) => How::EnvFile {
                 env_file: FileHow::new(file, taken),
             },
             Means::Http(http, _) => How::Http {
@@ -122,12 +123,32 @@ impl Entry {
         (name.clone(), self.place())
     }
 
+    /// Whether both are about one channel, whatever its app was called at the time.
+    pub(super) fn is_of(&self, other: &Self) -> bool {
+        match (self.place(), other.place()) {
+            (Some(place), Some(other)) => place == other,
+            _ => self.key() == other.key(),
+        }
+    }
+
     /// By which it can be told normal, and nothing else.
     pub(super) fn means(&self) -> Option<Means> {
         match &self.how {
             How::Named { .. } => None,
-            How::EnvFile { env_file } => Some(Means::EnvFile(env_file.config())),
+            How::EnvFile { env_file } => Some(Means::env_file(env_file.config())),
             How::Http { http } => Some(Means::http(http.config()?)),
+        }
+    }
+
+    /// The most that it can have been told, if it is told by `means` now.
+    pub(super) fn mode(&self, means: &Means) -> AppMode {
+        let last = match &self.how {
+            How::EnvFile { env_file } => env_file.ours.last(),
+            How::Named { .. } | How::Http { .. } => None,
+        };
+        match last {
+            Some(last) if last != means.word(AppMode::Emergency) => AppMode::GradualBatch,
+            _ => AppMode::Emergency,
         }
     }
 

@@ -128,7 +128,7 @@ async fn eventually(apps: &Apps, what: impl Fn(&AppStatus) -> bool) -> AppStatus
             if what(&status) {
                 return status;
             }
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            sleep(Duration::from_millis(5)).await;
         }
     };
     timeout(LONG, poll).await.unwrap()
@@ -467,7 +467,7 @@ async fn a_journal_that_the_disk_refused_is_written_once_it_can_be() {
     fs::remove_dir(&obstacle).unwrap();
     let written = async {
         while !journal(&state).contains(r#""app":"batch""#) {
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            sleep(Duration::from_millis(5)).await;
         }
     };
     timeout(LONG, written).await.unwrap();

@@ -11,7 +11,8 @@ use super::scan::{Refusal, Spot, Unclear, assignments, refusal};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Taken {
     /// What stood at each assignment, quotes included, in their order. Empty: there was none, and a
-    /// line was added. `None`: not known, as after a guard that didn't write it down.
+    /// line was added. `None`: not known, as after a guard that didn't write it down; then what is ours
+    /// goes back to the configured normal.
     pub originals: Option<Vec<Vec<u8>>>,
     /// The values that were put there instead. Whatever else stands there, somebody else wrote.
     pub ours: Vec<String>,
@@ -24,6 +25,52 @@ impl Taken {
             originals: None,
             ours: throttled(config).to_vec(),
         }
+    }
+
+    /// The same by somebody who has taken more since `before`, without knowing of it: where that one's
+    /// values stood, its originals count.
+    #[must_use]
+    pub fn after(mut self, before: &Self) -> Self {
+        let is_theirs = |value: &Vec<u8>| {
+            let inner = match quote_of(value) {
+                Some(_) => value.get(1..value.len() - 1).unwrap_or_default(),
+                None => value,
+            };
+            before.ours.iter().any(|ours| ours.as_bytes() == inner)
+        };
+        if let Some(found) = self.originals.as_mut() {
+            match &before.originals {
+                // A line that was added, and still is all there is.
+                Some(none) if none.is_empty() => {
+                    if found.len() == 1 && found.iter().all(is_theirs) {
+                        found.clear();
+                    }
+                }
+                Some(originals) => {
+                    let pairwise = originals.len() == found.len();
+                    let mut next = originals.iter();
+                    for value in found {
+                        let in_order = if pairwise { next.next() } else { None };
+                        if is_theirs(value)
+                            && let Some(original) = in_order.or_else(|| next.next())
+                        {
+                            value.clone_from(original);
+                        }
+                    }
+                }
+                None => {
+                    if !found.is_empty() && found.iter().all(is_theirs) {
+                        self.originals = None;
+                    }
+                }
+            }
+        }
+        for ours in &before.ours {
+            if !self.ours.contains(ours) {
+                self.ours.push(ours.clone());
+            }
+        }
+        self
     }
 
     /// The original of each spot, if what stands there is ours.
@@ -76,21 +123,25 @@ pub(crate) fn take(
 ) -> Result<(Vec<u8>, Taken), Refusal> {
     let spots = assignments(text, &config.key)?;
     let mut taken = before.cloned().unwrap_or_default();
-    let was_added = |taken: &Taken| taken.originals.as_ref().is_some_and(Vec::is_empty);
-    let still_added =
-        spots.len() == 1 && was_added(&taken) && added(text, config, &taken).is_some();
-    if !still_added {
-        let before = before
-            .cloned()
-            .unwrap_or_else(|| left_behind(text, &spots, config));
-        taken.ours.clone_from(&before.ours);
-        let originals = before.originals_of(text, &spots);
+    let was_added = taken.originals.as_ref().is_some_and(Vec::is_empty);
+    let without = if was_added {
+        added(text, config, &taken)
+    } else {
+        None
+    };
+    if let (Some(without), true) = (&without, spots.len() > 1) {
+        // Somebody has written one beside it: the line isn't needed any more.
+        return take(without, config, value, before);
+    }
+    if without.is_none() {
+        let originals = taken.originals_of(text, &spots);
         let original = |(spot, original): (&Spot, Option<Original<'_>>)| match original {
             Some(Original::Known(bytes)) => bytes.to_vec(),
             Some(Original::Unknown) => rendered(text, spot, &config.normal),
             None => text.get(spot.value.clone()).unwrap_or_default().to_vec(),
         };
-        taken.originals = Some(spots.iter().zip(originals).map(original).collect());
+        let originals = spots.iter().zip(originals).map(original).collect();
+        taken.originals = Some(originals);
     }
     if !taken.ours.iter().any(|ours| ours == value) {
         taken.ours.push(value.to_owned());
@@ -144,16 +195,6 @@ pub(crate) fn give_back(
         Original::Unknown => Some(rendered(text, spot, &config.normal)),
     });
     Ok(replaced(text, &spots, values))
-}
-
-/// A file in which nothing but throttled values stands was left behind so by somebody who lost
-/// track: then the configured normal is what was there.
-fn left_behind(text: &[u8], spots: &[Spot], config: &EnvFileConfig) -> Taken {
-    let left = Taken::unknown(config);
-    if !spots.is_empty() && spots.iter().all(|spot| left.owns(text, spot)) {
-        return left;
-    }
-    Taken::default()
 }
 
 /// Each spot with its value, or as it is.
@@ -233,23 +274,32 @@ fn eol(text: &[u8]) -> &'static [u8] {
     if crlf { b"\r\n" } else { b"\n" }
 }
 
-/// The text without the line that [`append`] added, if that is still its last one.
+/// The text without the line that [`append`] added, wherever it stands by now.
 fn added(text: &[u8], config: &EnvFileConfig, taken: &Taken) -> Option<Vec<u8>> {
-    taken.ours.iter().find_map(|ours| {
-        let line = line(&config.key, ours);
-        let rest = text
-            .strip_suffix(b"\r\n")
-            .or_else(|| text.strip_suffix(b"\n"));
-        if let Some(closed) = rest {
-            let before = closed.strip_suffix(&line[..])?;
-            return (before.is_empty() || before.ends_with(b"\n")).then(|| before.to_vec());
-        }
-        let before = text.strip_suffix(&line[..])?;
-        let open = before
-            .strip_suffix(b"\r\n")
-            .or_else(|| before.strip_suffix(b"\n"))?;
-        Some(open.to_vec())
-    })
+    let spots = assignments(text, &config.key).ok()?;
+    let mut ours = spots.iter().filter(|spot| taken.owns(text, spot));
+    let spot = ours.next().filter(|_| ours.next().is_none())?;
+    let before = text.get(..spot.value.start)?;
+    let behind = text.get(spot.value.end..)?;
+    let start = before.iter().rposition(|byte| *byte == b'\n');
+    let start = start.map_or(0, |feed| feed + 1);
+    let feed = behind.iter().position(|byte| *byte == b'\n');
+    let end = feed.map_or(text.len(), |feed| spot.value.end + feed);
+    let found = text.get(start..end)?;
+    let found = found.strip_suffix(b"\r").unwrap_or(found);
+    let is_added = |ours: &String| line(&config.key, ours) == found;
+    if !taken.ours.iter().any(is_added) {
+        return None;
+    }
+    let (above, below) = (text.get(..start)?, text.get(end + 1..).unwrap_or_default());
+    if feed.is_some() {
+        return Some([above, below].concat());
+    }
+    // Added to a last line that wasn't closed.
+    let open = above
+        .strip_suffix(b"\r\n")
+        .or_else(|| above.strip_suffix(b"\n"));
+    Some(open.unwrap_or(above).to_vec())
 }
 
 #[cfg(test)]

@@ -41,6 +41,12 @@ pub enum Unclear {
         "the value is put together or computed by a shell; write it plainly, or in one pair of quotes"
     )]
     Computed,
+    #[error(
+        "it is declared there, which a shell that reads the file may not let anybody set again; write a plain assignment, or `export`"
+    )]
+    Declared,
+    #[error("the file is in UTF-16; save it as UTF-8")]
+    Encoding,
     #[error("the assignment is glued to the one before by a `;`; give it a line of its own")]
     Glued,
     #[error(
@@ -55,6 +61,9 @@ pub enum Unclear {
 
 /// All assignments of `key`, in their order.
 pub(super) fn assignments(text: &[u8], key: &str) -> Result<Vec<Spot>, Refusal> {
+    if is_wide(text) {
+        return Err(refusal(text, Unclear::Encoding, 0));
+    }
     let lexer = Lexer(text);
     let mut spots = Vec::new();
     let mut at = if text.starts_with(BOM) { BOM.len() } else { 0 };
@@ -89,6 +98,15 @@ pub(super) fn assignments(text: &[u8], key: &str) -> Result<Vec<Spot>, Refusal> 
     Ok(spots)
 }
 
+/// Two bytes for each character: what is written into it here would be none.
+fn is_wide(text: &[u8]) -> bool {
+    let zeros = |from: usize| text.iter().skip(from).step_by(2).filter(|byte| **byte == 0);
+    let half = text.len() / 2;
+    let is_marked = text.starts_with(b"\xff\xfe") || text.starts_with(b"\xfe\xff");
+    // Without a mark: most characters of such a file are ASCII.
+    is_marked || half > 1 && (0..2).any(|from| zeros(from).count() * 4 > half * 3)
+}
+
 pub(super) fn refusal(text: &[u8], why: Unclear, at: usize) -> Refusal {
     let feeds = text.iter().take(at).filter(|byte| **byte == b'\n');
     let line = 1 + feeds.count();
@@ -97,6 +115,9 @@ pub(super) fn refusal(text: &[u8], why: Unclear, at: usize) -> Refusal {
 
 /// Why, and where in the text.
 type Refused = (Unclear, usize);
+
+/// Commands by which shells set a variable for good, or for a while.
+const DECLARES: [&[u8]; 5] = [b"readonly", b"declare", b"typeset", b"local", b"integer"];
 
 /// What stands between two separators.
 struct Command<'a> {
@@ -129,10 +150,16 @@ impl Command<'_> {
                 continue;
             } else if self.found.is_empty() {
                 let word = lexer.word(at);
+                let mut declares = DECLARES.iter().any(|it| lexer.is(&name, it));
                 at = lexer.skip_blanks(word.end);
                 if !is_exported {
                     // Arguments: `KEY=value` among them is none of the file's.
                     while !lexer.ends_command(at) {
+                        if declares && self.names_key(at, spots.is_empty()) {
+                            return Err((Unclear::Declared, at));
+                        }
+                        let name = lexer.name(at);
+                        declares |= DECLARES.iter().any(|it| lexer.is(&name, it));
                         at = lexer.skip_blanks(lexer.word(at).end);
                     }
                 }
@@ -163,6 +190,18 @@ impl Command<'_> {
             return Err((Unclear::Glued, word.start));
         }
         Ok(lexer.skip_blanks(word.end))
+    }
+
+    /// A word of a declaration that sets the variable, quoted or not; or, where there is nothing
+    /// that has set it before, that names it.
+    fn names_key(&self, at: usize, alone: bool) -> bool {
+        let lexer = self.lexer;
+        let quote = matches!(lexer.at(at), Some(b'"' | b'\''));
+        let name = lexer.name(at + usize::from(quote));
+        let behind = lexer.at(name.end);
+        let sets = matches!(behind, Some(b'=' | b'+' | b'['));
+        let begins = lexer.is(&name, self.key);
+        begins && (sets || alone || matches!(behind, Some(b'"' | b'\'')))
     }
 
     /// `KEY: value`, as some dotenv readers have it: a line of its own.

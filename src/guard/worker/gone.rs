@@ -49,17 +49,24 @@ impl Absence {
 }
 
 impl Worker {
-    /// What the card's applications are told: what was decided, unless it is gone.
-    pub(super) fn app_mode(&mut self, now: Moment, decision: &Decision, paused: bool) -> AppMode {
+    /// What the card's applications are told: what was decided, unless it is gone. `None`: nothing
+    /// yet, as a guard before this one may have had its reasons.
+    pub(super) fn app_mode(
+        &mut self,
+        now: Moment,
+        decision: &Decision,
+        paused: bool,
+    ) -> Option<AppMode> {
         let decided = decision.targets.app;
         let (gpu, uuid) = (self.identity.index, self.identity.uuid.as_str());
         if self.gpu.is_some() {
             self.absence = Absence::default();
-            return decided;
+            let knows_all = self.policy.is_some() && self.left.is_none() && self.unread.is_none();
+            return (knows_all || decided > AppMode::Normal).then_some(decided);
         }
         self.absence.since.get_or_insert(now);
         if !self.absence.lasts(now, paused) {
-            return decided;
+            return self.policy.is_some().then_some(decided);
         }
         if !std::mem::replace(&mut self.absence.is_logged, true) && decided > AppMode::Normal {
             tracing::warn!(
@@ -68,7 +75,7 @@ impl Worker {
                 "the GPU is gone: its applications aren't kept slow for it any more; see dmesg and nvidia-smi, it may need a reset"
             );
         }
-        AppMode::Normal
+        Some(AppMode::Normal)
     }
 }
 

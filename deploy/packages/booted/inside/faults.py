@@ -47,7 +47,8 @@ FAULTS = [Fault(*fault) for fault in [
      "upgraded_observing"),
     ("a watchdog longer than ten seconds", in_service("WatchdogSec=15"), "watchdog_in_time"),
     ("a restore that raises a hot GPU's limit",
-     in_service("ExecStopPost=", "ExecStopPost=/usr/bin/thermal-guard restore --force --wait 0s"), "killed"),
+     in_service("ExecStopPost=", "ExecStopPost=/usr/bin/env -u THERMAL_GUARD_UNIT /usr/bin/thermal-guard restore --force --wait 0s"),
+     "killed"),
     ("a guard that isn't started anew", in_service("Restart=no"), "killed"),
     ("a purge that leaves a failed unit", without("DEBIAN/postrm", r".*reset-failed.*"), "purged_hot"),
 ]]

@@ -74,7 +74,13 @@ impl Channel {
         }
         let (app, throttled) = (order.app.as_str(), entry.is_some());
         let old = self.known.entry.as_ref();
-        let result = self.journal.record(old, entry.as_ref()).await;
+        let mut result = self.journal.record(old, entry.as_ref()).await;
+        while result.is_ok()
+            && let Some(other) = self.known.superseded.pop()
+            && entry.as_ref().is_none_or(|new| new.key() != other.key())
+        {
+            result = self.journal.record(Some(&other), None).await;
+        }
         self.known.entry = entry;
         let before = std::mem::replace(&mut self.known.is_journaled, result.is_ok());
         match result {

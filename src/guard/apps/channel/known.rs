@@ -23,6 +23,8 @@ pub(super) struct Known {
     pub(super) taken: Option<Taken>,
     /// What the journal ought to say.
     pub(super) entry: Option<Entry>,
+    /// What else it says of this place, until that is on disk.
+    pub(super) superseded: Vec<Entry>,
     /// That is on disk.
     pub(super) is_journaled: bool,
     /// To be told once more, though it was told.
@@ -57,25 +59,46 @@ pub(super) struct Said {
 }
 
 impl Known {
-    /// An app goes by normal, unless it may have been told otherwise.
-    pub(super) fn new(means: &Means, left: Option<Entry>) -> Self {
+    /// An app goes by normal, unless a guard before this one [left](Self::join) it otherwise.
+    pub(super) fn new(means: &Means) -> Self {
         let normal = means.word(AppMode::Normal).to_owned();
-        let unknown = || match means {
-            Means::EnvFile(file) => Some(Taken::unknown(file)),
-            Means::Http(..) => None,
-        };
-        let taken = left.as_ref().and_then(|left| left.taken().or_else(unknown));
         Self {
-            word: left.is_none().then(|| normal.clone()),
+            word: Some(normal.clone()),
             normal,
-            taken,
-            is_throttled: left.is_some(),
-            entry: left,
+            taken: None,
+            is_throttled: false,
+            entry: None,
+            superseded: Vec::new(),
             is_journaled: true,
             again: false,
             doubtful: false,
             contradicted: false,
         }
+    }
+
+    /// What a guard before this one left there, whatever this one has said since.
+    pub(super) fn join(&mut self, means: &Means, left: &Entry) {
+        let unknown = || match means {
+            Means::EnvFile(file, _) => Some(Taken::unknown(file)),
+            Means::Http(..) => None,
+        };
+        let theirs = left.taken().or_else(unknown);
+        self.taken = match (self.taken.take(), theirs) {
+            (Some(ours), Some(theirs)) => Some(ours.after(&theirs)),
+            (ours, theirs) => ours.or(theirs),
+        };
+        if !self.is_throttled {
+            self.is_throttled = true;
+            self.word = None;
+        }
+        // Two owners of one place, as guards before this one had.
+        self.superseded.extend(self.entry.replace(left.clone()));
+        self.is_journaled = true;
+    }
+
+    /// It was told something that it still goes by.
+    pub(super) const fn is_told(&self) -> bool {
+        self.word.is_some()
     }
 
     pub(super) fn needs(&self, word: &str) -> bool {
@@ -142,7 +165,7 @@ impl Known {
             let taken = None;
             return Ok(Prepared { taken, act });
         }
-        let Means::EnvFile(file) = &**means else {
+        let Means::EnvFile(file, _) = &**means else {
             let word = word.unwrap_or(means.word(AppMode::Normal)).to_owned();
             let act = Act::Send(Arc::clone(means), word);
             return Ok(Prepared { taken: None, act });
@@ -187,7 +210,7 @@ impl Prepared {
                     }),
                     Err(error) => Err(error.to_string()),
                 },
-                Means::EnvFile(_) => Ok(Said::default()),
+                Means::EnvFile(..) => Ok(Said::default()),
             },
         });
         done.await.unwrap_or_else(|panic| Err(panic.to_string()))

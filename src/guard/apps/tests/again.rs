@@ -58,7 +58,7 @@ impl Minded {
     async fn until(&self, what: impl Fn(&Self) -> bool) {
         let poll = async {
             while !what(self) {
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                sleep(Duration::from_millis(20)).await;
             }
         };
         timeout(LONG, poll).await.unwrap();
@@ -76,6 +76,6 @@ async fn an_app_that_says_it_is_in_another_mode_is_told_again() {
     assert_eq!(*app.mode.lock().unwrap(), "eco");
     // A mode that is none of ours is the app's own affair.
     "warming".clone_into(&mut app.mode.lock().unwrap());
-    tokio::time::sleep(Duration::from_secs(6)).await;
+    sleep(Duration::from_secs(6)).await;
     assert_eq!(app.told(), ["eco", "eco"]);
 }

@@ -188,6 +188,29 @@ async fn what_a_killed_guard_left_is_given_back_whatever_is_configured_now() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn two_owners_of_one_place_in_a_journal_are_one_from_then_on() {
+    let state = TempDir::new().unwrap();
+    let file = state.path().join("batch.env");
+    fs::write(&file, "BATCH=1\n").unwrap();
+    let entry = |app: &str, original: &str| {
+        let path = file.display();
+        format!(
+            r#"{{"app":"{app}","env_file":{{"path":"{path}","key":"BATCH","normal":"4","ours":["1"],"originals":["{original}"]}}}}"#
+        )
+    };
+    let both = format!(
+        r#"{{"throttled":[{},{}]}}"#,
+        entry("x", "8"),
+        entry("y", "1")
+    );
+    fs::write(state.path().join("apps.json"), both).unwrap();
+    let apps = spawn("apps: []", &state);
+    assert!(apps.settle(LONG).await);
+    assert_eq!(fs::read_to_string(&file).unwrap(), "BATCH=8\n");
+    assert_eq!(journal(&state), r#"{"throttled":[]}"#);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_journal_of_an_older_guard_is_understood() {
     let (server, state) = (Server::answering(200), TempDir::new().unwrap());
     let file = state.path().join("apps.json");

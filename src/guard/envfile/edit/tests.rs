@@ -195,10 +195,93 @@ fn a_line_that_was_added_is_one_at_the_next_level_too() {
 fn what_a_guard_left_that_lost_track_goes_back_to_the_configured_normal() {
     let unknown = Taken::unknown(&config("K"));
     assert_eq!(back("K=1\nK='2'\nK=8\n", &unknown), "K=4\nK='4'\nK=8\n");
-    let (_, taken) = held("K=1\n", "2");
+    let (_, taken) = take(b"K=1\n", &config("K"), "2", Some(&unknown)).unwrap();
     assert_eq!(back("K=2\n", &taken), "K=4\n");
     let (_, taken) = held("K=1\nK=8\n", "2");
     assert_eq!(back("K=2\nK=2\n", &taken), "K=1\nK=8\n");
+}
+
+#[test]
+fn a_value_that_is_ours_already_is_the_original_all_the_same() {
+    for value in ["1", "2"] {
+        let (now, taken) = held("K=1\nK='2'\n", value);
+        let (now, taken) = take(now.as_bytes(), &config("K"), "1", Some(&taken)).unwrap();
+        assert_eq!(back(&text(now), &taken), "K=1\nK='2'\n");
+    }
+}
+
+#[test]
+fn a_line_that_was_added_goes_wherever_it_stands_by_then() {
+    let (now, taken) = held("A=1\n", "1");
+    for (now, then) in [
+        (now.clone() + "C=3\n", "A=1\nC=3\n"),
+        (format!("# mine\n{now}C=3"), "# mine\nA=1\nC=3"),
+        ("K=1\r\nA=1\r\n".to_owned(), "A=1\r\n"),
+        ("A=1\nK=1\nK=6\n".to_owned(), "A=1\nK=6\n"),
+        ("K=1".to_owned(), ""),
+        // Somebody has made a line of their own of it.
+        ("A=1 K=1\n".to_owned(), "A=1 K=4\n"),
+    ] {
+        assert_eq!(back(&now, &taken), then, "{now:?}");
+    }
+    // Slowed again beside somebody else's.
+    let (now, taken) = take(b"A=1\nK=1\nK=6\n", &config("K"), "2", Some(&taken)).unwrap();
+    assert_eq!(text(now), "A=1\nK=2\n");
+    assert_eq!(back("A=1\nK=2\n", &taken), "A=1\nK=6\n");
+}
+
+#[test]
+fn what_was_taken_before_is_known_late_and_counts() {
+    let taken = |text: &str, value| held(text, value).1;
+    let late = |first: &str, second: &str| taken(second, "2").after(&taken(first, "1"));
+    assert_eq!(back("K=2\n", &late("K=8\n", "K=1\n")), "K=8\n");
+    assert_eq!(back("K=1\n", &late("K=8\n", "K=1\n")), "K=8\n");
+    assert_eq!(back("K='2'\n", &late("K='8'\n", "K='1'\n")), "K='8'\n");
+    // Written by somebody else in between.
+    let between = late("K=8\nK=9\n", "K=1\nK=6\n");
+    assert_eq!(back("K=2\nK=2\n", &between), "K=8\nK=6\n");
+    assert_eq!(back("A=1\nK=2\n", &late("A=1\n", "A=1\nK=1\n")), "A=1\n");
+    let unknown = taken("K=1\n", "2").after(&Taken::unknown(&config("K")));
+    assert_eq!(back("K=2\n", &unknown), "K=4\n");
+    let unknown = taken("K=8\n", "2").after(&Taken::unknown(&config("K")));
+    assert_eq!(back("K=2\n", &unknown), "K=8\n");
+}
+
+#[test]
+fn what_a_shell_wont_have_set_twice_is_refused() {
+    for before in [
+        "readonly K=8\n",
+        "declare -r K=8\n",
+        "declare -rx 'K=8'\n",
+        "typeset K=8\n",
+        "local A=1 K=8\n",
+        "readonly K\n",
+        "A=1; readonly \"K=8\"\n",
+        "export A && readonly K=8\n",
+        "if true; then readonly K=8; fi\n",
+        "command readonly K=8\n",
+    ] {
+        assert_eq!(refused(before), (Unclear::Declared, 1), "{before:?}");
+    }
+    assert_eq!(edited("K=8; readonly K\n", "1"), "K=1; readonly K\n");
+    assert_eq!(edited("readonly A=8\n", "1"), "readonly A=8\nK=1\n");
+    assert_eq!(edited("echo K=8\n", "1"), "echo K=8\nK=1\n");
+}
+
+#[test]
+fn what_is_no_text_with_ascii_in_it_is_refused() {
+    let wide = |text: &str| -> Vec<u8> { text.bytes().flat_map(|byte| [byte, 0]).collect() };
+    let swapped = |text: &str| -> Vec<u8> { text.bytes().flat_map(|byte| [0, byte]).collect() };
+    for before in [
+        [b"\xff\xfe".to_vec(), wide("K=8\n")].concat(),
+        [b"\xfe\xff".to_vec(), swapped("K=8\n")].concat(),
+        b"\xff\xfe".to_vec(),
+        wide("A=1\n"),
+        swapped("K=8\r\n"),
+    ] {
+        let refusal = take(&before, &config("K"), "1", None).unwrap_err();
+        assert_eq!(refusal.why, Unclear::Encoding, "{before:?}");
+    }
 }
 
 #[test]
