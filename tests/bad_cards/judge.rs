@@ -573,7 +573,7 @@ impl<'a> Follower<'a> {
         let short = self.original.saturating_sub(on_card.limit);
         let same = on_card.limit == self.original
             || (on_card.limit < self.original && short <= Watts::from_watts(1))
-            || (rounds && on_card.limit < self.original && short <= Watts::from_watts(5));
+            || (rounds && on_card.limit < self.original && short <= self.one_step_for_each_guard());
         // Nobody can see a lock that a card says it has reset: NVML doesn't read locks back.
         let unseen = self.story.happenings.iter().any(|(what, _)| {
             matches!(
@@ -612,6 +612,14 @@ impl<'a> Follower<'a> {
             tick.decision.targets,
         );
         Ok(())
+    }
+
+    /// What a guard was left by the one before it, it takes for what was there.
+    fn one_step_for_each_guard(&self) -> Watts {
+        let ends =
+            |(what, _): &&(Happening, u64)| matches!(what, Happening::Kill | Happening::Stop(_));
+        let guards = 1 + self.story.happenings.iter().filter(ends).count();
+        Watts::from_watts(5 * u32::try_from(guards).unwrap_or(1))
     }
 
     fn run(&mut self, seconds: f64) -> Result<Tick, TestCaseError> {
