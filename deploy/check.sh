@@ -119,7 +119,7 @@ for script in deploy/check.sh deploy/demo/*.sh deploy/packages/*.sh deploy/packa
     deploy/kubernetes/*.sh deploy/node-problem-detector/{test.sh,thermal-guard-health} deploy/slurm/thermal-guard-slurm-health; do
     check "$script" '$ a rm -rf $unquoted/' shellcheck "$script"
 done
-check deploy/packages/debian/prerm 's/--wait 20s/--patience 20s/' python3 deploy/check/packages.py
+check deploy/packages/debian/prerm 's/! thermal-guard restore/! thermal-guard restor/' python3 deploy/check/packages.py
 check deploy/packages/rpm/preun.sh 's/thermal-guard restore/thermal-guard restor/' python3 deploy/check/packages.py
 check Cargo.toml 's/^depends = .*/&\nrecommends = "libnvidia-ml1"/' python3 deploy/check/packages.py
 check Cargo.toml '/"docs\/\*.md"/d' python3 deploy/check/packages.py
