@@ -66,6 +66,8 @@ class Node:
         app_env.write_text("batch_size=4\n", encoding="utf-8")
         config.write_text(
             f"hook: {hook}\n"
+            # Learned from one heartbeat, it would be ten minutes.
+            "alertmanager: { heartbeat_timeout: 15s }\n"
             "apps:\n"
             "  - name: inference\n"
             f"    env_file: {{ path: {app_env}, key: batch_size, normal: 4, gradual: 1, emergency: 1 }}\n",
