@@ -3,7 +3,7 @@
 # A test that can't fail proves nothing: each claim has a negative control, a change to a copy of the
 # files that must make the check fail. Every file here has one, and every alert.
 #
-# tests/gentle.test.yml is run by tests/generate, on rules that are in no file.
+# tests/gentle.test.yml is run by tests/program/generate, on rules that are in no file.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -90,30 +90,40 @@ for file in "$rules" "$dcgm"; do
     check "$file is valid" promtool check rules --lint=all --lint-fatal "$file"
 done
 
+# Runs those tests of a file that name the alert or ask PromQL: the others can't tell that its rule was changed.
+tests_of() {
+    awk -v named="(alertname: $2[,\n]|promql_expr_test)" '
+        function end() { if (!among_tests || item ~ named) printf "%s", item; item = "" }
+        /^  - / { end(); among_tests = 1 }
+        { item = item $0 "\n" }
+        END { end() }' "tests/$1.test.yml" >tests/of-one-alert.test.yml
+    promtool test rules tests/of-one-alert.test.yml
+}
+
 # control TEST NAME ALERT EXPRESSION: with ALERT's rule changed, tests/TEST.test.yml must fail.
 control() {
     local file=$rules
     [ "$1" != dcgm ] || file=$dcgm
     controlled+="$file:$3 "
-    must_fail "$2" "$file" "$(alert "$3") { $4 }" promtool test rules "tests/$1.test.yml"
+    must_fail "$2" "$file" "$(alert "$3") { $4 }" tests_of "$1" "$3"
 }
 
 check "driving rules" promtool test rules tests/driving.test.yml
-control driving "announced later, at the set point" GpuHeatingTowardsAlertTrip 's/< 3$/< 2/'
-control driving "announced without coming from outside the band" GpuHeatingTowardsAlertTrip 's/>= 4/>= 0/'
-control driving "no prediction" GpuHeatingTowardsAlertTrip 's/7\) < 0/7) < -100/'
-control driving "prediction too far ahead" GpuHeatingTowardsAlertTrip 's/\[5s\], 7\)/[5s], 15)/'
-control driving "no hold after the heat" GpuHeatingTowardsAlertTrip 's/(keep_firing_for:) 30s/\1 5s/'
-control driving "hold without end" GpuHeatingTowardsAlertTrip 's/(keep_firing_for:) 30s/\1 5m/'
-control driving "no bridge over lost scrapes" GpuAtCriticalTrip "s/last_over_time\(($margin)\[30s\]\)/\1/"
-control driving "uuid only, no index" GpuHeatingTowardsAlertTrip 's/last_over_time\((.*)\) <= 8/min by (instance, job, uuid) (&)/'
-control driving "no level hysteresis" GpuPastAlertTrip 's/< 1$/< 0/'
-control driving "level hysteresis as entry" GpuPastAlertTrip 's/< 0$/< 1/'
-control driving "hysteresis of another GPU" GpuPastAlertTrip 's/on \(instance, uuid\)/on (instance)/'
-control driving "waiting at critical" GpuAtCriticalTrip 's/keep_firing_for: 10s/for: 5s/'
-control driving "runaway not foreseen" GpuAtCriticalTrip 's/5\) <= 0/5) <= -100/'
-control driving "slow heat taken for a runaway" GpuAtCriticalTrip 's/< -0.4/< -0.1/'
-control driving "critical held for ever" GpuAtCriticalTrip 's/(keep_firing_for:) 10s/\1 5m/'
+control driving "announced later, at the set point" ThermalGuardGpuHeatingTowardsAlertTrip 's/< 3$/< 2/'
+control driving "announced without coming from outside the band" ThermalGuardGpuHeatingTowardsAlertTrip 's/>= 4/>= 0/'
+control driving "no prediction" ThermalGuardGpuHeatingTowardsAlertTrip 's/7\) < 0/7) < -100/'
+control driving "prediction too far ahead" ThermalGuardGpuHeatingTowardsAlertTrip 's/\[5s\], 7\)/[5s], 15)/'
+control driving "no hold after the heat" ThermalGuardGpuHeatingTowardsAlertTrip 's/(keep_firing_for:) 30s/\1 5s/'
+control driving "hold without end" ThermalGuardGpuHeatingTowardsAlertTrip 's/(keep_firing_for:) 30s/\1 5m/'
+control driving "no bridge over lost scrapes" ThermalGuardGpuAtCriticalTrip "s/last_over_time\(($margin)\[30s\]\)/\1/"
+control driving "uuid only, no index" ThermalGuardGpuHeatingTowardsAlertTrip 's/last_over_time\((.*)\) <= 8/min by (instance, job, uuid) (&)/'
+control driving "no level hysteresis" ThermalGuardGpuPastAlertTrip 's/< 1$/< 0/'
+control driving "level hysteresis as entry" ThermalGuardGpuPastAlertTrip 's/< 0$/< 1/'
+control driving "hysteresis of another GPU" ThermalGuardGpuPastAlertTrip 's/on \(instance, uuid\)/on (instance)/'
+control driving "waiting at critical" ThermalGuardGpuAtCriticalTrip 's/keep_firing_for: 10s/for: 5s/'
+control driving "runaway not foreseen" ThermalGuardGpuAtCriticalTrip 's/5\) <= 0/5) <= -100/'
+control driving "slow heat taken for a runaway" ThermalGuardGpuAtCriticalTrip 's/< -0.4/< -0.1/'
+control driving "critical held for ever" ThermalGuardGpuAtCriticalTrip 's/(keep_firing_for:) 10s/\1 5m/'
 
 check "heartbeat" promtool test rules tests/heartbeat.test.yml
 control heartbeat "gone while the scrape fails" ThermalGuardHeartbeat 's/0 \* (up.*)/0 * (\1 == 1)/'
@@ -127,6 +137,12 @@ done
 control people "a restart reported as an outage" ThermalGuardDown 's/for: 30s/for: 5s/'
 control people "absence unseen" ThermalGuardAbsent 's/for: 1m/for: 1h/'
 control people "chain: reported where it is well" ThermalGuardChainBroken 's/ == 1/ >= 0/'
+control people "chain: paged after each start" ThermalGuardChainBroken 's/"unknown"/"nknown"/'
+control people "chain that comes and goes: unseen" ThermalGuardChainFlaps 's/>= 6/>= 9/'
+control people "chain that comes and goes: two restarts reported" ThermalGuardChainFlaps 's/>= 6/>= 4/'
+control people "webhook: reported where it takes messages" ThermalGuardWebhookFailing 's/ == 0/ >= 0/'
+control people "webhook: one that came back reported" ThermalGuardWebhookFailing 's/for: 10m/for: 5m/'
+control people "webhook: a lost scrape starts anew" ThermalGuardWebhookFailing 's/last_over_time\((.*)\[30s\]\)/\1/'
 control people "chain: a lost scrape starts anew" ThermalGuardChainBroken 's/last_over_time\((.*)\[30s\]\)/\1/'
 control people "cannot actuate: reported where it can" ThermalGuardCannotActuate 's/ == 1/ >= 0/'
 control people "a single failed write reported" ThermalGuardActionFailing 's/> 2$/> 0/'
@@ -159,74 +175,82 @@ control hours "a driver upgrade called too long" ThermalGuardDetachedTooLong 's/
 control people "driver loss unseen" ThermalGuardTelemetryStale 's/last_over_time\(thermal_guard_nvml_up\[30s\]\) == 0/vector(0) == 1/'
 control people "old readings unseen" ThermalGuardTelemetryStale 's/> 30$/> 3000/'
 control people "no readings: paged during a detach" ThermalGuardTelemetryStale 's/detached\[30s\]\) == 1/detached[30s]) == 2/'
-control gpus "lost GPU: reported of every GPU" GpuLost 's/gpu_up\[30s\]\) == 0/gpu_up[30s]) >= 0/'
-control people "lost GPU: paged during a detach" GpuLost '/last_over_time\(thermal_guard_detached/ s/== [01]/== 2/g'
-control gpus "lost GPU: each of them with the driver" GpuLost 's/nvml_up\[30s\]\) == 0/nvml_up[30s]) == 2/'
-control gpus "blind GPU unseen" GpuBlind 's/"blind"/"blinded"/'
-control gpus "a lost GPU called blind, too" GpuBlind 's/gpu_up\[30s\]\) == 1/gpu_up[30s]) >= 0/'
-control gpus "a doubted GPU called blind, too" GpuBlind 's/"frozen\|fallen/"fallen/; s/\|contradicted//'
-control gpus "a doubt of the guard before called blind" GpuBlind 's/\|inherited//'
-control gpus "unguarded GPU unseen" GpuUnguarded 's/"unguarded"/"unwatched"/'
-control gpus "unguarded: one that comes back reported" GpuUnguarded 's/for: 5m/for: 1m/'
-control gpus "unguarded: a lost scrape starts anew" GpuUnguarded 's/last_over_time\((thermal_guard_state.*)\[30s\]\)/\1/'
-control gpus "unguarded: paged during a detach" GpuUnguarded 's/detached\[30s\]\) == 1/detached[30s]) == 2/'
-control gpus "unguarded: each of them with the driver" GpuUnguarded 's/nvml_up\[30s\]\) == 0/nvml_up[30s]) == 2/'
-control gpus "missing GPU unseen" GpuMissing 's/ < / > /'
-control gpus "missing: reported where all are there" GpuMissing 's/ < / <= /'
-control gpus "missing: reported at once" GpuMissing 's/for: 5m/for: 1m/'
-control gpus "missing: a lost scrape starts anew" GpuMissing 's/last_over_time\((thermal_guard_gpus_expected)\[30s\]\)/\1/'
-control gpus "missing: paged during a detach" GpuMissing 's/detached\[30s\]\) == 1/detached[30s]) == 2/'
-control gpus "missing: paged while the driver is away" GpuMissing 's/nvml_up\[30s\]\) == 0/nvml_up[30s]) == 2/'
-control gpus "doubt: a reason that changes starts anew" GpuSensorDoubted 's/max without \(doubt\)/max without ()/'
-control gpus "doubt: a missing reading taken for a lie" GpuSensorDoubted 's/"frozen/"missing|frozen/'
-control gpus "doubt of the guard before unseen" GpuSensorDoubted 's/\|inherited//'
-control gpus "sensor: a state that changes starts anew" GpuSensorFailing 's/max without \(state\)/max without ()/'
-control gpus "sensor: one that was never there reported" GpuSensorFailing 's/"failing\|/"absent|failing|/'
-control gpus "sensor: a short failure reported" GpuSensorFailing 's/for: 5m/for: 30s/'
-control gpus "sensor: what blinds called failing, too" GpuSensorFailing 's/"blind\|unguarded"/"unguarded"/'
-control gpus "sensor: of an unguarded GPU, too" GpuSensorFailing 's/"blind\|unguarded"/"blind"/'
-control gpus "sensor: what is doubted called failing, too" GpuSensorFailing 's/"frozen\|fallen/"fallen/'
-control knobs "knob: ineffective ones unseen" GpuKnobOut 's/refused\|ineffective/refused/'
-control knobs "knob: refused ones unseen" GpuKnobOut 's/refused\|ineffective/ineffective/'
-control knobs "knob: one that isn't there reported" GpuKnobOut 's/refused\|/absent|refused|/'
-control knobs "knob: each try starts anew" GpuKnobOut 's/max_over_time\((thermal_guard_knob_state.*)\[5m\]\)/last_over_time(\1[30s])/'
-control knobs "knob: a state that changes starts anew" GpuKnobOut 's/max without \(state\)/max without ()/'
-control knobs "knob: of a cool GPU reported" GpuKnobOut 's/celsius\[5m\]\) <= 1/celsius[5m]) <= 99/'
-control knobs "knob: of a hot GPU unseen" GpuKnobOut 's/celsius\[5m\]\) <= 1/celsius[5m]) <= -99/'
-control knobs "knob: of a held GPU unseen" GpuKnobOut 's/level\[5m\]\) > 0/level[5m]) > 9/'
-control knobs "knob: of an unguarded GPU, too" GpuKnobOut 's/"unguarded"/"guarded"/'
-control knobs "knob: a short refusal reported" GpuKnobOut 's/for: 10m/for: 3m/'
-control gpus "slowdown: one alert per reason" GpuHardwareSlowdown 's/without \(reason\)/without ()/'
-control gpus "slowdown: short ones missed" GpuHardwareSlowdown 's/\[1m\]/[6s]/'
-control gpus "slowdown: those between scrapes missed" GpuHardwareSlowdown 's/ > 0$/ > 100/'
-control gpus "slowdown: the driver's own taken for it" GpuHardwareSlowdown 's/reason="hw_thermal/reason=~".w_thermal/'
-control gpus "Xid of a program reported" GpuXid 's/"48/"31|48/'
-control gpus "Xid without its number" GpuXid 's/increase\(.*\) > 0/sum without (xid) (&)/'
-control gpus "memory by a fixed degree" GpuMemoryHot 's/- ignoring.*/- 95/'
-control gpus "memory by the core's limit" GpuMemoryHot 's/mem_max/gpu_max/'
-control gpus "infeasible: reported where it isn't" GpuInfeasible 's/ == 1/ >= 0/'
-control gpus "infeasible: reported at once" GpuInfeasible 's/for: 1m/for: 5s/'
-control gpus "contested: reported where it isn't" GpuContested 's/ == 1/ >= 0/'
-control gpus "overheld: reported where it isn't" GpuOverheld 's/ == 1/ >= 0/'
-control hours "a short pause reported" GpuPausedTooLong 's/for: 1h/for: 10m/'
+control gpus "lost GPU: reported of every GPU" ThermalGuardGpuLost 's/gpu_up\[30s\]\) == 0/gpu_up[30s]) >= 0/'
+control people "lost GPU: paged during a detach" ThermalGuardGpuLost '/last_over_time\(thermal_guard_detached/ s/== [01]/== 2/g'
+control gpus "lost GPU: each of them with the driver" ThermalGuardGpuLost 's/nvml_up\[30s\]\) == 0/nvml_up[30s]) == 2/'
+control gpus "blind GPU unseen" ThermalGuardGpuBlind 's/"blind"/"blinded"/'
+control gpus "a lost GPU called blind, too" ThermalGuardGpuBlind 's/gpu_up\[30s\]\) == 1/gpu_up[30s]) >= 0/'
+control gpus "a doubted GPU called blind, too" ThermalGuardGpuBlind 's/"frozen\|fallen/"fallen/; s/\|contradicted//'
+control gpus "a doubt of the guard before called blind" ThermalGuardGpuBlind 's/\|inherited//'
+control gpus "unguarded GPU unseen" ThermalGuardGpuUnguarded 's/"unguarded"/"unwatched"/'
+control gpus "unguarded: one that comes back reported" ThermalGuardGpuUnguarded 's/for: 5m/for: 1m/'
+control gpus "unguarded: a lost scrape starts anew" ThermalGuardGpuUnguarded 's/last_over_time\((thermal_guard_state.*)\[30s\]\)/\1/'
+control gpus "unguarded: paged during a detach" ThermalGuardGpuUnguarded 's/detached\[30s\]\) == 1/detached[30s]) == 2/'
+control gpus "unguarded: each of them with the driver" ThermalGuardGpuUnguarded 's/nvml_up\[30s\]\) == 0/nvml_up[30s]) == 2/'
+control gpus "missing GPU unseen" ThermalGuardGpuMissing 's/ < / > /'
+control gpus "missing: reported where all are there" ThermalGuardGpuMissing 's/ < / <= /'
+control gpus "missing: reported at once" ThermalGuardGpuMissing 's/for: 5m/for: 1m/'
+control gpus "missing: a lost scrape starts anew" ThermalGuardGpuMissing 's/last_over_time\((thermal_guard_gpus_expected)\[30s\]\)/\1/'
+control gpus "missing: paged during a detach" ThermalGuardGpuMissing 's/detached\[30s\]\) == 1/detached[30s]) == 2/'
+control gpus "missing: paged while the driver is away" ThermalGuardGpuMissing 's/nvml_up\[30s\]\) == 0/nvml_up[30s]) == 2/'
+control gpus "doubt: a reason that changes starts anew" ThermalGuardGpuSensorDoubted 's/max without \(doubt\)/max without ()/'
+control gpus "doubt: a missing reading taken for a lie" ThermalGuardGpuSensorDoubted 's/"frozen/"missing|frozen/'
+control gpus "doubt of the guard before unseen" ThermalGuardGpuSensorDoubted 's/\|inherited//'
+control gpus "sensor: a state that changes starts anew" ThermalGuardGpuSensorFailing 's/max without \(state\)/max without ()/'
+control gpus "sensor: one that was never there reported" ThermalGuardGpuSensorFailing 's/"failing\|/"absent|failing|/'
+control gpus "sensor: a short failure reported" ThermalGuardGpuSensorFailing 's/for: 5m/for: 30s/'
+control gpus "sensor: what blinds called failing, too" ThermalGuardGpuSensorFailing 's/"blind\|unguarded"/"unguarded"/'
+control gpus "sensor: of an unguarded GPU, too" ThermalGuardGpuSensorFailing 's/"blind\|unguarded"/"blind"/'
+control gpus "sensor: what is doubted called failing, too" ThermalGuardGpuSensorFailing 's/"frozen\|fallen/"fallen/'
+control knobs "knob: ineffective ones unseen" ThermalGuardGpuKnobOut 's/refused\|ineffective/refused/'
+control knobs "knob: refused ones unseen" ThermalGuardGpuKnobOut 's/refused\|ineffective/ineffective/'
+control knobs "knob: one that isn't there reported" ThermalGuardGpuKnobOut 's/refused\|/absent|refused|/'
+control knobs "knob: each try starts anew" ThermalGuardGpuKnobOut 's/max_over_time\((thermal_guard_knob_state.*)\[5m\]\)/last_over_time(\1[30s])/'
+control knobs "knob: a state that changes starts anew" ThermalGuardGpuKnobOut 's/max without \(state\)/max without ()/'
+control knobs "knob: of a cool GPU reported" ThermalGuardGpuKnobOut 's/celsius\[5m\]\) <= 1/celsius[5m]) <= 99/'
+control knobs "knob: of a hot GPU unseen" ThermalGuardGpuKnobOut 's/celsius\[5m\]\) <= 1/celsius[5m]) <= -99/'
+control knobs "knob: of a held GPU unseen" ThermalGuardGpuKnobOut 's/level\[5m\]\) > 0/level[5m]) > 9/'
+control knobs "knob: of an unguarded GPU, too" ThermalGuardGpuKnobOut 's/"unguarded"/"guarded"/'
+control knobs "knob: a short refusal reported" ThermalGuardGpuKnobOut 's/for: 10m/for: 3m/'
+control gpus "slowdown: one alert per reason" ThermalGuardGpuHardwareSlowdown 's/without \(reason\)/without ()/'
+control gpus "slowdown: short ones missed" ThermalGuardGpuHardwareSlowdown 's/\[1m\]/[6s]/'
+control gpus "slowdown: those between scrapes missed" ThermalGuardGpuHardwareSlowdown 's/ > 0$/ > 100/'
+control gpus "slowdown: the driver's own taken for it" ThermalGuardGpuHardwareSlowdown 's/reason="hw_thermal/reason=~".w_thermal/'
+control gpus "own slowdown: reported where there is none" ThermalGuardGpuFirmwareSlowdown 's/ == 1/ >= 0/'
+control gpus "own slowdown: a short one reported" ThermalGuardGpuFirmwareSlowdown 's/for: 5m/for: 3m/'
+control gpus "own slowdown: a lost scrape starts anew" ThermalGuardGpuFirmwareSlowdown 's/last_over_time\((thermal_guard_firmware_slowdown)\[30s\]\)/\1/'
+control gpus "Xid of a program reported" ThermalGuardGpuXid 's/"48/"31|48/'
+control gpus "Xid without its number" ThermalGuardGpuXid 's/increase\(.*\) > 0/sum without (xid) (&)/'
+control gpus "memory by a fixed degree" ThermalGuardGpuMemoryHot 's/- ignoring.*/- 95/'
+control gpus "memory by the core's limit" ThermalGuardGpuMemoryHot 's/mem_max/gpu_max/'
+control gpus "infeasible: reported where it isn't" ThermalGuardGpuInfeasible 's/ == 1/ >= 0/'
+control gpus "infeasible: reported at once" ThermalGuardGpuInfeasible 's/for: 1m/for: 5s/'
+control gpus "cooling: reported where it isn't" ThermalGuardGpuCoolingWorse 's/ == 1/ >= 0/'
+control gpus "cooling: reported at once" ThermalGuardGpuCoolingWorse 's/for: 1m/for: 0s/'
+control gpus "fan: reported where it isn't" ThermalGuardGpuFanSuspect 's/ == 1/ >= 0/'
+control gpus "fan: reported at once" ThermalGuardGpuFanSuspect 's/for: 30s/for: 0s/'
+control gpus "fan: without its number" ThermalGuardGpuFanSuspect 's/last_over_time(.*) == 1/max without (fan) (last_over_time\1) == 1/'
+control gpus "contested: reported where it isn't" ThermalGuardGpuContested 's/ == 1/ >= 0/'
+control gpus "overheld: reported where it isn't" ThermalGuardGpuOverheld 's/ == 1/ >= 0/'
+control hours "a short pause reported" ThermalGuardGpuPausedTooLong 's/for: 1h/for: 10m/'
 
-control trend "slow warming unseen" GpuWarmingSteadily 's/< 30$/< 10/'
-control trend "seconds taken for minutes" GpuWarmingSteadily 's/-60/-1/'
-control trend "a load that sets in taken for a trend" GpuWarmingSteadily '/offset/d;'
-control trend "a GPU at its set point taken for warming" GpuWarmingSteadily 's/\) > 1\)/) > -9)/; s/-0\.003/0.1/'
+control trend "slow warming unseen" ThermalGuardGpuWarmingSteadily 's/< 30$/< 10/'
+control trend "seconds taken for minutes" ThermalGuardGpuWarmingSteadily 's/-60/-1/'
+control trend "a load that sets in taken for a trend" ThermalGuardGpuWarmingSteadily '/offset/d;'
+control trend "a GPU at its set point taken for warming" ThermalGuardGpuWarmingSteadily 's/\) > 1\)/) > -9)/; s/-0\.003/0.1/'
 
 control days "a first day of observing reported" ThermalGuardObservesOnly 's/3d/1h/'
 control days "enforcing reported" ThermalGuardObservesOnly 's/\} == 1/} >= 0/; s/3d == 1/3d >= 0/'
 
 check "rules on dcgm-exporter" promtool test rules tests/dcgm.test.yml
-control dcgm "announced without coming from outside the band" GpuHeatingTowardsAlertTrip 's/>= 11/>= 0/; s/< 10/< 16/'
-control dcgm "past alert: no level hysteresis" GpuPastAlertTrip 's/< 8$/< 7/'
-control dcgm "past alert: hysteresis as entry" GpuPastAlertTrip 's/celsius < 7$/celsius < 11/'
-control dcgm "critical unseen" GpuAtCriticalTrip 's/<= 0/< 0/'
+control dcgm "announced without coming from outside the band" ThermalGuardGpuHeatingTowardsAlertTrip 's/>= 11/>= 0/; s/< 10/< 16/'
+control dcgm "past alert: no level hysteresis" ThermalGuardGpuPastAlertTrip 's/< 8$/< 7/'
+control dcgm "past alert: hysteresis as entry" ThermalGuardGpuPastAlertTrip 's/celsius < 7$/celsius < 11/'
+control dcgm "critical unseen" ThermalGuardGpuAtCriticalTrip 's/<= 0/< 0/'
 control dcgm "heartbeat to the exporter's port" ThermalGuardHeartbeat 's/\$1:10835/$1:9400/'
 control dcgm "heartbeat of every job" ThermalGuardHeartbeat 's/up\{.*\}/up/'
-control dcgm "absence unseen" DcgmAbsent 's/for: 2m/for: 1h/'
-control dcgm "no limit known: reported of every GPU" DcgmMarginUnknown '/unless/d;'
+control dcgm "absence unseen" ThermalGuardDcgmAbsent 's/for: 2m/for: 1h/'
+control dcgm "no limit known: reported of every GPU" ThermalGuardDcgmMarginUnknown '/unless/d;'
 record() { must_fail "dcgm: $1" "$dcgm" "/- record:/,/- alert:/ { $2 }" promtool test rules tests/dcgm.test.yml; }
 record "labels that change" 's/gpu, Hostname/gpu, pod, Hostname/'
 record "a limit of 0 believed" 's/\(last_over_time\((DCGM_FI_DEV_GPU_MAX_OP_TEMP.*)\) >= 60 <= 110\)/last_over_time(\1)/'
@@ -247,9 +271,19 @@ links() {
 }
 check "runbook: an entry for each alert" runbook
 check "runbook: each alert links to its own" links
-must_fail "runbook: an entry is missing" ../docs/runbook.md '/^## GpuLost$/d' runbook
-must_fail "runbook: an entry is left over" ../docs/runbook.md 's/^## GpuLost$/&\n## GpuFound/' runbook
-must_fail "runbook: a link to nowhere" "$rules" 's/#gpulost/#gpu-lost/' links
+must_fail "runbook: an entry is missing" ../docs/runbook.md '/^## ThermalGuardGpuLost$/d' runbook
+must_fail "runbook: an entry is left over" ../docs/runbook.md 's/^## ThermalGuardGpuLost$/&\n## GpuFound/' runbook
+must_fail "runbook: a link to nowhere" "$rules" 's/#thermalguardgpulost/#gpu-lost/' links
+
+# An alert that throttles must not be inhibited: kube-prometheus does so to those of severity info.
+acts_whatever_else() {
+    awk '/- alert:/ { severity = "" } /^ *severity:/ { severity = $2 }
+        /^ *guard_action:/ { seen++; if (severity == "info" || severity == "") bad++ } END { exit bad > 0 || !seen }' "$1"
+}
+for file in "$rules" "$dcgm"; do
+    check "$file: no alert that throttles is mere information" acts_whatever_else "$file"
+    must_fail "$file: an alert that throttles is mere information" "$file" 's/severity: none/severity: info/' acts_whatever_else "$file"
+done
 
 # The scrape's name is what the rules ask for, and the rules are there.
 job() { grep -q "job_name: $(sed -n 's/.*absent(up{job="\(.*\)"}).*/\1/p' "$rules") " prometheus.yml; }
@@ -263,6 +297,19 @@ must_fail "prometheus: another job" prometheus.yml 's/job_name: .*/job_name: gua
 goes() {
     amtool config routes test --config.file "$(untemplated "$1")" --verify.receivers="$2" "${@:3}"
 }
+# Each alert that isn't for guards, with its severity.
+for_people() {
+    awk 'function end() { if (name && !acts) print name, severity; name = "" }
+        /- alert:/ { end(); name = $3; acts = 0 } /^ *severity:/ { severity = $2 } /^ *guard_action:/ { acts = 1 }
+        END { end() }' "$rules" "$dcgm"
+}
+reaches_people() {
+    local name severity
+    while read -r name severity; do
+        goes "$1" people alertname="$name" severity="$severity" $n1 || { echo "not to people: $name" && return 1; }
+    done <<<"$(for_people)"
+}
+burst=(alertname=ThermalGuardGpuHeatingTowardsAlertTrip severity=none guard_action=gradual)
 n1=instance=n1.example:10835
 n2=instance=n2.example:10835
 for file in alertmanager.yml alertmanager-0.31.yml; do
@@ -276,7 +323,11 @@ for file in alertmanager.yml alertmanager-0.31.yml; do
     route "heartbeat to its own node only" "$own" guard_action=heartbeat $n1
     route "another node's heartbeat to nobody" nobody guard_action=heartbeat $n2
     route "another node's alert to people only" nobody,people guard_action=gradual $n2
-    route "what is for people to people only" people alertname=GpuLost severity=critical $n1
+    route "what is for people to people only" people alertname=ThermalGuardGpuLost severity=critical $n1
+    route "a burst of load to the node, and to nobody else" "$own,nobody" "${burst[@]}" $n1
+    misroute "a burst of load to people" 's/severity="none"/severity="info"/' "$own,nobody" "${burst[@]}" $n1
+    check "$file: each alert for people reaches them" reaches_people "$file"
+    must_fail "$file: warnings to nobody" "$file" 's/severity="none"/severity="warning"/' reaches_people "$file"
     misroute "no explicit catch-all" '/^    - receiver: people$/d' "$own,people" guard_action=gradual $n1
     misroute "any instance will do" 's/instance=~?"[^"]*"/instance=~".*"/' nobody guard_action=heartbeat $n2
     misroute "the wrong instance" 's/(instance=~?"n)1/\13/' "$own" guard_action=heartbeat $n1
@@ -293,6 +344,12 @@ pull=alertmanager-pull.yml
 check "$pull is valid" amtool check-config "$pull"
 check "$pull: heartbeats wake nobody" goes "$pull" nobody guard_action=heartbeat $n1
 check "$pull: alerts go to people" goes "$pull" people guard_action=gradual $n1
+check "$pull: a burst of load wakes nobody" goes "$pull" nobody "${burst[@]}" $n1
+check "$pull: each alert for people reaches them" reaches_people "$pull"
+must_fail "$pull: a burst of load to people" "$pull" 's/severity="none"/severity="info"/' goes "$pull" nobody "${burst[@]}" $n1
+must_fail "$pull: warnings to nobody" "$pull" 's/severity="none"/severity="warning"/' reaches_people "$pull"
+must_fail "an alert for people that reaches nobody" "$rules" "$(alert ThermalGuardObservesOnly) { s/severity: warning/severity: none/ }" \
+    reaches_people "$pull"
 must_fail "$pull: heartbeats to people" "$pull" 's/(receiver: )nobody/\1people/' \
     goes "$pull" nobody guard_action=heartbeat $n1
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Checks the dashboards: against Grafana's own types, and each of their expressions against a real
-# Prometheus that scrapes real guards over simulated GPUs. Each claim has negative controls.
+# Checks the dashboards: against Grafana's own types, the places of their panels, and each of their expressions
+# against a real Prometheus that scrapes real guards over simulated GPUs. Each claim has negative controls.
 # Needs `prometheus`, Python 3 with venv, and PyPI once; the guard is built if it isn't.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-venv=${CARGO_TARGET_DIR:-target}/dashboards-venv
+venv=$(realpath -m "${CARGO_TARGET_DIR:-target}")/dashboards-venv
 schema=dashboards/schema/dashboard.schema.json
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
@@ -55,7 +55,9 @@ control "an override's value of the wrong type" "'thin' is not of type 'number'"
 control "a panel type we have no types for" "'graph' is not one of" 's/"type": "timeseries"/"type": "graph"/'
 control "a panel without a description" "'description' is a required property" '/"title": "Power"/,/"description"/s/"description"/"comment"/'
 
-cargo build --quiet --workspace --locked
+PYTHONDONTWRITEBYTECODE=1 python3 dashboards/check/layout.py dashboards/*.json || failures=$((failures + 1))
+
+[[ -n ${THERMAL_GUARD_BUILT:-} ]] || cargo build --quiet --workspace --locked
 PYTHONDONTWRITEBYTECODE=1 python3 dashboards/check/check.py dashboards/*.json || failures=$((failures + 1))
 
 if ((failures > 0)); then

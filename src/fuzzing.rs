@@ -1,31 +1,31 @@
-//! For `tests/fuzz` alone: bytes from outside that no public function takes without a socket or a
-//! printed page around it. No part of the interface.
+//! For `tests/stress/fuzz` only: parsers of outside bytes that no public function reaches without a
+//! socket or a printed page. Not part of the interface.
 
 use std::time::Duration;
 
+use crate::alerts::{Desk, pull};
+use crate::apps::envfile::{Taken, edit};
+use crate::backtest::prometheus;
 use crate::cli::report;
 use crate::config::EnvFileConfig;
-use crate::guard::envfile::{Taken, edit};
-use crate::guard::events::History;
-use crate::web::Web;
-use crate::web::pull;
+use crate::events::History;
 
-/// One Alertmanager's list of alerts, taken as after a request. False: it can't be read.
-pub fn pulled(web: &Web, body: &[u8]) -> bool {
-    pull::hear(web, body).is_ok()
+/// Handles the list of alerts that one Alertmanager answers. False: it can't be parsed.
+pub fn pulled(desk: &Desk, body: &[u8]) -> bool {
+    pull::hear(desk, body).is_ok()
 }
 
-/// One alert, read whole and read for what is looked at. False: they differ.
+/// Parses one alert completely, and for the labels that matter only. False: the results differ.
 pub fn alert(text: &str) -> bool {
     pull::agrees(text)
 }
 
-/// What `report` says of an event log, as a page and as JSON.
+/// The output of `report` for an event log, as text and as JSON.
 pub fn report(history: &History, last: Duration) -> (String, String) {
     report::both(history, last)
 }
 
-/// An environment file's text with another value, and what is to be put back. `None`: refused.
+/// Sets another value in an environment file's text, and returns what must be restored. `None`: refused.
 pub fn slowed(
     text: &[u8],
     config: &EnvFileConfig,
@@ -35,7 +35,12 @@ pub fn slowed(
     edit::take(text, config, value, before).ok()
 }
 
-/// The text with what was taken put back.
+/// Restores the original values in the text.
 pub fn given_back(text: &[u8], config: &EnvFileConfig, taken: &Taken) -> Option<Vec<u8>> {
     edit::give_back(text, config, taken).ok()
+}
+
+/// The series and samples in an answer of Prometheus' query API. `None`: it isn't one.
+pub fn queried(body: &[u8]) -> Option<(usize, usize)> {
+    prometheus::count(body)
 }

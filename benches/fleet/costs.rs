@@ -8,7 +8,7 @@ use nix::unistd::Pid;
 use procfs::process::Process;
 
 use crate::common::chain::Service;
-use crate::common::guard::Metrics;
+use crate::common::scrape::Metrics;
 use crate::fleet::Fleet;
 
 /// One process over a while.

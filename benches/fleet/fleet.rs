@@ -9,10 +9,11 @@ use std::time::SystemTime;
 
 use tempfile::TempDir;
 
-use crate::common::chain::{Chain, free_ports, wait_until};
-use crate::common::guard::{Guard, PATIENCE};
-use crate::common::node::{run, stderr, stdout};
+use crate::common::chain::{Chain, free_ports};
+use crate::common::guard::Guard;
 use crate::common::nvml_sim::Machine;
+use crate::common::process::{run, stderr, stdout};
+use crate::common::wait::{PATIENCE, wait_until};
 
 /// Nodes that get hot together, and nodes that die together.
 pub(crate) const RACK: usize = 10;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::common::chain::wait_until;
-use crate::common::guard::Metrics;
+use crate::common::scrape::Metrics;
+use crate::common::wait::wait_until;
 use crate::fleet::Fleet;
 
 /// An alert is evaluated each 5 s and sent within 5 s more; twice that for a busy machine.

@@ -4,7 +4,8 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use crate::common::guard::{Guard, PATIENCE};
+use crate::common::guard::Guard;
+use crate::common::wait::PATIENCE;
 use crate::fleet::GPUS;
 use crate::trace::{Deed, Trace};
 

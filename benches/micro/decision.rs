@@ -5,11 +5,11 @@
 use std::hint::black_box;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
-use thermal_guard::device::profile;
-use thermal_guard::device::sim::Conditions;
 use thermal_guard::guard::Tick;
-use thermal_guard::guard::virtual_node::{COOL, Node};
-use thermal_guard::policy::{Asked, Observation, Policy, RegulatorName, Settings};
+use thermal_guard::policy::{Asked, Observation, Policy, PolicyName, Settings};
+use thermal_guard::sim::card::Conditions;
+use thermal_guard::sim::node::{COOL, Node};
+use thermal_guard::sim::profile;
 use thermal_guard::units::{Celsius, Moment};
 
 /// Ten minutes: from the first heat to regulation at rest.
@@ -37,8 +37,8 @@ fn replay(mut policy: Policy, ticks: &[Tick]) {
             locked_out: false,
             observes: false,
             has_app: false,
-            writes: &tick.writes,
-            probes: &[],
+            writes: &tick.outcomes.writes,
+            extra_sensors: &[],
             woken: false,
             claim: &tick.claim,
             confirmed: true,
@@ -57,9 +57,9 @@ pub(super) fn measure(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("decision");
     group.throughput(Throughput::Elements(TICKS as u64));
     for (name, regulator, inlet) in [
-        ("cool", RegulatorName::Governor, COOL),
-        ("hot, governor", RegulatorName::Governor, HOT),
-        ("hot, ladder", RegulatorName::Ladder, HOT),
+        ("cool", PolicyName::Governor, COOL),
+        ("hot, governor", PolicyName::Governor, HOT),
+        ("hot, ladder", PolicyName::Ladder, HOT),
     ] {
         let settings = Settings {
             regulator,

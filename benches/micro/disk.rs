@@ -7,8 +7,8 @@ use std::path::Path;
 use criterion::Criterion;
 use tempfile::TempDir;
 use thermal_guard::config::Config;
-use thermal_guard::device::Uuid;
-use thermal_guard::guard::journal::{Entry, Journal, Reason, boot_id};
+use thermal_guard::device::{ByClock, Uuid};
+use thermal_guard::guard::actuate::journal::{Entry, Journal, JournalDirs, Reason, boot_id};
 use thermal_guard::policy::Claim;
 use thermal_guard::units::Watts;
 
@@ -27,7 +27,7 @@ pub(super) fn measure(criterion: &mut Criterion) {
         claim,
         boot_id: boot_id(),
         energy_millijoules: Some(1),
-        locked: [None; 2],
+        locks: ByClock::default(),
         confirmed: true,
         reason: Reason::default(),
         since: None,
@@ -38,7 +38,7 @@ pub(super) fn measure(criterion: &mut Criterion) {
     ];
     for (name, place) in places {
         let place = place.expect("a directory");
-        let journal = Journal::open(place.path(), &uuid);
+        let journal = Journal::open(&JournalDirs::only(place.path()), &uuid);
         // A disk that takes too long is reported as late, and is as slow as that.
         group.bench_function(name, |bencher| {
             bencher.iter(|| black_box(journal.record(entry.clone())));

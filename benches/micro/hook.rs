@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "the tests use more of it")]
 
-#[path = "../../tests/hook/bench.rs"]
+#[path = "../../tests/http/hook/bench.rs"]
 mod bench;
 
 use std::hint::black_box;
@@ -35,7 +35,7 @@ pub(super) fn measure(criterion: &mut Criterion) {
     for alerts in [1, 100, 500] {
         let bench = Bench::new();
         let body = body(alerts);
-        let deliver = || runtime.block_on(send(&bench.app, hook_request(body.clone())));
+        let deliver = || runtime.block_on(send(&bench.router, hook_request(body.clone())));
         assert_eq!(deliver().code, 200, "measured is a delivery that is taken");
         let id = BenchmarkId::from_parameter(format!("{alerts} alerts"));
         group.bench_function(id, |bencher| bencher.iter(|| black_box(deliver())));

@@ -8,11 +8,11 @@
     reason = "a benchmark: without its card or its file there is nothing to measure"
 )]
 
+#[path = "../../tests/common/mod.rs"]
+mod common;
 mod decision;
 mod disk;
 mod exposition;
-#[path = "../../tests/common/fleet.rs"]
-mod fleet;
 mod hook;
 mod medians;
 #[path = "../page.rs"]

@@ -4,10 +4,10 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
-use thermal_guard::device::profile;
-use thermal_guard::device::sim::Conditions;
-use thermal_guard::guard::virtual_node::{COOL, Node};
 use thermal_guard::policy::Settings;
+use thermal_guard::sim::card::Conditions;
+use thermal_guard::sim::node::{COOL, Node};
+use thermal_guard::sim::profile;
 use thermal_guard::units::Celsius;
 
 /// An inlet at which an A100 80GB is regulated.

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use crate::common::chain::{Chain, free_ports};
 use crate::common::guard::Guard;
-use crate::common::node;
+use crate::common::process;
 use crate::stand::{Stand, Trial, WARM};
 use crate::table::Row;
 
@@ -163,9 +163,9 @@ fn configure(dir: &Path, guards: &[Guard], token: &Path, ports: [u16; 2], pace: 
     ] {
         let nodes = nodes.iter().chain(own).map(String::as_str);
         let args: Vec<_> = ["generate", what].into_iter().chain(nodes).collect();
-        let output = node::run(&args);
-        assert!(output.status.success(), "{}", node::stderr(&output));
-        let shipped = node::stdout(&output);
+        let output = process::run(&args);
+        assert!(output.status.success(), "{}", process::stderr(&output));
+        let shipped = process::stdout(&output);
         let text = pace
             .set
             .map_or_else(|| shipped.clone(), |set| slowed(what, &shipped, set));

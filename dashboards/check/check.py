@@ -19,6 +19,13 @@ BUILT_IN = {"__rate_interval": "10s", "__interval": "2s"}
 # Chains break after 15 s of silence; the rest comes sooner. Generous for two busy cores.
 LIMIT_SECONDS = 120
 
+# A guard learns these over half a day of changing loads. Here they may have no data, but no errors; that
+# they exist is checked by `cargo test --test http names::`.
+LEARNED_SLOWLY = (
+    "thermal_guard_gpu_thermal_resistance_change_ratio",
+    "thermal_guard_gpu_thermal_resistance_neighbours_change_ratio",
+)
+
 
 class Trial:
     """The dashboards against one Prometheus, from the start of its story until now."""
@@ -57,7 +64,8 @@ class Trial:
             return [f"{name}: {error}"]
         for query in queries(name, dashboard):
             try:
-                if not self.answers(query, sets):
+                learned = any(name in query.expression for name in LEARNED_SLOWLY)
+                if not self.answers(query, sets) and not learned:
                     found.append(f"{query}\n    no data")
             except KeyError as error:
                 found.append(f"{query}\n    there is no variable {error}")

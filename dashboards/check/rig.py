@@ -132,9 +132,10 @@ class Rig:
         )
 
     def configuration(self, directory, scrape_interval):
-        # JSON is YAML. `instance` gives each guard the name it would have in a fleet.
+        # JSON is YAML. `instance` gives each guard the name it would have in a fleet, and `cluster` is there
+        # where one Prometheus, or what is behind it, has several of them.
         targets = [
-            {"targets": [f"127.0.0.1:{node.port}"], "labels": {"instance": instance}}
+            {"targets": [f"127.0.0.1:{node.port}"], "labels": {"instance": instance, "cluster": "here"}}
             for instance, node in self.nodes.items()
         ]
         config = {

@@ -2,7 +2,7 @@
 
 A node that is well, one that isn't, and one whose guard goes silent. Among their cards are one with
 a memory sensor and no margin of its own (A100), one the other way round (L40S), and one with both
-(H100).
+(H100). The silent one has fans, and acts at a target of its own (RTX 3090).
 """
 
 import contextlib
@@ -19,7 +19,7 @@ CARDS = ["a100-80gb", "l40s", "h100"]
 
 def rig(directory):
     # A short hold, so that an alert outlives it and the guard says so.
-    nodes = {WELL: CARDS, SICK: CARDS, SILENT: ["rtx-4090"]}
+    nodes = {WELL: CARDS, SICK: CARDS, SILENT: ["rtx-3090"]}
     return Rig(directory, TIME_SCALE, nodes, hook="{ max_hold: 5s }")
 
 
@@ -47,7 +47,7 @@ class Story:
         self.round += 1
         # Somebody else keeps raising what the guard has lowered, each time to something new.
         self.well.control("limit", "--gpu", 0, 300 + 10 * (self.round % 2))
-        self.well.hook("GpuHeatingTowardsAlertTrip", "gradual", gpu="2")
+        self.well.hook("ThermalGuardGpuHeatingTowardsAlertTrip", "gradual", gpu="2")
         if self.round == 2:
             self.well.lease(1, "gradual", "30s")
             self.wrong_token()

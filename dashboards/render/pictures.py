@@ -34,7 +34,7 @@ def story(rig):
         (0, lambda: five.control("fault", "--gpu", 2, "no-permission")),
         (2, lambda: one.control("set", "--gpu", 0, "load=1", "inlet=34")),
         (3, lambda: two.control("set", "--gpu", 1, "load=1", "inlet=36")),
-        (5, lambda: one.hook("GpuHeatingTowardsAlertTrip", "gradual", gpu="2")),
+        (5, lambda: one.hook("ThermalGuardGpuHeatingTowardsAlertTrip", "gradual", gpu="2")),
         (6, four.silenced.set),
         (7, lambda: one.control("set", "--gpu", 0, "inlet=22")),
         (8, lambda: one.control("set", "--gpu", 1, "load=1", "inlet=26", "airflow=2.6")),

@@ -6,6 +6,8 @@ import sys
 
 import yaml
 
+import routes
+
 HERE = "deploy/compose"
 
 
@@ -46,6 +48,9 @@ reached(load("guard.yml")["alertmanager"]["url"])
 prometheus = load("prometheus.yml")
 for rules in prometheus["rule_files"]:
     need(os.path.isfile(mounted("prometheus", f"/etc/prometheus/{rules}")), f"{rules} doesn't exist")
+with open(mounted("prometheus", f"/etc/prometheus/{prometheus['rule_files'][0]}"), encoding="utf-8") as file:
+    wrong = routes.misrouted(f"{HERE}/alertmanager.yml", yaml.safe_load(file))
+need(not wrong, f"alertmanager.yml: {wrong}")
 groups = [*prometheus["alerting"]["alertmanagers"], *prometheus["scrape_configs"]]
 for target in (target for group in groups for static in group["static_configs"] for target in static["targets"]):
     reached(target)

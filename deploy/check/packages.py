@@ -13,6 +13,7 @@ GUARD = os.environ["GUARD"]
 # Below /usr/share/doc/thermal-guard: what a person at a node without a network reads and copies.
 AT_HAND = [
     "README.md", "README.zh-CN.md", "CHANGELOG.md", "SECURITY.md", "docs/runbook.md", "docs/troubleshooting.md", "docs/configuration.md",
+    "docs/operating.md", "docs/alerting.md",
     "examples/observe.conf", "examples/alerts/thermal-guard.rules.yml", "examples/dashboards/thermal.json",
     "examples/gradio/thermal_mode.py", "examples/gradio/thermal-guard.yml", "examples/node-problem-detector/thermal-guard.json",
 ]
@@ -72,24 +73,59 @@ with tempfile.TemporaryDirectory() as scratch:
     unpacked, root = f"{scratch}/unpacked", f"{scratch}/root"
     for folder in ("man", "completions", "scripts"):
         os.makedirs(f"{unpacked}/{folder}")
-    for name in ("thermal-guard", "man/thermal-guard.1", "completions/thermal-guard.bash",
+    for name in ("thermal-guard", "man/thermal-guard.1", "man/thermal-guard.yml.5", "completions/thermal-guard.bash",
                  "completions/_thermal-guard", "completions/thermal-guard.fish",
-                 "scripts/thermal-guard-health", "scripts/thermal-guard-slurm-health"):
-        open(f"{unpacked}/{name}", "w", encoding="utf-8").close()
+                 "scripts/thermal-guard-health", "scripts/thermal-guard-slurm-health", "scripts/thermal-guard-slurm-prolog"):
+        with open(f"{unpacked}/{name}", "w", encoding="utf-8") as file:
+            file.write("exit 1\n")
     files = [*glob.glob("deploy/systemd/thermal-guard.*"), "deploy/thermal-guard.example.yml", "deploy/packages/install.sh"]
     subprocess.run(["cp", *files, unpacked], check=True)
     environment = {**os.environ, "DESTDIR": root}
     subprocess.run([f"{unpacked}/install.sh"], check=True, env=environment, stdout=subprocess.DEVNULL)
     found = {path[len(root):] for path in glob.glob(f"{root}/**", recursive=True) if os.path.isfile(path)}
-    by_hand = {re.sub(r"/man1/.*", "/man1/", path) for path in found}
+    # A program that fails: with DESTDIR the GPUs of this machine aren't that installation's.
+    subprocess.run([f"{unpacked}/install.sh", "--remove"], check=True, env=environment, stdout=subprocess.DEVNULL)
+    if os.path.exists(f"{root}/usr/bin/thermal-guard"):
+        sys.exit("install.sh --remove left the program")
+    by_hand = {re.sub(r"/man([15])/.*", r"/man\1/", path) for path in found}
 if by_hand != deb:
     sys.exit(f"install.sh and the packages differ: {sorted(by_hand ^ deb)}")
+
+
+
+def purged(journals, boot):
+    """What a purge leaves of these journals of a boot, and what it says."""
+    with tempfile.TemporaryDirectory() as scratch, open("deploy/packages/debian/postrm", encoding="utf-8") as file:
+        script = re.sub(r"(?<![\w$])/(var|run|etc)/", rf"{scratch}/\1/", file.read())
+        for journal in [*journals, "run/thermal-guard/GPU-1.lock", "var/lib/thermal-guard/hook-token"]:
+            path = f"{scratch}/{journal}"
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(f'{{"boot_id": "{boot}", "limit": {{"original_milliwatts": 392500}}}}')
+        said = subprocess.run(["sh", "-c", script, "postrm", "purge"], capture_output=True, text=True, check=False)
+        left = {path[len(scratch) + 1:] for path in glob.glob(f"{scratch}/**", recursive=True, include_hidden=True) if os.path.isfile(path)}
+    if said.returncode != 0:
+        sys.exit(f"postrm purge: {said.stderr}")
+    return left, said.stderr
+
+
+with open("/proc/sys/kernel/random/boot_id", encoding="utf-8") as file:
+    THIS_BOOT = file.read().strip()
+# The spare journal of a state directory that took none is kept like that directory's own.
+STATE, SPARE = "var/lib/thermal-guard/gpus", "run/thermal-guard/gpus"
+for held in ({f"{STATE}/GPU-1.json"}, {f"{SPARE}/GPU-1.json"}, {f"{SPARE}/.GPU-1.json.thermal-guard"}, {f"{STATE}/GPU-1.json", f"{SPARE}/GPU-1.json"}):
+    left, said = purged(held, THIS_BOOT)
+    if left != held or said.count("--id=GPU-1 --power-limit=392.500") != 1 or not all(f"/{journal}" in said for journal in held):
+        sys.exit(f"a purge left {sorted(left)} of {sorted(held)} and said: {said}")
+    left, said = purged(held, "another")
+    if left or said:
+        sys.exit(f"a purge left {sorted(left)} of an earlier boot and said: {said}")
 
 for script in [*glob.glob("deploy/packages/debian/*"), *glob.glob("deploy/packages/rpm/*"), "deploy/packages/install.sh"]:
     with open(script, encoding="utf-8") as file:
         lines = [line for line in file if not line.lstrip().startswith(("#", "echo"))]
     text = "".join(lines)
-    for command in re.findall(r"(?<![\w/.-])(?:\"\$root/usr/bin/)?thermal-guard\"? ([a-z]+(?: --[a-z]+ \w+)*)", text):
+    for command in re.findall(r"(?<![\w/.-])(?:/usr/bin/)?thermal-guard ([a-z]+(?: --[a-z]+ \w+)*)", text):
         said = subprocess.run([GUARD, *command.split(), "--help"], capture_output=True, text=True, check=False)
         if said.returncode != 0:
             sys.exit(f"{script}: thermal-guard {command}: {said.stderr}")

@@ -7,6 +7,6 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 
 "$root/deploy/demo/install-deps.sh" prometheus:prometheus \
     prometheus-alertmanager:prometheus-alertmanager python3:python3
-(cd "$root" && cargo build --release --workspace --locked)
+(cd "$root" && cargo build --workspace --locked)
 
 exec python3 -B "$root/deploy/demo/demo.py" "$@"

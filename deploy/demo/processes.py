@@ -1,6 +1,7 @@
 """The programs of the demo: started on free loopback ports, in one directory, ended with it."""
 
 import json
+import os
 import pathlib
 import signal
 import socket
@@ -9,7 +10,7 @@ import time
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-RELEASE = ROOT / "target" / "release"
+BUILT = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).absolute() / "debug"
 ALERTS = ROOT / "alerts"
 
 
@@ -79,7 +80,7 @@ class Program:
 class Machine:
     """The simulated GPUs: one file that the guard's NVML library and nvml-simctl share."""
 
-    def __init__(self, directory, binaries=RELEASE):
+    def __init__(self, directory, binaries=BUILT):
         self.state = directory / "nvml-sim.state"
         self.simctl = binaries / "nvml-simctl"
 
@@ -112,10 +113,10 @@ class Chain:
         self.guard = Program(
             "thermal-guard",
             [
-                RELEASE / "thermal-guard",
+                BUILT / "thermal-guard",
                 "serve",
                 f"--config.file={directory / 'thermal-guard.yml'}",
-                f"--nvml.library={RELEASE / 'libnvidia_ml.so'}",
+                f"--nvml.library={BUILT / 'libnvidia_ml.so'}",
                 f"--web.listen-address=127.0.0.1:{guard_port}",
                 f"--state.dir={state}",
                 f"--lock.dir={state}",

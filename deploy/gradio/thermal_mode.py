@@ -10,6 +10,7 @@ says otherwise. (The batch size, which is in the file, is right at once.)
 """
 
 import hmac
+import html
 import ipaddress
 import os
 import stat
@@ -24,6 +25,8 @@ from starlette.routing import Route
 
 PATH = "/api/thermal_mode"
 STATUS = {"normal": "Normal", "eco": "Eco Mode (GPU throttled)"}
+# What users read. An app in another language gives its own: `ThermalMode(labels={...})`.
+LABELS = STATUS | {"line": "System thermal status: {mode} · batch size {size}"}
 COLOUR = {"normal": "#15803d", "eco": "#ea580c"}
 
 # A browser sends one of the first three with whatever a page elsewhere makes it post here, and a
@@ -91,15 +94,18 @@ class ThermalMode:
 
     `env_file`: where the guard writes the batch size, if it does. `token_file`: then only who has
     the token in it may change the mode, from wherever; without, only a process on this machine.
+    `labels`: what users read, by the keys of LABELS; those left out stay English.
     """
 
-    def __init__(self, env_file=None, key="reduced_batch_size", normal=4, token_file=None):
+    def __init__(self, env_file=None, key="reduced_batch_size", normal=4, token_file=None,
+                 labels=None):
         self.batch_size = BatchSize(env_file, key, normal) if env_file else lambda: normal
         self.token_file = token_file and Path(token_file)
         if self.token_file and not self._token():
             raise ValueError(f"{token_file}: no token in it")
         self._mode, self._since = "normal", time.time()
         self._lock = threading.Lock()
+        self._labels = checked(labels or {})
 
     @property
     def mode(self):
@@ -129,9 +135,10 @@ class ThermalMode:
 
     def _html(self):
         mode = self._mode
+        said = html.escape(self._labels["line"]).format(
+            mode=f"<b>{html.escape(self._labels[mode])}</b>", size=self.batch_size())
         return (f'<p role="status" style="border-left: 5px solid {COLOUR[mode]}; padding-left: 1ex">'
-                f"System thermal status: <b>{STATUS[mode]}</b> · "
-                f"batch size {self.batch_size()}</p>")
+                f"{said}</p>")
 
     def _answer(self, request: Request):
         try:
@@ -167,6 +174,21 @@ class ThermalMode:
                 return file.read(4096).strip() or None
         except (OSError, ValueError):
             return None
+
+
+def checked(labels):
+    """All labels, or an error at the start of the app, not in the middle of a page."""
+    unknown = sorted(set(labels) - set(LABELS))
+    if unknown:
+        raise ValueError(f"labels: {', '.join(unknown)} isn't one of {', '.join(LABELS)}")
+    labels = LABELS | labels
+    if not all(isinstance(text, str) for text in labels.values()):
+        raise ValueError("labels: each is a text")
+    try:
+        labels["line"].format(mode="", size=1)
+    except (IndexError, KeyError, ValueError) as error:
+        raise ValueError("labels: line has {mode} and {size}, and no other braces") from error
+    return labels
 
 
 def is_this_machine(request):

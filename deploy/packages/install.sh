@@ -2,7 +2,7 @@
 # Installs or removes what lies beside this script, for systems without .deb and .rpm. As root.
 #   ./install.sh            install, or upgrade and restart a guard that runs
 #   ./install.sh --remove   stop it, give everything back, remove the program; settings and state stay
-# DESTDIR=/somewhere installs there and talks to no systemd.
+# DESTDIR=/somewhere installs there, or removes it from there, and talks to no systemd and no GPU.
 set -eu
 cd "$(dirname "$0")"
 root=${DESTDIR:-}
@@ -15,12 +15,13 @@ systemd() {
 
 if [ "${1:-}" = --remove ]; then
     systemd disable --now thermal-guard || true
-    if ! "$root/usr/bin/thermal-guard" restore --wait 20s; then
+    # The GPUs are those of this machine's guard, not of an image's.
+    if [ -z "$root" ] && ! /usr/bin/thermal-guard restore --wait 20s; then
         echo "not everything was given back: nothing was removed; try again once the GPUs are cool" >&2
         exit 1
     fi
     rm -f "$root/usr/bin/thermal-guard" "$root/usr/lib/systemd/system/thermal-guard.service" \
-        "$root"/usr/libexec/thermal-guard/thermal-guard-*health "$root"/usr/share/man/man1/thermal-guard*.1 \
+        "$root"/usr/libexec/thermal-guard/thermal-guard-* "$root"/usr/share/man/man[15]/thermal-guard*.[15] \
         "$root/usr/share/bash-completion/completions/thermal-guard" \
         "$root/usr/share/zsh/vendor-completions/_thermal-guard" \
         "$root/usr/share/fish/vendor_completions.d/thermal-guard.fish"
@@ -40,8 +41,8 @@ install -D -m 0644 thermal-guard.service "$root/usr/lib/systemd/system/thermal-g
 for script in scripts/*; do
     install -D -m 0755 "$script" "$root/usr/libexec/thermal-guard/${script##*/}"
 done
-for page in man/*.1; do
-    install -D -m 0644 "$page" "$root/usr/share/man/man1/${page##*/}"
+for page in man/*.[15]; do
+    install -D -m 0644 "$page" "$root/usr/share/man/man${page##*.}/${page##*/}"
 done
 install -D -m 0644 completions/thermal-guard.bash "$root/usr/share/bash-completion/completions/thermal-guard"
 install -D -m 0644 completions/_thermal-guard "$root/usr/share/zsh/vendor-completions/_thermal-guard"

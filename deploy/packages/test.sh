@@ -1,16 +1,22 @@
 #!/usr/bin/env bash
-# Installs, upgrades in mid-throttle, removes and purges the real .deb in a Debian root, over the simulated NVML library;
-# installs and removes the .rpm and the tarball there, too. As root, after `make packages`; a first run downloads the root.
+# Looks into the packages; runs the program over GPUs of its own; installs, upgrades in mid-throttle, removes and purges the
+# real .deb in a Debian root, over the simulated NVML library; installs and removes the .rpm and the tarball there, too. As
+# root, after `make packages`; a first run downloads the root.
+#   deploy/packages/test.sh [ARCH]      another architecture than this machine's: under emulate.sh
 #
 # There is no systemd in a chroot: the script starts, kills and restarts the guard as the unit says. What systemd itself
 # would do (stop before a removal, restart after an upgrade) is not tried here.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-packages=$PWD/target/packages
-cache=$PWD/target/debian-root.tar
-deb=$(echo "$packages"/thermal-guard_*_amd64.deb)
-next=$PWD/target/packages-next.deb
+arch=${1:-$(uname -m)}
+declare -A debian=([x86_64]=amd64 [aarch64]=arm64) loaders=([x86_64]=lib64/ld-linux-x86-64.so.2 [aarch64]=lib/ld-linux-aarch64.so.1)
+target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
+packages=$target/packages
+cache=$target/debian-root-$arch.tar
+deb=$(echo "$packages"/thermal-guard_*_"${debian[$arch]}".deb)
+next=$target/packages-next-$arch.deb
+libraries=usr/lib/$arch-linux-gnu
 root=$(mktemp -d)
 guard=
 
@@ -62,19 +68,28 @@ end() { # SIGNAL
     guard=
 }
 
+deploy/packages/content.py "$arch" "$packages" || die "the packages don't hold what they should"
+say "architecture, glibc, libraries and sums of the three packages"
+deploy/packages/content_faults.py "$arch" "$packages" || die "a fault in a package goes unseen"
+
 if [[ ! -e $cache ]]; then
-    debootstrap --variant=minbase bookworm "$root" >/dev/null
-    tar -C "$root" -cf "$cache" .
-else
-    tar -C "$root" -xf "$cache"
+    mmdebstrap --quiet --variant=minbase --architectures="${debian[$arch]}" bookworm "$cache.part.tar"
+    mv "$cache.part.tar" "$cache"
 fi
+tar -C "$root" -xf "$cache"
 mount -t proc proc "$root/proc"
 port=$((20000 + RANDOM % 10000))
 
 # The driver and the card.
-cargo build --quiet --workspace --locked
-install -D target/debug/libnvidia_ml.so "$root/usr/lib/x86_64-linux-gnu/libnvidia-ml.so.1"
-install -D target/debug/nvml-simctl "$root/usr/bin/nvml-simctl"
+if [[ $arch == "$(uname -m)" ]]; then
+    cargo build --quiet --workspace --locked
+    simulator=$target/debug
+else
+    deploy/packages/cargo.sh "$arch" --quiet --package nvml-sim
+    simulator=$target/$arch-unknown-linux-gnu/debug
+fi
+install -D "$simulator/libnvidia_ml.so" "$root/$libraries/libnvidia-ml.so.1"
+install -D "$simulator/nvml-simctl" "$root/usr/bin/nvml-simctl"
 in_root nvml-simctl create --time-scale 20 --gpu a100-80gb >/dev/null
 in_root nvml-simctl limit 392.5
 
@@ -82,7 +97,7 @@ in_root nvml-simctl limit 392.5
 unpacked=$(mktemp -d "$root/unpacked.XXXX")
 dpkg-deb --raw-extract "$deb" "$unpacked"
 sed -i 's/^Version: .*/Version: 99.0-1/' "$unpacked/DEBIAN/control"
-dpkg-deb --root-owner-group --build "$unpacked" "$next" >/dev/null
+dpkg-deb --root-owner-group -Zgzip -z1 --build "$unpacked" "$next" >/dev/null
 cp "$deb" "$root/now.deb"
 cp "$next" "$root/next.deb"
 
@@ -92,6 +107,8 @@ say "installs, offline, without a dependency beyond libc6"
 [[ -s $root/usr/share/man/man1/thermal-guard.1.gz && -s $root/usr/share/bash-completion/completions/thermal-guard ]] || die "no man page, no completion"
 in_root thermal-guard check --config.file=/etc/thermal-guard/thermal-guard.yml >"$root/check.txt" || die "check fails on the unedited configuration: $(cat "$root/check.txt")"
 say "check passes on the unedited configuration"
+
+deploy/packages/smoke.py "$root" || die "over simulated GPUs of its own"
 
 start "the installed guard is ready"
 in_root nvml-simctl set load=1 inlet=38 airflow=1.6
@@ -122,16 +139,19 @@ in_root dpkg --purge thermal-guard >/dev/null 2>&1
 [[ ! -e $root/var/lib/thermal-guard && ! -e $root/etc/thermal-guard && ! -e $root/etc/default/thermal-guard ]] || die "purged, but something is left"
 say "purged: state, token and settings are gone"
 
-cp "$packages"/*.rpm "$root/now.rpm"
+cp "$packages"/thermal-guard-*."$arch".rpm "$root/now.rpm"
 [[ -z $(rpm --query --package --recommends "$root/now.rpm") ]] || die "the .rpm recommends other packages"
-rpm --root "$root" --install --nodeps --nosignature "$root/now.rpm"
+# rpm judges by this machine's architecture, not by the root's; content.py has seen the package's.
+foreign=()
+[[ $arch == "$(uname -m)" ]] || foreign=(--ignorearch)
+rpm --root "$root" --install --nodeps --nosignature "${foreign[@]}" "$root/now.rpm"
 in_root thermal-guard check --config.file=/etc/thermal-guard/thermal-guard.yml >/dev/null
 rpm --root "$root" --erase thermal-guard
 [[ ! -e $root/usr/bin/thermal-guard ]] || die "the .rpm left the program"
 say "the .rpm installs, checks and is erased"
 
 mkdir "$root/tarball"
-tar -C "$root/tarball" --strip-components=1 -xf "$packages"/*.tar.gz
+tar -C "$root/tarball" --strip-components=1 -xf "$packages"/thermal-guard-*-"$arch".tar.gz
 in_root /tarball/install.sh >/dev/null
 in_root thermal-guard check --config.file=/etc/thermal-guard/thermal-guard.yml >/dev/null
 in_root /tarball/install.sh --remove >/dev/null
@@ -140,16 +160,17 @@ say "the tarball installs, checks and removes itself"
 
 # What the container images do, without a daemon: the image's files, its users, its capabilities, a read-only root.
 image=$root/image
-mkdir -p "$image"/{etc,proc,sim,usr/bin,usr/lib/x86_64-linux-gnu,lib64,var/lib/thermal-guard,run/thermal-guard}
+mkdir -p "$image"/{etc,proc,sim,usr/bin,"$libraries",lib64,var/lib/thermal-guard,run/thermal-guard}
 ln -s usr/lib "$image/lib"
-install target/x86_64-unknown-linux-gnu/release/thermal-guard "$root/usr/bin/setpriv" "$image/usr/bin/"
+install "$target/$arch-unknown-linux-gnu/dist/thermal-guard" "$root/usr/bin/setpriv" "$image/usr/bin/"
 for library in libc.so.6 libm.so.6 libdl.so.2 libpthread.so.0 libgcc_s.so.1 libcap-ng.so.0; do
-    cp "$root"/lib/x86_64-linux-gnu/$library "$image/usr/lib/x86_64-linux-gnu/" 2>/dev/null || cp "$root"/usr/lib/x86_64-linux-gnu/$library "$image/usr/lib/x86_64-linux-gnu/"
+    cp "$root/lib/$arch-linux-gnu/$library" "$image/$libraries/" 2>/dev/null || cp "$root/$libraries/$library" "$image/$libraries/"
 done
-cp "$root/lib64/ld-linux-x86-64.so.2" "$image/lib64/"
-cp target/debug/libnvidia_ml.so "$image/usr/lib/x86_64-linux-gnu/libnvidia-ml.so.1"
-NVML_SIM_STATE=$image/sim/state target/debug/nvml-simctl create --time-scale 20 --gpu a100-80gb >/dev/null
-NVML_SIM_STATE=$image/sim/state target/debug/nvml-simctl set load=1 inlet=38 airflow=1.6
+cp "$root/${loaders[$arch]}" "$image/${loaders[$arch]}"
+cp "$simulator/libnvidia_ml.so" "$image/$libraries/libnvidia-ml.so.1"
+in_image() { in_root env NVML_SIM_STATE=/image/sim/state nvml-simctl "$@"; }
+in_image create --time-scale 20 --gpu a100-80gb >/dev/null
+in_image set load=1 inlet=38 airflow=1.6
 chmod -R a+rwX "$image/sim"
 
 # contain WHAT SETPRIV-FLAGS… -- FLAGS…: state and locks of its own, everything else read-only.
@@ -175,11 +196,12 @@ contain() {
     guard=$!
     until_true "$what" curl -sf "localhost:$port/-/ready"
 }
-watts() { NVML_SIM_STATE=$image/sim/state target/debug/nvml-simctl show --json | python3 -c "import json,sys; print(json.load(sys.stdin)['gpus'][0]['limit_watts'])"; }
+watts() { in_image show --json | python3 -c "import json,sys; print(json.load(sys.stdin)['gpus'][0]['limit_watts'])"; }
 
 : >"$root/guard.log"
 contain "the read-only container runs: no root, no capability" 65532 --bounding-set=-all -- serve --mode=observe
-until_true "it sees the heat" state gradual
+hot() { state gradual || state emergency; } # nothing is lowered, so how hot it gets depends on when the guard is there
+until_true "it sees the heat" hot
 [[ $(watts) == 400* ]] || die "observe wrote: $(watts)"
 [[ $(grep ^CapEff: "/proc/$guard/status" | cut -f2) == 0000000000000000 ]] || die "it has capabilities"
 end TERM

@@ -1,106 +1,154 @@
-//! What systemd is about to do with the guard's unit: start it again, or leave it down. A GPU is given
-//! back for good only where no guard follows.
+//! Whether systemd starts the guard's unit again, or leaves it down. A GPU is given back for good only
+//! where no guard follows.
 //!
-//! Whether one does is known when the service has ended: by what it ended with, and by the job that is
-//! queued for the unit. So a guard that is stopped by its unit leaves what is throttled to
-//! `thermal-guard restore` in `ExecStopPost=`, which asks.
+//! That is known when the service has ended: by the job that is queued for the unit, by what the
+//! service ended with, and by the unit's `Restart=`. So a guard that its unit stops leaves what is
+//! throttled to `thermal-guard restore` in `ExecStopPost=`, which asks systemd. An answer that doesn't
+//! come, or that can't be read, is [`Next::Unknown`], never a guess.
 
 use std::env;
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use crate::guard::Clock;
+use clap::Parser as _;
 
-/// The unit sets this to its own name. Not set: nobody starts us again, as far as anybody knows.
+use crate::clock::Clock;
+
+use super::flags::Flags;
+
+/// The unit sets this to its own name. Without it, no service manager is known that restarts the guard.
 const UNIT: &str = "THERMAL_GUARD_UNIT";
 
 /// How long systemd may take to answer. A restart waits for it.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Where distributions have it.
+/// Where distributions install it.
 const SYSTEMCTL: [&str; 2] = ["/usr/bin/systemctl", "/bin/systemctl"];
 
-/// The flags that `/etc/default/thermal-guard` has for the service.
+/// A stand-in, for tests on a machine without systemd. Only root sets a service's environment.
+const STAND_IN: &str = "THERMAL_GUARD_SYSTEMCTL";
+
+/// systemd writes this file where it runs inside a container.
+const CONTAINER: &str = "/run/systemd/container";
+
+/// The service's flags, from `/etc/default/thermal-guard`.
 const FLAGS: &str = "ARGS";
 
-/// What comes after this guard.
+/// What follows this guard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Next {
-    /// Another one: it goes on from the journal.
+pub(crate) enum Next {
+    /// Another guard, which continues from the journal.
     Guard,
-    /// The machine goes down, and with it what was set.
+    /// The machine shuts down; limits and locks end with it.
     Shutdown,
-    Nobody,
-    /// It should be known, and isn't.
+    NoGuard,
+    /// systemd should know, and gives no usable answer.
     Unknown,
 }
 
-/// Whether the unit looks after what is throttled when its guard ends.
-pub(super) fn looks_after_the_end() -> bool {
+/// Whether the unit takes care of what is throttled when its guard ends.
+pub(crate) fn unit_restores_after_exit() -> bool {
     env::var_os(UNIT).is_some()
 }
 
-/// Whether the service's flags say that its guard only observes.
-pub(super) fn is_told_to_observe() -> bool {
-    env::var(FLAGS).is_ok_and(|flags| says_observe(&flags))
+/// The flags that the service's guard was started with. `None`: this isn't the service, or its flags
+/// can't be parsed, and then the guard didn't start either.
+pub(crate) fn flags_of_the_service() -> Option<Flags> {
+    env::var_os(UNIT)?;
+    flags_in(&env::var(FLAGS).unwrap_or_default())
 }
 
-fn says_observe(flags: &str) -> bool {
-    let mut words = flags.split_whitespace();
-    while let Some(word) = words.next() {
-        let observes = match word {
-            "--dry-run" | "--mode=observe" => true,
-            "--mode" => words.next() == Some("observe"),
-            _ => false,
-        };
-        if observes {
-            return true;
-        }
-    }
-    false
+/// Splits as systemd does: at white space, with quotes removed.
+fn flags_in(arguments: &str) -> Option<Flags> {
+    let words = shlex::split(arguments)?;
+    let command = ["thermal-guard".to_owned()];
+    let parsed = ServiceFlags::try_parse_from(command.into_iter().chain(words));
+    parsed.ok().map(|service| service.flags)
 }
 
-/// In `ExecStopPost=`, when the guard has ended.
-pub(super) fn after_end() -> Next {
+#[derive(clap::Parser)]
+struct ServiceFlags {
+    #[command(flatten)]
+    flags: Flags,
+}
+
+/// In `ExecStopPost=`, after the guard has ended.
+pub(crate) fn after_end() -> Next {
     let (Ok(unit), Ok(result)) = (env::var(UNIT), env::var("SERVICE_RESULT")) else {
-        return Next::Nobody;
+        return Next::NoGuard;
     };
     let status = env::var("EXIT_STATUS").unwrap_or_default();
-    match fate(&result, &status) {
-        Some(next) => next,
-        None => queued(&unit),
-    }
-}
-
-/// What the end itself says. The unit has `Restart=always`, but for the exit codes of a wrong command
-/// line or configuration.
-fn fate(result: &str, status: &str) -> Option<Next> {
-    match (result, status) {
-        ("success", _) => None,
-        // A start that failed this way isn't tried again.
-        (_, "2" | "78") => Some(Next::Nobody),
-        _ => Some(Next::Guard),
-    }
-}
-
-/// By the job that waits for the unit.
-fn queued(unit: &str) -> Next {
-    let jobs = ask(&["list-jobs", "--no-legend", "--plain", "--full"]);
-    let Some(jobs) = jobs else {
+    let Some(jobs) = ask(&["list-jobs", "--no-legend", "--plain", "--full"]) else {
         return Next::Unknown;
     };
-    match job(&jobs, unit) {
-        // It ended by itself: `Restart=always` starts it again.
-        None => Next::Guard,
+    match job(&jobs, &unit) {
+        Some("stop") => stopped(),
         Some(job) if job.contains("start") => Next::Guard,
-        Some(_) => match ask(&["is-system-running"]) {
-            Some(state) if state.trim() == "stopping" => Next::Shutdown,
-            Some(_) => Next::Nobody,
-            None => Next::Unknown,
-        },
+        // None, or one that doesn't say what follows: a `reload` whose guard died meanwhile.
+        _ => {
+            let shown = ask(&["show", "--property=Restart,RestartPreventExitStatus", &unit]);
+            let shown = shown.unwrap_or_default();
+            Restart::read(&shown).map_or(Next::Unknown, |restart| restart.after(&result, &status))
+        }
+    }
+}
+
+/// The unit is being stopped: alone, or with the whole machine. A container that shuts down takes no
+/// limit along, because the GPU is the host's.
+fn stopped() -> Next {
+    // Exits with 1 while the machine stops.
+    match said(&["is-system-running"]) {
+        Some((state, _)) if state.trim() == "stopping" && !Path::new(CONTAINER).exists() => {
+            Next::Shutdown
+        }
+        Some((state, _)) if !state.trim().is_empty() => Next::NoGuard,
+        _ => Next::Unknown,
+    }
+}
+
+/// The unit's own rule for a service that ended by itself.
+#[derive(Debug, PartialEq, Eq)]
+struct Restart<'a> {
+    rule: &'a str,
+    /// Exit codes and signals after which there is no restart.
+    prevented: Vec<&'a str>,
+}
+
+impl<'a> Restart<'a> {
+    /// From the properties that `systemctl show` prints.
+    fn read(shown: &'a str) -> Option<Self> {
+        let value = |name: &str| {
+            let mut lines = shown.lines();
+            lines.find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
+        };
+        Some(Self {
+            rule: value("Restart").filter(|rule| !rule.is_empty())?,
+            prevented: value("RestartPreventExitStatus")?
+                .split_whitespace()
+                .collect(),
+        })
+    }
+
+    /// As `systemd.service(5)` has it in the table of `Restart=`.
+    fn after(&self, result: &str, status: &str) -> Next {
+        let is_status = |prevented: &&str| {
+            *prevented == status || prevented.strip_prefix("SIG") == Some(status)
+        };
+        let restarts = match self.rule {
+            _ if self.prevented.iter().any(is_status) => false,
+            "no" => false,
+            "always" => true,
+            "on-success" => result == "success",
+            "on-failure" => result != "success",
+            "on-abnormal" => !matches!(result, "success" | "exit-code"),
+            "on-abort" => matches!(result, "signal" | "core-dump"),
+            "on-watchdog" => result == "watchdog",
+            _ => return Next::Unknown,
+        };
+        if restarts { Next::Guard } else { Next::NoGuard }
     }
 }
 
@@ -112,25 +160,35 @@ fn job<'a>(jobs: &'a str, unit: &str) -> Option<&'a str> {
     })
 }
 
-/// What `systemctl` prints, whatever its exit code, if it comes in time.
+/// What `systemctl` prints, if it succeeds in time.
 fn ask(arguments: &[&str]) -> Option<String> {
-    let systemctl = SYSTEMCTL.iter().map(Path::new).find(|path| path.exists());
-    let child = program(systemctl?)
+    said(arguments).and_then(|(text, succeeded)| succeeded.then_some(text))
+}
+
+/// What `systemctl` prints in time, and whether it succeeded.
+fn said(arguments: &[&str]) -> Option<(String, bool)> {
+    let installed = || {
+        SYSTEMCTL
+            .iter()
+            .map(PathBuf::from)
+            .find(|path| path.exists())
+    };
+    let systemctl = env::var_os(STAND_IN).map(PathBuf::from).or_else(installed);
+    let child = program(&systemctl?)
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn();
     let mut child = child.ok()?;
-    let ended = wait(&mut child);
-    if !ended {
+    let Some(succeeded) = wait(&mut child) else {
         let _ = child.kill();
         let _ = child.wait();
         return None;
-    }
+    };
     let mut text = String::new();
     child.stdout.take()?.read_to_string(&mut text).ok()?;
-    (!text.is_empty() || arguments.first() == Some(&"list-jobs")).then_some(text)
+    Some((text, succeeded))
 }
 
 #[expect(
@@ -141,56 +199,112 @@ fn program(path: &Path) -> Command {
     Command::new(path)
 }
 
-/// True: it has ended. A few lines fit into the pipe that nobody reads until then.
-fn wait(child: &mut Child) -> bool {
+/// Whether the program succeeded; `None` if it hasn't ended in time. Its few lines fit into the pipe,
+/// which is read only afterwards.
+fn wait(child: &mut Child) -> Option<bool> {
     let clock = Clock::start(1.0);
     let deadline = clock.wall() + PATIENCE;
     while clock.wall() < deadline {
         match child.try_wait() {
-            Ok(Some(_)) => return true,
+            Ok(Some(status)) => return Some(status.success()),
             Ok(None) => thread::sleep(Duration::from_millis(5)),
-            Err(_) => return false,
+            Err(_) => return None,
         }
     }
-    false
+    None
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::flags::ModeFlag;
+
+    const SHIPPED: &str = "Restart=always\nRestartPreventExitStatus=2 78\n";
+
+    fn after(shown: &str, result: &str, status: &str) -> Next {
+        Restart::read(shown).map_or(Next::Unknown, |restart| restart.after(result, status))
+    }
 
     #[test]
-    fn a_crash_is_followed_by_another_guard_and_a_wrong_configuration_by_nobody() {
+    fn the_shipped_unit_restarts_after_everything_but_a_mistake() {
         for (result, status, next) in [
-            ("success", "0", None),
-            ("signal", "KILL", Some(Next::Guard)),
-            ("watchdog", "ABRT", Some(Next::Guard)),
-            ("oom-kill", "KILL", Some(Next::Guard)),
-            ("exit-code", "1", Some(Next::Guard)),
-            ("exit-code", "2", Some(Next::Nobody)),
-            ("exit-code", "78", Some(Next::Nobody)),
-            ("timeout", "TERM", Some(Next::Guard)),
+            ("success", "0", Next::Guard),
+            ("signal", "KILL", Next::Guard),
+            ("watchdog", "ABRT", Next::Guard),
+            ("oom-kill", "KILL", Next::Guard),
+            ("exit-code", "1", Next::Guard),
+            ("exit-code", "2", Next::NoGuard),
+            ("exit-code", "78", Next::NoGuard),
+            ("timeout", "TERM", Next::Guard),
         ] {
-            assert_eq!(fate(result, status), next, "{result} {status}");
+            assert_eq!(after(SHIPPED, result, status), next, "{result} {status}");
         }
     }
 
     #[test]
-    fn flags_that_only_observe_are_known() {
-        for flags in [
+    fn a_drop_in_that_changes_the_restart_is_followed() {
+        for (rule, result, status, next) in [
+            ("no", "signal", "KILL", Next::NoGuard),
+            ("on-abnormal", "exit-code", "1", Next::NoGuard),
+            ("on-abnormal", "timeout", "TERM", Next::Guard),
+            ("on-failure", "exit-code", "1", Next::Guard),
+            ("on-failure", "success", "0", Next::NoGuard),
+            ("on-success", "success", "0", Next::Guard),
+            ("on-abort", "signal", "SEGV", Next::Guard),
+            ("on-abort", "watchdog", "ABRT", Next::NoGuard),
+            ("on-watchdog", "watchdog", "ABRT", Next::Guard),
+            ("on-the-moon", "success", "0", Next::Unknown),
+        ] {
+            let shown = format!("Restart={rule}\nRestartPreventExitStatus=\n");
+            assert_eq!(after(&shown, result, status), next, "{rule} {result}");
+        }
+    }
+
+    #[test]
+    fn the_prevented_codes_and_signals_are_the_units_own() {
+        let none = "Restart=always\nRestartPreventExitStatus=\n";
+        assert_eq!(after(none, "exit-code", "78"), Next::Guard);
+        let signal = "RestartPreventExitStatus=1 SIGKILL\nRestart=always\n";
+        assert_eq!(after(signal, "signal", "KILL"), Next::NoGuard);
+        assert_eq!(after(signal, "exit-code", "1"), Next::NoGuard);
+        assert_eq!(after(signal, "exit-code", "2"), Next::Guard);
+    }
+
+    #[test]
+    fn an_answer_without_the_rule_is_no_answer() {
+        for shown in [
+            "",
+            "Restart=\nRestartPreventExitStatus=\n",
+            "Restart=always\n",
+        ] {
+            assert_eq!(after(shown, "success", "0"), Next::Unknown, "{shown:?}");
+        }
+    }
+
+    #[test]
+    fn the_services_flags_are_split_as_systemd_splits_them() {
+        for arguments in [
             "--mode=observe",
             "--log.level=debug --mode observe",
-            "--dry-run",
+            "--mode 'observe'",
+            "\"--mode=observe\"",
         ] {
-            assert!(says_observe(flags), "{flags}");
+            let flags = flags_in(arguments);
+            let mode = flags.map(|flags| flags.mode);
+            assert_eq!(mode, Some(Some(ModeFlag::Observe)), "{arguments}");
         }
-        for flags in ["", "--mode=enforce", "--state.dir=--dry-run-x", "observe"] {
-            assert!(!says_observe(flags), "{flags}");
-        }
+        let flags = flags_in("--state.dir=--dry-run-x --nvml.library /opt/nvml.so").unwrap();
+        assert!(!flags.dry_run && flags.mode.is_none());
+        assert_eq!(
+            flags.nvml_library.as_deref(),
+            Some(Path::new("/opt/nvml.so"))
+        );
+        assert!(flags_in("--no-such-flag").is_none());
+        assert!(flags_in("--mode='observe").is_none());
     }
 
     #[test]
-    fn the_units_own_job_counts() {
+    fn only_the_units_own_job_counts() {
         let jobs = "  7 other.service start waiting\n 12 thermal-guard.service restart running\n";
         assert_eq!(job(jobs, "thermal-guard.service"), Some("restart"));
         assert_eq!(job(jobs, "other.service"), Some("start"));

@@ -1,15 +1,17 @@
 //! Applications that can slow themselves down, and how to tell them.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use http::Uri;
+use http::uri::PathAndQuery;
 use serde_json::Value;
-use ureq::http::Uri;
 
 use super::gpus::GpuSelection;
-use super::section::Section;
-use super::value::{Wrong, choice, host_part, label, path, secret_file, url, word};
+use super::tree::section::Section;
+use super::tree::value::{Wrong, choice, host_part, label, path, secret_file, url, word};
 
-/// Where the mode goes in an app's URL.
+/// Placeholder of the mode in an app's URL.
 pub const MODE_PLACEHOLDER: &str = "{mode}";
 
 /// One application. Has an environment file, an HTTP interface, or both.
@@ -23,7 +25,7 @@ pub struct AppConfig {
     pub http: Option<HttpConfig>,
 }
 
-/// One variable in a file that the app reads again and again.
+/// One variable in a file that the app reads repeatedly.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EnvFileConfig {
     pub path: PathBuf,
@@ -40,9 +42,11 @@ pub struct HttpConfig {
     pub url: String,
     pub method: Method,
     pub modes: Modes,
-    /// Holds the token that the app wants of who changes its mode.
+    /// The JSON to send, by the app's own names. Empty: the guard's own body, `{"mode": …}`.
+    pub bodies: BTreeMap<String, String>,
+    /// File with the token that the app requires for a mode change.
     pub bearer_token_file: Option<PathBuf>,
-    /// Must answer 2xx, once the app is told to go on, before a recovery counts as complete.
+    /// Must answer 2xx after the app is back to normal before a recovery counts as complete.
     pub health_url: Option<String>,
 }
 
@@ -52,19 +56,23 @@ pub enum Method {
     #[default]
     Post,
     Put,
+    Patch,
 }
 
 impl Method {
+    pub const ALL: [Self; 4] = [Self::Get, Self::Post, Self::Put, Self::Patch];
+
     pub const fn name(self) -> &'static str {
         match self {
             Self::Get => "GET",
             Self::Post => "POST",
             Self::Put => "PUT",
+            Self::Patch => "PATCH",
         }
     }
 }
 
-/// What the app calls its modes.
+/// The app's own names of its modes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Modes {
     pub normal: String,
@@ -75,7 +83,35 @@ pub struct Modes {
 /// All apps; names must be unique.
 pub(crate) fn read_apps(root: &mut Section<'_>, dir: &Path) -> Vec<AppConfig> {
     let read = root.sections("apps", |app| read_app(app, dir));
+    refuse_two_languages(root, &read);
     root.unique("apps", read, |app| &app.name)
+}
+
+/// At one URL the guard speaks to one application. A second with bodies of its own would never be told them.
+fn refuse_two_languages(root: &Section<'_>, apps: &[Option<AppConfig>]) {
+    let spoken = |app: &AppConfig| app.http.clone().map(|http| (app.name.clone(), http));
+    let mut earlier: Vec<(String, HttpConfig)> = Vec::new();
+    for (n, app) in apps.iter().enumerate() {
+        let Some((name, own)) = app.as_ref().and_then(spoken) else {
+            continue;
+        };
+        let at_it = |other: &&(String, HttpConfig)| plain_url(&other.1.url) == plain_url(&own.url);
+        if let Some((other, its)) = earlier.iter().find(at_it) {
+            let differs = [
+                ("bodies", its.bodies != own.bodies),
+                ("method", its.method != own.method),
+            ];
+            for (key, _) in differs.iter().filter(|(_, differs)| *differs) {
+                let problem = format!("differs from that of {other}, which has the same URL");
+                let accepted = "a URL of its own, or one app with the GPUs of both";
+                root.wrong(
+                    &format!("apps[{n}].http.{key}"),
+                    Wrong::new(problem, accepted),
+                );
+            }
+        }
+        earlier.push((name, own));
+    }
 }
 
 /// `None`: something is missing, and reported.
@@ -117,19 +153,21 @@ fn read_env_file(section: &mut Section<'_>, dir: &Path) -> Option<EnvFileConfig>
 
 fn read_http(section: &mut Section<'_>, dir: &Path) -> Option<HttpConfig> {
     let url = section.required("url", url_with_mode);
-    let methods = [
-        ("GET", Method::Get),
-        ("POST", Method::Post),
-        ("PUT", Method::Put),
-    ];
+    let methods = Method::ALL.map(|method| (method.name(), method));
     let method = section.take("method", choice(&methods)).unwrap_or_default();
     let modes = section.section("modes", |modes| Modes {
         normal: mode(modes, "normal"),
         gradual: mode(modes, "gradual"),
         emergency: mode(modes, "emergency"),
     });
+    let bodies = section.optional("bodies", |bodies| read_bodies(bodies, &modes));
+    let bodies = bodies.unwrap_or_default();
     let bearer_token_file = section.nullable("bearer_token_file", secret_file(dir));
-    let health_url = section.nullable("health_url", super::value::url);
+    let health_url = section.nullable("health_url", super::tree::value::url);
+    if method == Method::Get && !bodies.is_empty() {
+        let problem = "is of no use: a GET has no body";
+        section.wrong("bodies", Wrong::new(problem, "POST, PUT or PATCH"));
+    }
     let url = url?;
     if method == Method::Get && !url.contains(MODE_PLACEHOLDER) {
         let problem = "has no {mode}, and a GET has no body to say it in";
@@ -146,21 +184,69 @@ fn read_http(section: &mut Section<'_>, dir: &Path) -> Option<HttpConfig> {
         url,
         method,
         modes,
+        bodies,
         bearer_token_file,
         health_url,
     })
 }
 
-/// Whom a URL leads to: scheme, host and port. The place of the mode is not in it.
+/// A body for each mode; emergency has gradual's unless it has its own.
+fn read_bodies(section: &mut Section<'_>, modes: &Modes) -> BTreeMap<String, String> {
+    let normal = section.required("normal", json_body);
+    let gradual = section.required("gradual", json_body);
+    let emergency = section.take("emergency", json_body);
+    let emergency = emergency.or_else(|| gradual.clone());
+    let mut bodies = BTreeMap::new();
+    for (key, name, body) in [
+        ("normal", &modes.normal, normal),
+        ("gradual", &modes.gradual, gradual),
+        ("emergency", &modes.emergency, emergency),
+    ] {
+        let Some(body) = body else { continue };
+        let before = bodies.insert(name.clone(), body.clone());
+        if before.is_some_and(|before| before != body) {
+            let problem =
+                format!("differs from the body of another mode that is called {name}, too");
+            section.wrong(key, Wrong::new(problem, "a name of its own in modes"));
+        }
+    }
+    bodies
+}
+
+/// As it is sent.
+fn json_body(value: &Value) -> Result<String, Wrong> {
+    match value {
+        Value::Object(_) => Ok(value.to_string()),
+        other => Err(Wrong::of(other, "a mapping, sent as JSON")),
+    }
+}
+
+/// One form for all spellings of an app's URL: the same form is the same application.
+pub(crate) fn plain_url(url: &str) -> String {
+    let plain = parsed(url)
+        .zip(origin(url))
+        .map(|(uri, (scheme, host, port))| {
+            let rest = uri.path_and_query().map_or("/", PathAndQuery::as_str);
+            format!("{scheme}://{host}:{port}{rest}")
+        });
+    plain.unwrap_or_else(|| url.to_owned())
+}
+
+/// With a stand-in for the mode, whose braces no URL may have.
+fn parsed(url: &str) -> Option<Uri> {
+    url.replace(MODE_PLACEHOLDER, "-mode-").parse().ok()
+}
+
+/// Scheme, host and port of a URL. The placeholder of the mode isn't part of it.
 fn origin(url: &str) -> Option<(String, String, u16)> {
-    let uri: Uri = url.replace(MODE_PLACEHOLDER, "mode").parse().ok()?;
+    let uri = parsed(url)?;
     let scheme = uri.scheme_str()?.to_ascii_lowercase();
     let usual = if scheme == "https" { 443 } else { 80 };
     let port = uri.port_u16().unwrap_or(usual);
     Some((scheme, uri.host()?.to_ascii_lowercase(), port))
 }
 
-/// A mode is called what the guard calls it, unless the app has its own word.
+/// A mode has the guard's name unless the configuration gives another.
 fn mode(section: &mut Section<'_>, key: &'static str) -> String {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
     let parse = word(64, allowed, "A-Z a-z 0-9 _ -");
@@ -177,7 +263,7 @@ fn env_key(value: &Value) -> Result<String, Wrong> {
     Ok(key)
 }
 
-/// What shells, systemd, Docker and dotenv libraries all read alike, quoted or not.
+/// Text that shells, systemd, Docker and dotenv libraries read alike, quoted or not.
 fn env_value(value: &Value) -> Result<String, Wrong> {
     let accepted =
         "a whole number, or at most 256 characters without quotes, $, \\, ` and newlines";
@@ -186,7 +272,7 @@ fn env_value(value: &Value) -> Result<String, Wrong> {
         Value::Number(number) if number.is_i64() || number.is_u64() => Ok(number.to_string()),
         Value::String(text) if text.len() <= 256 && text.chars().all(plain) => Ok(text.clone()),
         Value::Bool(_) | Value::Number(_) => Err(Wrong::new(
-            format!("{} and not in quotes", super::value::describe(value)),
+            format!("{} and not in quotes", super::tree::value::describe(value)),
             accepted,
         )),
         other => Err(Wrong::of(other, accepted)),

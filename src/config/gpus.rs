@@ -1,18 +1,18 @@
-//! Which GPUs a configuration means: by UUID, by PCI bus id or by NVML index.
+//! Which GPUs the configuration selects: by UUID, by PCI bus id or by NVML index.
 
 use std::fmt;
 
 use serde_json::Value;
 
-use crate::device::Identity;
+use crate::device::{Identity, factory};
 
-use super::shown::quoted;
-use super::value::{Wrong, integer, list};
+use super::tree::shown::quoted;
+use super::tree::value::{Wrong, integer, list};
 
 const ACCEPTED: &str =
     "all, or a list of UUIDs (GPU-...), PCI bus ids (00000000:65:00.0) or indexes";
 
-/// More GPUs than any one node has.
+/// No node has more GPUs.
 const MAX_INDEX: u32 = 1023;
 
 /// A choice of GPUs.
@@ -37,7 +37,7 @@ impl GpuSelection {
             return Ok(Self::All);
         }
         let refs = list(GpuRef::parse)(value).map_err(|wrong| Wrong {
-            accepted: ACCEPTED.to_owned(),
+            accepted: format!("{ACCEPTED}{}", as_list(value)),
             ..wrong
         })?;
         let twice = refs
@@ -54,7 +54,22 @@ impl GpuSelection {
     }
 }
 
-/// One GPU, as an operator names it.
+/// `; write [0, 1]`, for names that are no list yet.
+fn as_list(value: &Value) -> String {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Number(index) => index.to_string(),
+        _ => return String::new(),
+    };
+    let names: Vec<_> = text.split(',').map(str::trim).collect();
+    if names.iter().all(|name| GpuRef::named(name).is_some()) {
+        format!("; write [{}]", names.join(", "))
+    } else {
+        String::new()
+    }
+}
+
+/// One GPU, as an operator writes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GpuRef {
     /// Compared without regard to case.
@@ -65,10 +80,15 @@ pub enum GpuRef {
 
 impl GpuRef {
     pub fn matches(&self, gpu: &Identity) -> bool {
+        self.is(gpu.uuid.as_str(), &gpu.pci_bus_id, Some(gpu.index))
+    }
+
+    /// Whether it means the GPU with these names.
+    pub(crate) fn is(&self, uuid: &str, pci_bus_id: &str, index: Option<u32>) -> bool {
         match self {
-            Self::Uuid(uuid) => gpu.uuid.as_str().eq_ignore_ascii_case(uuid),
-            Self::Pci(address) => PciAddress::parse(&gpu.pci_bus_id) == Some(*address),
-            Self::Index(index) => gpu.index == *index,
+            Self::Uuid(wanted) => uuid.eq_ignore_ascii_case(wanted),
+            Self::Pci(wanted) => PciAddress::parse(pci_bus_id) == Some(*wanted),
+            Self::Index(wanted) => index == Some(*wanted),
         }
     }
 
@@ -76,29 +96,25 @@ impl GpuRef {
         let Some(text) = value.as_str() else {
             return integer(0..=MAX_INDEX)(value).map(Self::Index);
         };
+        Self::named(text).ok_or_else(|| {
+            Wrong::new(
+                format!("has {}, which names no GPU", quoted(text)),
+                ACCEPTED,
+            )
+        })
+    }
+
+    pub(super) fn named(text: &str) -> Option<Self> {
         let index = || text.parse().ok().filter(|index| *index <= MAX_INDEX);
-        let uuid = || is_uuid(text).then(|| Self::Uuid(text.to_ascii_lowercase()));
+        let uuid = || factory::is_uuid(text).then(|| Self::Uuid(text.to_ascii_lowercase()));
         index()
             .map(Self::Index)
             .or_else(uuid)
             .or_else(|| PciAddress::parse(text).map(Self::Pci))
-            .ok_or_else(|| {
-                Wrong::new(
-                    format!("has {}, which names no GPU", quoted(text)),
-                    ACCEPTED,
-                )
-            })
     }
 }
 
-/// `GPU-` and something; a MIG instance has no temperature and no power limit of its own.
-fn is_uuid(text: &str) -> bool {
-    let (prefix, rest) = text.split_at_checked(4).unwrap_or_default();
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
-    prefix.eq_ignore_ascii_case("GPU-") && (1..=64).contains(&rest.len()) && rest.chars().all(plain)
-}
-
-/// A PCI bus id, comparable however it was written.
+/// A PCI bus id; all spellings compare equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PciAddress {
     domain: u32,
@@ -125,7 +141,7 @@ impl PciAddress {
     }
 }
 
-/// As it is told to people.
+/// As shown to people.
 impl fmt::Display for GpuRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,26 +1,29 @@
-//! On which line of the file a key stands: a second look at a text in which a mistake was found,
-//! because the tree that is checked forgets where it came from.
+//! Finds the line of each mistake. This parses the text a second time, and only after a mistake: the
+//! tree that is checked is plain JSON values, without positions.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::Spanned;
 
-use super::error::ConfigErrors;
+use super::tree::error::ConfigErrors;
 use super::yaml;
 
-/// Adds to each mistake the line of its key or, if that isn't there, of what it is missing in.
+/// Adds to each mistake the line of its key or, if the key is missing, of the section that lacks it, and
+/// puts them into the order of their lines.
 pub(crate) fn point_out(text: &str, errors: &mut ConfigErrors) {
-    // What is wrong with the file as a whole says its line by itself.
+    // A mistake of the file as a whole already names its line.
     let Ok(tree) = yaml::tree::<Tree>(text) else {
         return;
     };
     for error in errors.0.iter_mut().filter(|error| !error.path.is_empty()) {
         error.line = tree.line(&error.path);
     }
+    // As an editor shows the file.
+    errors.0.sort_by_key(|error| error.line);
 }
 
-/// Keys with their lines; what stands at the leaves doesn't matter.
+/// Keys with their lines; values don't matter.
 enum Tree {
     Map(Vec<(Spanned<String>, Tree)>),
     List(Vec<Tree>),
@@ -28,16 +31,16 @@ enum Tree {
 }
 
 impl Tree {
-    /// Of the last part of `path` (such as `apps[0].http.url`) that is there.
+    /// The line of the last part of `path` (such as `apps[0].http.url`) that exists.
     fn line(&self, path: &str) -> Option<u64> {
         let mut tree = self;
         let mut line = None;
         for part in path.split(['.', '[']) {
             let next = match (tree, part.strip_suffix(']')) {
                 (Tree::Map(keys), None) => {
-                    let (key, value) = keys.iter().find(|(key, _)| key.value == part)?;
-                    line = Some(key.referenced.line());
-                    Some(value)
+                    let found = keys.iter().find(|(key, _)| key.value == part);
+                    line = found.map(|(key, _)| key.referenced.line()).or(line);
+                    found.map(|(_, value)| value)
                 }
                 (Tree::List(items), Some(index)) => items.get(index.parse::<usize>().ok()?),
                 _ => None,
@@ -127,7 +130,7 @@ mod tests {
             \x20 leese: 30s\n\
             apps:\n\
             \x20 - name: one\n\
-            \x20   env_file: { path: a.env, key: SIZE, normal: 4, gradual: 1 }\n\
+            \x20   env_file: { path: a.env, key: SIZE, gradual: 1 }\n\
             \x20 - name: two\n\
             \x20   http: { url: nowhere, modes: { normal: a, gradual: b, emergency: c } }\n\
             7: 8\n";
@@ -141,6 +144,8 @@ mod tests {
         assert_eq!(line("hook.lease"), Some(4));
         assert_eq!(line("hook.leese"), Some(5));
         assert_eq!(line("apps[1].http.url"), Some(10));
+        // Of what is missing, the section that lacks it.
+        assert_eq!(line("apps[0].env_file.normal"), Some(8));
         assert_eq!(line("7"), Some(11));
     }
 }

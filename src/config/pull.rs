@@ -1,21 +1,25 @@
-//! Where alerts are pulled from, how often, and by which right.
+//! Settings of the pull: the Alertmanagers, the interval and the credentials.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
 
-use super::section::Section;
-use super::value::{Wrong, duration, list, list_or_none, or_auto, path, secret_file, text, url};
+use crate::disk::login::Login;
+
+use super::tree::section::Section;
+use super::tree::value::{
+    Wrong, duration, list, list_or_none, or_auto, path, secret_file, text, url,
+};
 
 /// A cluster has three or five members.
 const MAX_MEMBERS: usize = 8;
 
-/// Further apart than this, leases would have to be longer than they can be.
+/// With a longer interval, leases would need more than their maximum length.
 const INTERVALS: std::ops::RangeInclusive<Duration> =
     Duration::from_millis(500)..=Duration::from_secs(5 * 60);
 
-/// What `alertmanager.url` and the keys beside it say.
+/// The settings of `alertmanager.url` and the keys beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PullConfig {
     /// Base URLs: of one Alertmanager, or of each member of a cluster. Never empty.
@@ -24,26 +28,12 @@ pub struct PullConfig {
     pub interval: Option<Duration>,
     /// Matchers that Alertmanager lists alerts by.
     pub filter: Vec<String>,
-    pub credential: PullCredential,
+    pub credential: Login,
     /// Instead of the usual authorities.
     pub ca_file: Option<PathBuf>,
 }
 
-/// Who the guard is to Alertmanager. Secrets stay in their files.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub enum PullCredential {
-    #[default]
-    None,
-    Bearer {
-        token_file: PathBuf,
-    },
-    Basic {
-        username: String,
-        password_file: PathBuf,
-    },
-}
-
-/// `None` without a `url`; then nothing else makes sense, either.
+/// `None` without a `url`; the other keys make no sense then.
 pub(super) fn read_pull(
     section: &mut Section<'_>,
     lease: Duration,
@@ -63,12 +53,9 @@ pub(super) fn read_pull(
             ("filter", !filter.is_empty()),
             (
                 "bearer_token_file",
-                matches!(credential, PullCredential::Bearer { .. }),
+                matches!(credential, Login::Bearer { .. }),
             ),
-            (
-                "basic_auth",
-                matches!(credential, PullCredential::Basic { .. }),
-            ),
+            ("basic_auth", matches!(credential, Login::Basic { .. })),
             ("ca_file", ca_file.is_some()),
         ];
         for (key, _) in stray.iter().filter(|(_, given)| *given) {
@@ -97,7 +84,7 @@ pub(super) fn read_pull(
     })
 }
 
-fn credential(section: &mut Section<'_>, dir: &Path) -> PullCredential {
+fn credential(section: &mut Section<'_>, dir: &Path) -> Login {
     let token_file = section.nullable("bearer_token_file", secret_file(dir));
     let basic = section.optional("basic_auth", |basic| {
         let username = basic.required("username", username);
@@ -106,20 +93,20 @@ fn credential(section: &mut Section<'_>, dir: &Path) -> PullCredential {
     });
     match (token_file, basic.flatten()) {
         (Some(_), Some(_)) => {
-            let problem = "stands beside bearer_token_file";
+            let problem = "can't be combined with bearer_token_file";
             section.wrong("basic_auth", Wrong::new(problem, "one of the two"));
-            PullCredential::None
+            Login::None
         }
-        (Some(token_file), None) => PullCredential::Bearer { token_file },
-        (None, Some((username, password_file))) => PullCredential::Basic {
+        (Some(token_file), None) => Login::Bearer { token_file },
+        (None, Some((username, password_file))) => Login::Basic {
             username,
             password_file,
         },
-        (None, None) => PullCredential::None,
+        (None, None) => Login::None,
     }
 }
 
-/// The colon ends it on the wire.
+/// A colon would end the name in the header.
 fn username(value: &Value) -> Result<String, Wrong> {
     match text(value) {
         Ok(name) if !name.contains(':') => Ok(name),

@@ -1,27 +1,26 @@
-//! The keys of the configuration file, what each accepts, and what they must be to each other.
+//! The keys of the configuration file, the values that each accepts, and the relations between them.
 
 use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::device::ClockRange;
-use crate::policy::chain::Expected;
-use crate::policy::{Level, TripOverrides};
+use crate::device::{ClockDomain, ClockRange, Knob};
+use crate::policy::ask::chain::Expected;
+use crate::policy::{Level, PolicyName, TripOverrides, TripRule};
 use crate::units::{Megahertz, Ratio};
 
 use super::app::read_apps;
+use super::gpus::GpuSelection;
+use super::notify::read_notify;
 use super::pull::read_pull;
-use super::section::Section;
 use super::sensor::read_sensors;
-use super::value::{
+use super::tree::section::Section;
+use super::tree::value::{
     Wrong, boolean, celsius, choice, duration, fraction, integer, list, list_or_none, or_auto,
     secret_file, text,
 };
-use super::{
-    Actuators, AlertmanagerConfig, Config, GpuSelection, HookConfig, Mode, OnExit, PolicyConfig,
-    PolicyName,
-};
+use super::types::{Actuators, AlertmanagerConfig, Config, HookConfig, Mode, OnExit, PolicyConfig};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -30,16 +29,15 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// A machine has one, or a few.
 const MAX_NAMES: usize = 16;
 
-/// From a lukewarm idle card, for a rehearsal, to what the firmware stops at in any case.
+/// From an idle card's temperature, for a rehearsal, up to the temperature at which any firmware stops.
 const TRIP_RANGE: std::ops::RangeInclusive<f64> = 20.0..=110.0;
 
 pub(super) fn config(root: &mut Section<'_>, dir: &Path) -> Config {
     let default = Config::default();
-    let modes = [("enforce", Mode::Enforce), ("observe", Mode::Observe)];
     let exits = [("restore", OnExit::Restore), ("keep", OnExit::Keep)];
     let intervals = Duration::from_millis(100)..=10 * SECOND;
     let mut config = Config {
-        mode: root.take("mode", choice(&modes)).unwrap_or_default(),
+        mode: root.take("mode", mode).unwrap_or_default(),
         gpus: root.take("gpus", GpuSelection::parse).unwrap_or_default(),
         poll_interval: root
             .take("poll_interval", duration(intervals))
@@ -52,6 +50,9 @@ pub(super) fn config(root: &mut Section<'_>, dir: &Path) -> Config {
         hook: root.section("hook", |section| hook(section, &default.hook, dir)),
         alertmanager: AlertmanagerConfig::default(),
         node_names: root.section("node", node),
+        notify: root
+            .optional("notify", |section| read_notify(section, dir))
+            .flatten(),
         on_exit: root.take("on_exit", choice(&exits)).unwrap_or_default(),
     };
     let lease = config.hook.lease;
@@ -59,11 +60,30 @@ pub(super) fn config(root: &mut Section<'_>, dir: &Path) -> Config {
     config
 }
 
-/// `thresholds: auto`, or each by itself.
+fn mode(value: &Value) -> Result<Mode, Wrong> {
+    let modes = [("enforce", Mode::Enforce), ("observe", Mode::Observe)];
+    choice(&modes)(value).map_err(|wrong| match value.as_str() {
+        Some("dry-run" | "dry_run" | "dryrun") => Wrong {
+            accepted: format!("{} (which is what --dry-run means)", wrong.accepted),
+            ..wrong
+        },
+        _ => wrong,
+    })
+}
+
+/// `thresholds: auto` or `before_firmware`, or each threshold by itself.
 fn thresholds(root: &mut Section<'_>) -> TripOverrides {
-    if root.is_word("thresholds", "auto") {
-        root.take("thresholds", |_| Ok(()));
-        return TripOverrides::default();
+    for (word, rule) in [
+        ("auto", TripRule::Auto),
+        ("before_firmware", TripRule::BeforeFirmware),
+    ] {
+        if root.is_word("thresholds", word) {
+            root.take("thresholds", |_| Ok(()));
+            return TripOverrides {
+                rule,
+                ..TripOverrides::default()
+            };
+        }
     }
     root.section("thresholds", |section| {
         let mut trip = |key| {
@@ -74,14 +94,15 @@ fn thresholds(root: &mut Section<'_>) -> TripOverrides {
             alert: trip("alert"),
             critical: trip("critical"),
             safe: trip("safe"),
+            rule: TripRule::Auto,
         };
         check_order(section, &trips);
         trips
     })
 }
 
-/// Refuses what can't stand on any card: given numbers against each other, and against those that
-/// follow from them. What can't stand on one card is lowered there.
+/// Refuses trips that no card can use: given numbers against each other, and against those that follow
+/// from them. Trips that one card can't use are lowered on that card.
 fn check_order(section: &Section<'_>, given: &TripOverrides) {
     const ORDER: &str = "safe < alert < critical";
     if let (Some(alert), Some(critical)) = (given.alert, given.critical)
@@ -104,10 +125,7 @@ fn check_order(section: &Section<'_>, given: &TripOverrides) {
 }
 
 fn policy(section: &mut Section<'_>, default: PolicyConfig) -> PolicyConfig {
-    let names = [
-        ("governor", PolicyName::Governor),
-        ("ladder", PolicyName::Ladder),
-    ];
+    let names = PolicyName::ALL.map(|name| (name.name(), name));
     PolicyConfig {
         name: section.take("name", choice(&names)).unwrap_or_default(),
         recovery_delay: section
@@ -119,25 +137,33 @@ fn policy(section: &mut Section<'_>, default: PolicyConfig) -> PolicyConfig {
 fn actuators(section: &mut Section<'_>, default: Actuators) -> Actuators {
     let mut actuators = default;
     section.section("power_limit", |power| {
-        actuators.power_limit = enabled(power, default.power_limit);
+        actuators.enabled[Knob::PowerLimit] = enabled(power, default, Knob::PowerLimit);
         let floor = power.take("gradual_floor", fraction);
         let ceiling = power.take("lease_ceiling", fraction);
         actuators.gradual_floor = floor.unwrap_or(default.gradual_floor);
         actuators.lease_ceiling = ceiling.unwrap_or(default.lease_ceiling);
         check_floor(power, actuators.gradual_floor, actuators.lease_ceiling);
     });
-    section.section("gpu_clock", |clock| {
-        actuators.gpu_clock = enabled(clock, default.gpu_clock);
-        actuators.gpu_clock_restore = clock.nullable("restore", clock_range);
-    });
-    section.section("memory_clock", |clock| {
-        actuators.memory_clock = enabled(clock, default.memory_clock);
+    for domain in ClockDomain::ALL {
+        let knob = domain.knob();
+        section.section(knob.name(), |clock| {
+            actuators.enabled[knob] = enabled(clock, default, knob);
+            if domain == ClockDomain::Gpu {
+                let floor = clock.take("gradual_floor", fraction);
+                actuators.clock_floor = floor.unwrap_or(default.clock_floor);
+                actuators.gpu_clock_restore = clock.nullable("restore", clock_range);
+            }
+        });
+    }
+    section.section(Knob::Fan.name(), |fan| {
+        actuators.enabled[Knob::Fan] = enabled(fan, default, Knob::Fan);
     });
     actuators
 }
 
-fn enabled(section: &mut Section<'_>, default: bool) -> bool {
-    section.take("enabled", boolean).unwrap_or(default)
+fn enabled(section: &mut Section<'_>, default: Actuators, knob: Knob) -> bool {
+    let enabled = section.take("enabled", boolean);
+    enabled.unwrap_or(default.enabled[knob])
 }
 
 fn check_floor(section: &Section<'_>, floor: Ratio, ceiling: Ratio) {
@@ -185,7 +211,7 @@ fn hook(section: &mut Section<'_>, default: &HookConfig, dir: &Path) -> HookConf
     }
 }
 
-/// What Prometheus calls this machine.
+/// Prometheus's names of this machine.
 fn node(section: &mut Section<'_>) -> Vec<String> {
     let names = section.nullable("names", list_or_none(node_name));
     let names = names.unwrap_or_default();

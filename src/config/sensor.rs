@@ -1,4 +1,4 @@
-//! Sensors beside the cards' own: where each one's temperature stands, and how hot it may be.
+//! Sensors in files, beside the cards' own: the file of each, and its trip temperatures.
 
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -7,24 +7,24 @@ use crate::device::{FileSensor, SensorUnit};
 use crate::policy::{TripOverrides, Trips};
 
 use super::gpus::GpuSelection;
-use super::section::Section;
-use super::value::{Wrong, celsius, choice, integer, label, path};
+use super::tree::section::Section;
+use super::tree::value::{Wrong, celsius, choice, integer, label, path};
 
-/// From a cold aisle, for an inlet probe, to what no board survives.
+/// From a cold aisle (for an inlet probe) up to more than any board survives.
 const TRIP_RANGE: RangeInclusive<f64> = 0.0..=150.0;
 
-/// Each has a thread for every GPU it counts for, and each is a series of every one.
+/// Each has a thread for every GPU that it applies to, and a series in the metrics.
 const MAX: usize = 16;
 
-/// No file that counts in words on a line has more.
+/// No such file has more words on a line.
 const MAX_FIELD: i64 = 64;
 
 /// One temperature in a file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SensorConfig {
-    /// Unique: a label of the metrics.
+    /// Unique; a label of the metrics.
     pub name: String,
-    /// The GPUs it counts for.
+    /// The GPUs that it applies to.
     pub gpus: GpuSelection,
     pub file: FileSensor,
     pub trips: Trips,
@@ -49,7 +49,8 @@ fn read_sensor(sensor: &mut Section<'_>, dir: &Path) -> Option<SensorConfig> {
     let name = sensor.required("name", label);
     let gpus = sensor.take("gpus", GpuSelection::parse).unwrap_or_default();
     let path = sensor.required("file", path(dir));
-    // No default: a probe taken for a thousand times colder than it is would never be noticed.
+    // No default: with the wrong unit, readings would be a thousand times too low, and would go
+    // unnoticed.
     let unit = sensor.required("unit", choice(&units));
     let field = sensor.take("field", integer(1..=MAX_FIELD));
     let trips = read_trips(sensor);
@@ -66,13 +67,14 @@ fn read_sensor(sensor: &mut Section<'_>, dir: &Path) -> Option<SensorConfig> {
     })
 }
 
-/// Alert and safe follow from critical, as the card's own do, unless they are given.
+/// Alert and safe follow from critical unless they are given, as for the card's own sensors.
 fn read_trips(sensor: &mut Section<'_>) -> Option<Trips> {
     let critical = sensor.required("critical", celsius(TRIP_RANGE));
     let given = TripOverrides {
         alert: sensor.take("alert", celsius(TRIP_RANGE)),
         critical,
         safe: sensor.take("safe", celsius(TRIP_RANGE)),
+        ..TripOverrides::default()
     };
     let under = Trips::under(critical?);
     let trips = Trips {

@@ -7,10 +7,10 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::files;
+use crate::disk;
 
-use super::error::ConfigErrors;
-use super::shown::bare;
+use super::tree::error::ConfigErrors;
+use super::tree::shown::bare;
 
 /// Chosen, because a configuration of hundreds of apps is still under a tenth of it.
 const MAX_BYTES: usize = 1024 * 1024;
@@ -18,7 +18,7 @@ const MAX_BYTES: usize = 1024 * 1024;
 /// Nodes of the tree, aliases counted each time they are used.
 const MAX_NODES: usize = 50_000;
 
-/// Deeper than any key of ours by far, and safe for the stack.
+/// Deeper than any key of this configuration, and safe for the stack.
 const MAX_DEPTH: usize = 16;
 
 /// The top-level mapping; an empty document is an empty one. Duplicate keys are an error.
@@ -37,7 +37,7 @@ pub(crate) fn parse(text: &str) -> Result<Map<String, Value>, ConfigErrors> {
     }
 }
 
-/// One document, in whatever form the caller wants it.
+/// One document as the caller's type.
 pub(super) fn tree<T: DeserializeOwned>(text: &str) -> Result<T, serde_saphyr::Error> {
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! {
@@ -50,7 +50,7 @@ pub(super) fn tree<T: DeserializeOwned>(text: &str) -> Result<T, serde_saphyr::E
             max_total_replayed_events: MAX_NODES,
             max_replay_stack_depth: MAX_DEPTH,
         },
-        // YAML 1.2: `on`, `off`, `yes`, `no` are words, as an app's value they are meant so.
+        // YAML 1.2: `on`, `off`, `yes`, `no` are plain words, and values of apps mean them so.
         strict_booleans: true,
         with_snippet: false,
     };
@@ -63,14 +63,14 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Reads a file of at most the size that [`parse`] takes, if its disk answers.
 pub(crate) fn read(path: &Path) -> io::Result<String> {
     let its = path.to_owned();
-    files::patiently(path, PATIENCE, move || {
-        files::read_text(&its, MAX_BYTES as u64)
+    disk::patiently(path, PATIENCE, move || {
+        disk::read_text(&its, MAX_BYTES as u64)
     })
     .flatten()
 }
 
-/// The reader's complaints in words of this file. Those that could repeat what stands there don't, nor
-/// do any speak of options that nobody who edits a file can set.
+/// The parser's errors in words for the person who edits the file. Errors that could repeat text of the
+/// file are replaced, and so are errors about the parser's own options.
 fn in_our_words(error: &serde_saphyr::Error) -> String {
     use serde_saphyr::Error;
     let place = match error.location() {
@@ -96,7 +96,7 @@ fn in_our_words(error: &serde_saphyr::Error) -> String {
             format!("it is more than any configuration{place}: make it smaller")
         }
         Error::UnknownAnchor { .. } => format!(
-            "there is a `*`, and no `&` that it could stand for{place}: put a value that begins with it into quotes"
+            "there is a `*` without a matching `&`{place}: put a value that begins with it into quotes"
         ),
         Error::NonFiniteFloat { .. } => {
             format!("there is a number without an end{place}: write a plain one")
@@ -105,7 +105,7 @@ fn in_our_words(error: &serde_saphyr::Error) -> String {
             format!("a key is empty{place}: give it a name, in quotes if that is ~ or null")
         }
         Error::Eof { .. } => format!("the file ends too early{place}: complete the last value"),
-        // The scanner's, which are fixed sentences.
+        // The scanner's errors are fixed sentences.
         Error::Message { msg, .. } if is_plain(msg) => {
             format!("it is no YAML{place}: {}", one_line(msg))
         }
@@ -117,7 +117,7 @@ fn second_document(place: &str) -> String {
     format!("there is a second document{place}: leave out the `---` before it")
 }
 
-/// Nothing in quotes, which might be the file's.
+/// Whether the sentence quotes nothing, which might come from the file.
 fn is_plain(sentence: &str) -> bool {
     let odd = |c: char| {
         !(c.is_ascii_alphanumeric() || c.is_ascii_whitespace() || "-,.;:()'{}[]&*".contains(c))

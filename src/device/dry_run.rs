@@ -1,15 +1,17 @@
-//! A GPU that is watched and never touched (`mode: observe`): reads are real, writes are dropped.
+//! A GPU that is never written to (`mode: observe`): reads are real, writes are dropped.
 
 use std::sync::Arc;
 
 use crate::units::{Moment, Watts};
 
-use super::{
-    Actuator, ActuatorError, Cadence, ClockRange, Driver, DriverError, EventSource, Facts, Gpu,
-    Identity, Reading, Sensor, Uuid,
-};
+use super::driver::{CriticalErrors, Driver};
+use super::error::{ActuatorError, DriverError};
+use super::facts::{Facts, Identity, Uuid};
+use super::gpu::{Actuator, Cadence, ClockRange, FanSetting, Gpu, Sensor};
+use super::knob::ClockDomain;
+use super::reading::Reading;
 
-/// A GPU whose writes all succeed and do nothing.
+/// A GPU on which every write succeeds and does nothing.
 pub struct DryRun(pub Box<dyn Gpu>);
 
 impl Sensor for DryRun {
@@ -27,7 +29,7 @@ impl Sensor for DryRun {
 }
 
 impl Actuator for DryRun {
-    /// The real one: what was "set" is not read back.
+    /// The real limit, not the one that was "set".
     fn power_limit(&mut self) -> Result<Watts, ActuatorError> {
         self.0.power_limit()
     }
@@ -36,19 +38,19 @@ impl Actuator for DryRun {
         Ok(())
     }
 
-    fn lock_gpu_clock(&mut self, _: ClockRange) -> Result<(), ActuatorError> {
+    fn lock_clock(&mut self, _: ClockDomain, _: ClockRange) -> Result<(), ActuatorError> {
         Ok(())
     }
 
-    fn reset_gpu_clock(&mut self) -> Result<(), ActuatorError> {
+    fn reset_clock(&mut self, _: ClockDomain) -> Result<(), ActuatorError> {
         Ok(())
     }
 
-    fn lock_memory_clock(&mut self, _: ClockRange) -> Result<(), ActuatorError> {
-        Ok(())
+    fn fan(&mut self, fan: usize) -> Result<FanSetting, ActuatorError> {
+        self.0.fan(fan)
     }
 
-    fn reset_memory_clock(&mut self) -> Result<(), ActuatorError> {
+    fn set_fan(&mut self, _: usize, _: FanSetting) -> Result<(), ActuatorError> {
         Ok(())
     }
 
@@ -57,12 +59,16 @@ impl Actuator for DryRun {
     }
 }
 
-/// A driver that hands out all its GPUs in [`DryRun`].
+/// A driver that opens every GPU as a [`DryRun`].
 pub struct Observing(pub Arc<dyn Driver>);
 
 impl Driver for Observing {
     fn inventory(&self) -> Result<Vec<Arc<Identity>>, DriverError> {
         self.0.inventory()
+    }
+
+    fn library(&self) -> Option<String> {
+        self.0.library()
     }
 
     fn count(&self) -> Result<usize, DriverError> {
@@ -73,7 +79,7 @@ impl Driver for Observing {
         Ok(Box::new(DryRun(self.0.open(uuid)?)))
     }
 
-    fn events(&self) -> Result<Option<Box<dyn EventSource>>, DriverError> {
-        self.0.events()
+    fn critical_errors(&self) -> Result<Option<Box<dyn CriticalErrors>>, DriverError> {
+        self.0.critical_errors()
     }
 }

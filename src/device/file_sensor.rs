@@ -1,8 +1,8 @@
-//! A temperature in a file: hwmon, a thermal zone, a driver's own `/proc` entry, or whatever a
-//! script writes. One look at it, bounded in size and strict about what it says.
+//! A temperature in a file: hwmon, a thermal zone, a driver's own `/proc` entry, or the output of a
+//! script. Each read is bounded in size and strict about the content.
 //!
-//! A file can hang (a dead network mount, a bus behind a hwmon driver), so whoever calls
-//! [`FileSensor::read`] does it on a thread that may be lost.
+//! A file can hang (a dead network mount, a bus behind a hwmon driver). So call
+//! [`FileSensor::read`] only on a thread that may be lost.
 
 use std::io::{self, Read};
 use std::ops::RangeInclusive;
@@ -10,40 +10,41 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::files::{self, NotAFile};
+use crate::disk;
+use crate::disk::NotAFile;
 use crate::units::Celsius;
 
-/// The first line must end within; files of the kernel have a page.
+/// The first line must end within this. The kernel's files have one page.
 const MAX_BYTES: u64 = 4096;
 
-/// Chosen: colder is no room with a computer in it, hotter is past every shutdown threshold. What
-/// sensors say when they are unplugged (-128, -273, 255) lies outside.
+/// Chosen: no room with a computer is colder, and every shutdown threshold is lower than the upper
+/// end. The values of unplugged sensors (-128, -273, 255) lie outside.
 const PLAUSIBLE: RangeInclusive<f64> = -40.0..=150.0;
 
-/// What a file counts in.
+/// The unit of the number in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SensorUnit {
     Celsius,
-    /// As hwmon and the kernel's thermal zones do.
+    /// hwmon and the kernel's thermal zones count in these.
     Millicelsius,
 }
 
-/// Where a temperature stands.
+/// Where to find a temperature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileSensor {
     pub path: PathBuf,
     pub unit: SensorUnit,
-    /// Which word of the first line, counted from 1.
+    /// The word of the first line, counted from 1.
     pub field: usize,
 }
 
-/// Why there is no temperature. None of them repeats what is in the file: a mistyped path may lead
+/// Why there is no temperature. No error repeats the content of the file: a mistyped path may lead
 /// to a secret.
 #[derive(Debug, Error)]
 pub enum FileSensorError {
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// Looking into a pipe waits, and into a device may do something.
+    /// Reading a pipe waits, and reading a device may have an effect.
     #[error("not a regular file")]
     NotAFile,
     #[error("its first line doesn't end within {MAX_BYTES} bytes, or is no text")]
@@ -57,9 +58,9 @@ pub enum FileSensorError {
 }
 
 impl FileSensor {
-    /// One look. May block for as long as the file does.
+    /// Reads the file once. It may block for as long as the file does.
     pub fn read(&self) -> Result<Celsius, FileSensorError> {
-        let (file, _) = files::open(&self.path).map_err(|error| {
+        let (file, _) = disk::open(&self.path).map_err(|error| {
             if NotAFile::is_why(&error) {
                 FileSensorError::NotAFile
             } else {
@@ -90,7 +91,7 @@ impl FileSensor {
     }
 }
 
-/// `None` where it was cut off: half a number is a wrong one.
+/// `None`: the line was cut off. Half a number is a wrong number.
 fn first_line(text: &[u8]) -> Option<&str> {
     let whole = text.len() < usize::try_from(MAX_BYTES).unwrap_or(usize::MAX);
     let end = text.iter().position(|byte| *byte == b'\n');
@@ -98,7 +99,7 @@ fn first_line(text: &[u8]) -> Option<&str> {
     str::from_utf8(line).ok()
 }
 
-/// Digits with a sign and a decimal point, and nothing else that Rust would take for a number.
+/// Accepts digits with a sign and a decimal point, and no other form that Rust takes for a number.
 fn number(word: &str) -> Option<f64> {
     let plain = |c: char| c.is_ascii_digit() || matches!(c, '.' | '-' | '+');
     word.chars().all(plain).then(|| word.parse().ok()).flatten()
@@ -140,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_plain_number_is_no_temperature() {
+    fn only_a_plain_number_is_a_temperature() {
         let plain = sensor(SensorUnit::Celsius, 1);
         for word in [
             "N/A", "78C", "1e2", "inf", "NaN", "0x4e", "7-8", "--7", ".", "+", "7,5", "٧٨", "78\0",
@@ -162,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_sensor_means_is_not_believed() {
+    fn an_implausible_number_is_refused() {
         let plain = sensor(SensorUnit::Celsius, 1);
         reads(&plain, "-40", -40.0);
         reads(&plain, "150", 150.0);
@@ -187,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_regular_file_is_looked_into() {
+    fn only_a_regular_file_is_read() {
         let read = |path: &str| {
             let path = PathBuf::from(path);
             FileSensor {
@@ -203,7 +204,7 @@ mod tests {
             );
         }
         assert!(matches!(read("/proc/no/such"), Err(FileSensorError::Io(_))));
-        // Of the kernel's making: regular, though without a length.
+        // A file of the kernel: regular, but without a length.
         let uptime = FileSensor {
             path: "/proc/loadavg".into(),
             ..sensor(SensorUnit::Celsius, 1)

@@ -1,43 +1,47 @@
-//! Whether a number of a card can be one. Firmware and drivers say 255, 0 or 2³²−1 where they have
-//! nothing, with success; such a number is a failed read, never a measurement.
+//! Whether a number from a card can be a measurement. Firmware and drivers report 255, 0 or 2³²−1,
+//! with success, if they have no value. Such a number is a failed read.
 
 use std::ops::RangeInclusive;
 
 use crate::units::{Celsius, Megahertz, Ratio, Watts};
 
-use super::{Facts, Missing, PowerConstraints, Reading};
+use super::facts::{Facts, PowerConstraints};
+use super::reading::{Missing, Reading};
 
-/// Temperatures that a powered card can have. ASHRAE's widest class of room air begins at 5 °C, and
-/// a card is warmer than its air; no card survives 150 °C.
+/// The temperatures that a powered card can have. ASHRAE's widest class of room air begins at 5 °C,
+/// and a card is warmer than its air. No card survives 150 °C.
 const TEMPERATURE: RangeInclusive<f64> = 5.0..=150.0;
 
-/// Degrees to the maximum operating temperature: negative past it.
+/// Degrees to the maximum operating temperature. Negative: above it.
 const MARGIN: RangeInclusive<f64> = -100.0..=150.0;
 
-/// Above any GPU's draw or limit; the largest modules take 2.7 kW.
-pub(super) const MOST_WATTS: f64 = 10_000.0;
+/// More than any GPU's draw or limit: the largest modules draw 2.7 kW.
+pub(crate) const MOST_WATTS: f64 = 10_000.0;
 
-/// A draw over this many times the card's highest limit, or a limit outside its range by this
-/// factor, is none: some cards start with a limit a little outside their range.
+/// A draw above this many times the card's highest limit isn't plausible, nor a limit outside the
+/// card's range by this factor. Some cards start with a limit a little outside their range.
 const DRAW_OVER_MAX: f64 = 3.0;
 const LIMIT_OUTSIDE: f64 = 2.0;
 
-/// Above any GPU's clock.
+/// More than any GPU's clock.
 const MOST_MEGAHERTZ: u32 = 20_000;
 
-/// Ten years at 3 kW. The counter begins anew with the driver.
+/// Ten years at 3 kW. The counter starts from 0 with the driver.
 const MOST_MILLIJOULES: u64 = 1_000_000_000_000_000;
 
-/// Fans are driven up to 150 % of their nominal speed.
+/// Drivers run fans at up to 150 % of their nominal speed.
 const MOST_FAN: f64 = 2.0;
 
-/// Whether a powered card can be so hot.
-pub(super) fn is_temperature(degrees: Celsius) -> bool {
+/// More than any fan that fits on a card: those of 40 mm servers reach 30 000.
+const MOST_RPM: u32 = 60_000;
+
+/// Whether a powered card can have this temperature.
+pub(crate) fn is_temperature(degrees: Celsius) -> bool {
     TEMPERATURE.contains(&degrees.degrees())
 }
 
 impl Reading {
-    /// The same reading, with what can't be a measurement as missing.
+    /// The same reading, in which every number that can't be a measurement is missing.
     #[must_use]
     pub fn plausible(mut self, facts: &Facts) -> Self {
         self.core = self.core.and_then(|it| within(it, &TEMPERATURE));
@@ -70,8 +74,10 @@ impl Reading {
         }
         let energy = slow.energy_millijoules;
         slow.energy_millijoules = energy.filter(|it| *it <= MOST_MILLIJOULES);
-        for speed in &mut slow.fan_speeds {
-            *speed = speed.filter(|it: &Ratio| it.value() <= MOST_FAN);
+        for fan in &mut slow.fans {
+            fan.speed = fan.speed.filter(|it: &Ratio| it.value() <= MOST_FAN);
+            fan.target = fan.target.filter(|it: &Ratio| it.value() <= MOST_FAN);
+            fan.rpm = fan.rpm.filter(|it| *it <= MOST_RPM);
         }
         slow.memory_utilization = slow.memory_utilization.filter(|it| it.value() <= most);
         self
@@ -85,13 +91,14 @@ pub fn is_limit(range: Option<&PowerConstraints>, limit: Watts) -> bool {
 
 fn limits(range: Option<&PowerConstraints>) -> RangeInclusive<f64> {
     let max = range.map_or(f64::INFINITY, |power| power.max.as_f64());
-    // A card whose range begins at 0 W can be told 0 W; of any other that is a driver without a number.
+    // A card whose range begins at 0 W can have a limit of 0 W. On any other card, 0 means that the
+    // driver has no value.
     let least = range.map_or(1.0, |power| power.min.as_f64() / LIMIT_OUTSIDE);
     least..=(max * LIMIT_OUTSIDE).min(MOST_WATTS)
 }
 
 impl Missing {
-    /// A number that can't be one.
+    /// A number that can't be a measurement.
     #[expect(
         clippy::cast_possible_truncation,
         reason = "a float cast saturates, and the number is for people"
@@ -118,7 +125,7 @@ fn power(watts: Watts, range: &RangeInclusive<f64>) -> Result<Watts, Missing> {
 }
 
 fn clock(clock: Megahertz) -> Result<Megahertz, Missing> {
-    // A card that computes anything, its own temperature for instance, has a clock.
+    // A card that can report its own temperature has a running clock.
     if (1..=MOST_MEGAHERTZ).contains(&clock.megahertz()) {
         Ok(clock)
     } else {
@@ -153,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_firmware_says_for_nothing_is_no_measurement() {
+    fn a_firmwares_placeholder_is_no_measurement() {
         for core in [-256.0, -1.0, 0.0, 3.0, 255.0, 511.0] {
             let read = reading(core, 300_000, 100_000).plausible(&facts());
             assert!(matches!(read.core, Err(Missing::Implausible(_))), "{core}");
@@ -174,8 +181,8 @@ mod tests {
     }
 
     #[test]
-    fn what_a_card_can_say_is_left_as_it_is() {
-        // A limit above the range occurs, and so does a draw over the limit.
+    fn a_plausible_number_stays_as_it_is() {
+        // Real cards show limits above their range, and draws above their limit.
         for (core, limit, draw) in [(8.0, 330_000, 0), (104.0, 150_000, 450_000)] {
             let read = reading(core, limit, draw);
             assert_eq!(read.clone().plausible(&facts()), read);

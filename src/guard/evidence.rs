@@ -1,29 +1,30 @@
-//! What is wrong with a sensor or a knob, in words for people, and what helps. Log, events and views
-//! say it alike; what follows from it is the policy's.
+//! Descriptions of faulty sensors, knobs and fans, and their remedies. Log, events and views use the same
+//! words. The policy decides what follows.
 
-use crate::device::nvml::NvmlCode;
 use crate::device::{Knob, Missing};
-use crate::policy::{Doubt, KnobReport, KnobState, Probe, Sensor, SensorReport, SensorState};
+use crate::policy::{
+    Doubt, ExtraSensor, FanFault, KnobReport, KnobState, Sensor, SensorReport, SensorState,
+};
 
-/// A file beside the card: it can be read or it can't.
-pub const fn of_file(probe: &Probe) -> SensorState {
+/// The state of an extra sensor: its file can be read, or it can't.
+pub const fn of_file(probe: &ExtraSensor) -> SensorState {
     match probe.now {
         Some(_) => SensorState::Working,
         None => SensorState::Failing,
     }
 }
 
-/// Nothing is wrong with one that works or was never there.
+/// False for a sensor that works or was never there.
 pub const fn is_faulty(report: &SensorReport) -> bool {
     matches!(report.state, SensorState::Failing | SensorState::Doubted)
 }
 
-/// Out of the plan.
+/// The plan does without this knob.
 pub const fn is_out(report: &KnobReport) -> bool {
     matches!(report.state, KnobState::Refused | KnobState::Ineffective)
 }
 
-/// What a faulty sensor does: `fails with NVML code 999 (UNKNOWN)`.
+/// Describes a faulty sensor: `fails with NVML code 999 (UNKNOWN)`.
 pub fn of_sensor(report: &SensorReport) -> Option<String> {
     let doubted = |doubt: Option<Doubt>| match doubt {
         Some(Doubt::Frozen) => "doesn't follow the power",
@@ -35,12 +36,13 @@ pub fn of_sensor(report: &SensorReport) -> Option<String> {
             "is contradicted by the card, which slows itself down for heat"
         }
         Some(Doubt::Missing) => "couldn't be read, and hasn't proven itself since",
-        Some(Doubt::Probe) | None => "isn't believed",
+        Some(Doubt::ExtraSensor) | None => "isn't believed",
     };
     match report.state {
         SensorState::Working | SensorState::Absent => None,
         SensorState::Failing => Some(match report.missing {
-            Some(Missing::Failed(code)) => format!("fails with {}", NvmlCode(code)),
+            Some(Missing::Failed(code)) => format!("fails with {code}"),
+            Some(Missing::Unconfirmed) => "isn't confirmed by a second read".to_owned(),
             Some(Missing::Implausible(value)) => {
                 format!("says {value}, which no working sensor says")
             }
@@ -54,7 +56,7 @@ pub fn of_sensor(report: &SensorReport) -> Option<String> {
     }
 }
 
-/// What helps a faulty sensor.
+/// The remedy for a faulty sensor.
 pub const fn remedy_of_sensor(sensor: Sensor, report: &SensorReport) -> &'static str {
     match (sensor, report.state, report.missing) {
         (_, SensorState::Failing, Some(Missing::NotSupported)) => {
@@ -67,7 +69,7 @@ pub const fn remedy_of_sensor(sensor: Sensor, report: &SensorReport) -> &'static
     }
 }
 
-/// What a knob that is out of the plan does.
+/// Describes a knob that is out of the plan.
 pub const fn of_knob(report: &KnobReport) -> Option<&'static str> {
     match report.state {
         KnobState::Refused if report.denied => Some("is refused for lack of permission"),
@@ -77,7 +79,7 @@ pub const fn of_knob(report: &KnobReport) -> Option<&'static str> {
     }
 }
 
-/// What helps a knob that is out of the plan.
+/// The remedy for a knob that is out of the plan.
 pub const fn remedy_of_knob(knob: Knob, report: &KnobReport) -> &'static str {
     match (knob, report.state) {
         (_, KnobState::Refused) if report.denied => {
@@ -89,18 +91,37 @@ pub const fn remedy_of_knob(knob: Knob, report: &KnobReport) -> &'static str {
         (Knob::PowerLimit, _) => {
             "see dmesg and nvidia-smi -q -d POWER; a vGPU or the platform may forbid it: configure an application under `apps`, or switch the knob off under `actuators`"
         }
-        (Knob::GpuClock | Knob::MemoryClock, KnobState::Ineffective) => {
+        (Knob::Fan, _) => {
+            "see whether another program sets the fans (LACT, nvidia-settings); if the driver gives no control over them, switch it off under `actuators`"
+        }
+        (_, KnobState::Ineffective) => {
             "see nvidia-smi -q -d CLOCK for who sets it instead; the other knobs are used"
         }
-        (Knob::GpuClock | Knob::MemoryClock, _) => {
+        _ => {
             "see dmesg and nvidia-smi -q -d CLOCK; if this card has no such lock, switch it off under `actuators`"
         }
     }
 }
 
+/// Describes a suspect fan: `doesn't turn, although it is told to`.
+pub const fn of_fan(fault: FanFault) -> &'static str {
+    match fault {
+        FanFault::Stopped => "doesn't turn, although it is told to",
+        FanFault::Off => "is off, although the card is hot",
+        FanFault::Stuck => {
+            "stays under 70 %, although the card is past its own target and doesn't get cooler"
+        }
+        FanFault::Low => "stays under 40 %, although the card has to be throttled",
+    }
+}
+
+/// The remedy for a suspect fan.
+pub const REMEDY_OF_FAN: &str = "see whether it turns and is clean, and whether a program has set its speed (LACT, nvidia-settings); else update the card's firmware and driver";
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::device::nvml;
 
     fn failing(missing: Missing) -> SensorReport {
         SensorReport {
@@ -111,10 +132,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_names_the_code_or_the_number() {
+    fn a_description_names_the_code_or_the_number() {
         let said = |missing| of_sensor(&failing(missing)).unwrap();
         assert_eq!(
-            said(Missing::Failed(999)),
+            said(Missing::Failed(nvml::code(999))),
             "fails with NVML code 999 (UNKNOWN)"
         );
         let odd = said(Missing::Implausible(255));
@@ -122,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_faulty_is_told_of() {
+    fn only_faulty_sensors_and_knobs_have_a_description() {
         for state in SensorState::ALL {
             let report = SensorReport {
                 state,
@@ -144,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_knob_without_permission_wants_permission() {
+    fn the_remedy_for_a_denied_knob_is_permission() {
         let denied = KnobReport {
             state: KnobState::Refused,
             denied: true,

@@ -1,54 +1,60 @@
-//! One tick of one GPU: what was read, decided and done. Log line, metrics, status API and tests
-//! are views of this one value, so they can't disagree.
+//! One tick of one GPU: reading, decision and outcomes. Log, metrics, status API and tests are views of
+//! this one value, so they can't disagree.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::device::{ByKnob, Facts, Identity, Reading};
-use crate::policy::{Claim, Decision, Probe, Trips, Write};
+use crate::device::{Facts, Identity, Reading};
+use crate::guard::counters::Counters;
+use crate::guard::outcomes::Outcomes;
+use crate::policy::cooling::{Health, Receipt};
+use crate::policy::{Claim, Decision, ExtraSensor, Trips};
 use crate::units::Moment;
 
-use super::tally::Tally;
-
-/// What the views see of a GPU.
+/// One tick of one GPU.
 #[derive(Clone, Debug)]
 pub struct Tick {
     pub identity: Arc<Identity>,
     pub facts: Arc<Facts>,
-    /// On the wall's clock, to tell how old it is.
+    /// When it was, on the wall's clock.
     pub at: Moment,
-    /// Since the Unix epoch, of the last reading that succeeded.
+    /// When a reading last succeeded, since the Unix epoch.
     pub last_success: Option<Duration>,
     pub poll_duration: Duration,
     /// The card answers.
     pub up: bool,
     pub reading: Reading,
-    /// What the sensors beside the card's own said.
-    pub probes: Vec<Probe>,
+    /// The readings of the extra sensors.
+    pub probes: Vec<ExtraSensor>,
     pub decision: Decision,
-    /// The core temperatures at which the trips lie, on cards that have one.
+    /// The trips in force, as core temperatures, on cards that have a core sensor.
     pub trips: Option<Trips>,
     pub claim: Claim,
     pub permission: Permission,
-    /// What came of this tick's writes.
-    pub writes: ByKnob<Option<Write>>,
-    /// Since when something of ours has been on the card, since the Unix epoch; before this guard,
-    /// if it followed a dead one.
+    /// What happened during this tick.
+    pub outcomes: Outcomes,
+    /// Since when the guard has held something on the card, since the Unix epoch. This may be before
+    /// this process started, if it took over from a dead guard.
     pub held_since: Option<Duration>,
-    /// Leases and gradual are ignored until then (on the wall's clock).
+    /// Until when leases and gradual are ignored, on the wall's clock.
     pub paused_until: Option<Moment>,
-    /// Since the Unix epoch, when the state last changed.
+    /// When the state last changed, since the Unix epoch.
     pub changed: Duration,
-    pub tally: Tally,
+    /// How well the card is cooled.
+    pub cooling: Health,
+    /// What the present throttle has cost so far, or the last one.
+    pub receipt: Option<Receipt>,
+    /// All outcomes since the guard started, this tick's included.
+    pub counters: Counters,
 }
 
 /// Whether the guard may write to the card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Permission {
-    /// Nothing was written yet: proven by the first action only.
+    /// Nothing was written yet: only the first action can prove it.
     Unproven,
     Granted,
-    /// An exporter only, until somebody grants it.
+    /// The guard only exports, until it is granted.
     Denied,
     /// `mode: observe`.
     Observe,

@@ -1,20 +1,22 @@
-//! What the guard holds on a GPU, and what to do when somebody else touches it.
+//! Which settings on a GPU are the guard's, and what to do when another program changes them.
 //!
-//! The claim is what the journal keeps: the original limit, to be given back exactly, and the
-//! values around the last write, so that any of them read back is known as ours.
+//! The journal stores the claim: the original limit, so that the guard can give it back exactly,
+//! and the values around the last write, so that the guard recognises each of them as its own.
 
 use std::time::Duration;
 
+use crate::device::{ByClock, FanSetting, Knob, MOST_FANS};
 use crate::units::{Moment, Watts};
 
-/// Our hold on one GPU.
+/// The guard's settings on one GPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Claim {
-    /// The power limit, once written or about to be.
+    /// The power limit, if the guard has written one or is about to.
     pub limit: Option<LimitClaim>,
-    /// The clock locks are ours: NVML can't tell, only this can.
-    pub gpu_clock: bool,
-    pub memory_clock: bool,
+    /// The clock locks that the guard holds. The driver can't tell, only this can.
+    pub locks: ByClock<bool>,
+    /// The fans that the guard set, and who set them before.
+    pub fans: FanClaims,
 }
 
 impl Claim {
@@ -22,7 +24,21 @@ impl Claim {
         *self == Self::default()
     }
 
-    /// Before `next` is written over `current`: what was there is remembered, first and last.
+    pub fn holds(&self, knob: Knob) -> bool {
+        match (knob, knob.clock()) {
+            (_, Some(domain)) => self.locks[domain],
+            (Knob::Fan, None) => self.fans.any(),
+            (_, None) => self.limit.is_some(),
+        }
+    }
+
+    /// At least one clock lock is held.
+    pub fn has_lock(&self) -> bool {
+        self.locks.iter().any(|(_, &held)| held)
+    }
+
+    /// Call this before `next` is written over `current`. It remembers the original and the
+    /// previous limit.
     pub fn writing(&mut self, current: Watts, next: Watts) {
         let original = self.limit.map_or(current, |limit| limit.original);
         self.limit = Some(LimitClaim {
@@ -33,50 +49,86 @@ impl Claim {
     }
 }
 
-/// The three values of a limit that are ours.
+/// The setting of each fan from before the guard. `None`: the guard hasn't set it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct FanClaims([Option<FanSetting>; MOST_FANS]);
+
+impl FanClaims {
+    pub fn any(&self) -> bool {
+        self.iter().next().is_some()
+    }
+
+    pub fn of(&self, fan: usize) -> Option<FanSetting> {
+        self.0.get(fan).copied().flatten()
+    }
+
+    /// The fans that are claimed.
+    pub fn iter(&self) -> impl Iterator<Item = (usize, FanSetting)> + '_ {
+        let all = self.0.iter().enumerate();
+        all.filter_map(|(fan, original)| Some((fan, (*original)?)))
+    }
+
+    pub fn set(&mut self, fan: usize, original: Option<FanSetting>) {
+        if let Some(place) = self.0.get_mut(fan) {
+            *place = original;
+        }
+    }
+
+    /// Those of an earlier guard, and these for the other fans.
+    #[must_use]
+    pub fn after(self, earlier: &Self) -> Self {
+        let mut both = self;
+        for (fan, original) in earlier.iter() {
+            both.set(fan, Some(original));
+        }
+        both
+    }
+}
+
+/// The three values that a limit of the guard can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LimitClaim {
-    /// What was there before us: given back exactly, never exceeded.
+    /// The limit from before the guard. It is given back exactly, and never exceeded.
     pub original: Watts,
-    /// What was there before the last write.
+    /// The limit before the last write.
     pub previous: Watts,
-    /// What the last write set, or was about to.
+    /// The limit that the last write set, or was about to set.
     pub next: Watts,
 }
 
 impl LimitClaim {
-    /// A crash may have left any of the three; anything else is somebody else's.
+    /// A crash may have left any of the three. Any other value comes from another program.
     pub fn owns(&self, limit: Watts) -> bool {
         [self.original, self.previous, self.next].contains(&limit)
     }
 
-    /// It lies between what was there before the last write and what that asked for.
+    /// The limit lies between the one before the last write and the one that the write asked for.
     pub fn spans(&self, limit: Watts) -> bool {
         let (low, high) = (self.next.min(self.previous), self.next.max(self.previous));
         (low..=high).contains(&limit) || limit.is_just_under(low)
     }
 }
 
-/// Between two corrections of somebody else's higher limit, but at critical.
+/// The time between two corrections of another program's higher limit, except at critical.
 const REASSERT_EVERY: Duration = Duration::from_secs(10);
-/// This many corrections within [`CONTEST_WINDOW`] are a contest.
+/// This many corrections within [`CONTEST_WINDOW`] count as a contest.
 const CONTEST_ROUNDS: usize = 3;
 const CONTEST_WINDOW: Duration = Duration::from_secs(600);
 
-/// The tug-of-war with another agent that sets limits. Datacentres have such agents: of 536 caps
-/// given back in one, 103 had been overwritten by a host agent.
+/// The contest with another agent that sets limits. Data centres have such agents: in one, a host
+/// agent had overwritten 103 of 536 caps.
 #[derive(Clone, Debug, Default)]
 pub struct Contest {
-    /// Somebody else's lower limit, seen once.
+    /// Another program's lower limit, read once.
     suspect: Option<Watts>,
     /// The last corrections, newest last.
     rounds: [Option<Moment>; CONTEST_ROUNDS],
 }
 
 impl Contest {
-    /// Looks at the limit read on this tick; somebody else's becomes the claim's original. A lower
-    /// one must be read twice for that: it is left alone, so there is time to be sure.
-    /// `lately`: it was ours a while ago.
+    /// Compares the limit read on this tick with the claim. Another program's limit becomes the
+    /// claim's original. A lower one must be read twice for that: the guard leaves it alone, so
+    /// there is time to be sure. `lately`: the guard set it recently.
     pub fn observe(
         &mut self,
         now: Moment,
@@ -100,7 +152,8 @@ impl Contest {
         if foreign {
             claim.original = current;
         }
-        // Higher than what we set: theirs, or ours undone.
+        // The limit is higher than the guard set it. Another program raised it, or the card lost
+        // the guard's value.
 
         let last = self.rounds[CONTEST_ROUNDS - 1];
         if last.is_some_and(|last| now.since(last) < REASSERT_EVERY) {
@@ -110,7 +163,7 @@ impl Contest {
         }
     }
 
-    /// A correction is made.
+    /// The guard corrects the limit.
     pub fn corrected(&mut self, now: Moment) {
         self.rounds.rotate_left(1);
         self.rounds[CONTEST_ROUNDS - 1] = Some(now);
@@ -123,17 +176,18 @@ impl Contest {
     }
 }
 
-/// Whose limit is on the GPU.
+/// Which program set the limit on the GPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     Ours,
-    /// Somebody else's, lower than ours: it stands.
+    /// Another program's lower limit: it stays.
     Lower,
-    /// The same, seen for the first time.
+    /// The same, read for the first time.
     MaybeLower,
-    /// Higher than ours; correct it now.
+    /// A higher limit than the guard's: correct it now.
     Higher,
-    /// Higher than ours, but corrected less than ten seconds ago: only critical may.
+    /// A higher limit, but the last correction was less than ten seconds ago: only critical may
+    /// correct it.
     HigherWait,
 }
 

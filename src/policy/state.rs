@@ -7,7 +7,8 @@
 //!     │ │             heat again │     │ └──────────────────────────┘
 //!     │ │                        │     │    below alert, for the delay
 //!     │ └──── given back ─── recovering ◄┘
-//!     │                     safe (or nothing of ours binds), for the delay
+//!     │                     safe (or nothing of ours binds), for the delay;
+//!     │                     under full fans: and will stay so without them
 //!   blind: no trustworthy reading; entered from anywhere, left into gradual
 //!   unguarded: nothing can be done for the GPU; it lies over all of them
 //! ```
@@ -16,11 +17,10 @@
 
 use std::time::Duration;
 
+use crate::policy::sense::trips::Heat;
 use crate::units::Moment;
 
-use super::zone::Heat;
-
-/// How hard a GPU is held, or asked to be held.
+/// How hard a GPU is throttled, or asked to be throttled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Level {
     #[default]
@@ -39,20 +39,21 @@ impl Level {
     }
 }
 
-/// What a GPU is in.
+/// The state of a GPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// Nothing of ours is on the GPU.
+    /// None of the guard's settings are on the GPU.
     Normal,
-    /// Held under its alert threshold, the workload running.
+    /// The GPU is kept below its alert threshold, and the workload runs.
     Gradual,
-    /// Minimum power, clock lock: past critical, or told so.
+    /// Minimum power and a clock lock: the GPU is above critical, or an emergency lease asks for
+    /// it.
     Emergency,
-    /// Being given back, step by step.
+    /// The guard gives back its settings, step by step.
     Recovering,
-    /// No trustworthy reading: capped, never raised.
+    /// There is no trustworthy reading: the GPU is capped, and nothing is raised.
     Blind,
-    /// Nothing can be done for it.
+    /// The guard can do nothing for the GPU.
     Unguarded,
 }
 
@@ -86,7 +87,7 @@ impl State {
     }
 }
 
-/// What the machine looks at.
+/// The input of the state machine.
 #[derive(Clone, Copy, Debug)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -94,18 +95,21 @@ impl State {
 )]
 pub struct Situation {
     pub heat: Heat,
-    /// Something of ours limits the GPU: a lock, or a limit the draw leans on.
+    /// A setting of the guard holds the GPU back: a lock, or a limit that the draw reaches.
     pub binds: bool,
     /// What live leases ask for.
     pub asked: Level,
-    /// What the temperature alone holds it at; never released faster than that.
+    /// The level by the temperature alone. The GPU is never released faster than that.
     pub alone: Level,
-    /// Leases were dropped for holding too long: release without the delay.
+    /// Leases aren't obeyed, because they held the GPU for too long: release without the delay.
     pub overheld: bool,
-    /// An operator's pause: only critical counts.
+    /// An operator has paused the GPU: only critical counts.
     pub paused: bool,
-    /// A sensor was lost while it was above safe: nothing is calm until it is read again.
+    /// A sensor was lost while it was above safe: the GPU isn't calm until the sensor is read
+    /// again.
     pub withheld: bool,
+    /// Only full fans keep the GPU as cool as it is.
+    pub needs_fans: bool,
 }
 
 impl Situation {
@@ -126,12 +130,13 @@ impl Situation {
         }
     }
 
-    /// Gradual has nothing left to do.
+    /// Gradual is no longer needed.
     fn is_calm(&self) -> bool {
-        !self.withheld && (self.heat.is_safe() || (!self.heat.at_set_point() && !self.binds))
+        let cool = self.heat.is_safe() || (!self.heat.at_set_point() && !self.binds);
+        cool && !self.withheld && !self.needs_fans
     }
 
-    /// Emergency has nothing left to do.
+    /// Emergency is no longer needed.
     fn is_under_alert(&self) -> bool {
         !self.withheld && !self.heat.is_hot()
     }
@@ -141,22 +146,24 @@ impl Situation {
     }
 }
 
-/// The way between the states but for blindness, which lies over all of them.
+/// The transitions between the states, except blindness, which lies over all of them.
 #[derive(Clone, Debug)]
 pub struct Machine {
     state: State,
     calm_since: Option<Moment>,
     recovery_delay: Duration,
-    /// How often in a row heat came back soon after a recovery.
+    /// How many times in a row heat came back soon after a recovery.
     relapses: u32,
     /// When the last recovery began.
     recovering: Option<Moment>,
 }
 
-/// Heat within this after a recovery began is the old heat: the next recovery waits twice as long.
+/// Heat within this time after the start of a recovery means that the recovery was too early. The
+/// next one waits twice as long.
 const RELAPSE: Duration = Duration::from_secs(300);
-/// At most 32 recovery delays, and never this much longer than one: what is cool and stays so has
-/// everything back within five minutes of the delay, the steps of a recovery included.
+/// The wait is at most 32 recovery delays, and at most one delay plus this. So a GPU that is cool
+/// and stays cool has everything back within five minutes after the delay, including the steps of
+/// the recovery.
 const RELAPSES_MAX: u32 = 5;
 const RELAPSED_LONGER: Duration = Duration::from_secs(210);
 
@@ -194,7 +201,7 @@ impl Machine {
         self.state
     }
 
-    /// Holds at least `level`, whatever the (missing) heat.
+    /// Holds at least `level`, without knowing the temperature.
     pub fn hold(&mut self, level: Level) {
         match level {
             Level::Emergency => self.enter(State::Emergency),
@@ -203,8 +210,8 @@ impl Machine {
         }
     }
 
-    /// At `level` from here on, and calm not before it is seen again: where there is no heat to go
-    /// by, what holds a GPU is what is asked, not what was.
+    /// Goes to `level`. Calm starts only when the temperature is known again. Without a
+    /// temperature, the level follows the requests, not the past.
     pub fn settle(&mut self, level: Level) {
         self.enter(match level {
             Level::None => State::Normal,
@@ -213,20 +220,20 @@ impl Machine {
         });
     }
 
-    /// Something of ours shows on a GPU that had everything back: it is given back again.
+    /// A setting of the guard is on a GPU that had everything back. It is given back again.
     pub fn recover_again(&mut self, now: Moment) {
         self.recovering = Some(now);
         self.enter(State::Recovering);
     }
 
-    /// All is given back.
+    /// The GPU has everything back.
     pub fn recovered(&mut self) {
         self.enter(State::Normal);
     }
 
     fn release_emergency(&mut self, now: Moment, situation: &Situation, wants: Level) {
         match wants {
-            // Told so by leases that have held it long enough: down to what is wanted, at once.
+            // Leases have held the emergency long enough: goes down to the wanted level at once.
             Level::None if situation.overheld && situation.alone == Level::None => {
                 self.enter(State::Recovering);
             }
@@ -238,7 +245,8 @@ impl Machine {
 
     fn release_gradual(&mut self, now: Moment, situation: &Situation) {
         let skip = situation.skips_delay() && !situation.heat.is_hot();
-        // Both clocks run; what the temperature alone holds is never released before it.
+        // Both delays must pass. A level by the temperature alone is never released before its own
+        // delay.
         let calm = self.calm_for_delay(now, situation.is_calm());
         if skip || (calm && situation.alone == Level::None) {
             self.recovering = Some(now);
@@ -246,7 +254,7 @@ impl Machine {
         }
     }
 
-    /// Heat is back, or a lease asks: only heat tells that the recovery was too early.
+    /// Heat is back, or a lease asks. Only heat shows that the recovery was too early.
     fn relapse(&mut self, now: Moment, situation: &Situation) {
         let Some(recovering) = self.recovering.take() else {
             return;

@@ -46,7 +46,7 @@ class Live(Proof):
         guard = self.guard("a100-80gb", time_scale=0)
         tab = self.tab()
         page = self.live(tab, guard)
-        said = page.locator("#said")
+        said = page.locator("#announcement")
         page.wait_for_timeout(2500)
         self.assertEqual(said.text_content(), "", "a live region that speaks of nothing")
         guard.client("throttle", "--gpu", "0", "--level", "gradual", "--for", "5m")
@@ -94,7 +94,9 @@ class Live(Proof):
         """With and without a script: the same words in the same order, whatever the ages."""
         guard = self.guard("a100-80gb", "l40s", time_scale=0)
         guard.client("throttle", "--gpu", "1", "--level", "gradual", "--for", "5m")
-        rig.eventually(lambda: guard.status()["gpus"][1]["state"] == "gradual")
+        # Until the reading shows what was written, the page has other words for the limit.
+        limit = lambda: guard.status()["gpus"][1]["limit"]
+        rig.eventually(lambda: limit()["current"] < limit().get("original", 0))
         texts = []
         for scripts in (False, True):
             tab = self.tab(java_script_enabled=scripts)
@@ -122,3 +124,26 @@ class Live(Proof):
         degrees_per_unit = (critical - alert) / (drawn["critical"] - drawn["alert"])
         shown = alert + (drawn["now"] - drawn["alert"]) * degrees_per_unit
         self.assertAlmostEqual(shown, gpu["temperature_celsius"], delta=0.5)
+
+    def test_a_young_guards_charts_are_as_short_as_its_life_with_clock_times_and_values(self):
+        guard = self.guard("a100-80gb")
+        page = self.live(self.tab(), guard)
+        figure = page.locator("figure.temperature")
+        width = figure.locator("svg").evaluate("it => it.viewBox.baseVal.width")
+        step = page.evaluate("fetch('api/v1/history').then((it) => it.json()).then((it) => it.step_seconds)")
+        self.assertEqual(width * step, 300, "five minutes, not an hour")
+        first, middle, last = figure.locator(".axis span").all_text_contents()
+        minutes = page.evaluate("""(texts) => texts.map((text) => {
+            const [hour, minute] = text.match(/\\d+/g).map(Number);
+            return (hour % 12) * 60 + minute;
+        })""", [first, middle])
+        now = page.evaluate("new Date().getHours() % 12 * 60 + new Date().getMinutes()")
+        self.assertIn((now - minutes[0]) % 720, (5, 6), first)
+        self.assertIn((now - minutes[1]) % 720, (2, 3, 4), middle)
+        self.assertEqual(last, "now")
+        plot = figure.locator(".plot")
+        box = plot.bounding_box()
+        page.mouse.move(box["x"] + box["width"] - 1, box["y"] + box["height"] / 2)
+        self.assertRegex(plot.get_attribute("data-told"), r"\d:\d\d.*, mean \d+ °C")
+        page.mouse.move(0, 0)
+        self.assertIsNone(plot.get_attribute("data-told"))

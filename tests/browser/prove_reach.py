@@ -129,6 +129,15 @@ class Reach(Proof):
             self.assertEqual(cut, [], f"with {cards} GPUs")
             guard.stop()
 
+    def test_the_cards_of_eight_gpus_fit_a_screen(self):
+        guard = self.guard(*["h100"] * 8, load=1)
+        for width, height in ((1440, 900), (1920, 1080)):
+            tab = self.tab(viewport={"width": width, "height": height})
+            page = self.live(tab, guard)
+            end = page.locator(".gpus").evaluate("it => it.getBoundingClientRect().bottom")
+            print(f"  eight GPUs at {width}: {end:.0f} pixels")
+            self.assertLessEqual(end, height)
+
     def test_without_a_script_the_page_shows_the_board_and_asks_again(self):
         guard = self.guard("a100-80gb", inlet=45, load=1)
         tab = self.tab(java_script_enabled=False)

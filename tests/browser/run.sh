@@ -8,7 +8,7 @@ root=$(cd "$here/../.." && pwd)
 target=${CARGO_TARGET_DIR:-$root/target}
 venv=$target/browser-venv
 
-(cd "$root" && cargo build --quiet --workspace --locked)
+[ -n "${THERMAL_GUARD_BUILT:-}" ] || (cd "$root" && cargo build --quiet --workspace --locked)
 
 # The list of what is installed is written last: a venv that was cut short is made anew.
 if ! cmp -s "$here/requirements.txt" "$venv/installed.txt"; then

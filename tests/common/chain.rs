@@ -1,8 +1,8 @@
 //! The alert chain around a guard: real Prometheus and Alertmanager as child processes, with the
-//! configuration of `alerts/`, on free loopback ports, in a directory that goes with them.
+//! configuration of `alerts/`, on free loopback ports, in a directory of their own.
 //!
-//! What is started here dies with the value, on a panic too. Time only changes speed: the rules and
-//! routes are the shipped ones.
+//! Everything that is started here dies with the value, also on a panic. Only the speed differs from the
+//! shipped configuration: rules and routes are the same.
 
 #![allow(
     clippy::disallowed_methods,
@@ -18,18 +18,19 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// How much faster than shipped.
+use super::wait::wait_until;
+
+/// How much faster than shipped the chain runs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timing {
     /// Scrape, evaluation and group interval; 1000 as shipped.
     pub(crate) interval_ms: u32,
-    /// Divides the windows and holds of the rules: the speed of the plant, 1 as shipped.
+    /// Divides the windows and holds of the rules. It is the speed of the plant; 1 as shipped.
     pub(crate) time_scale: u32,
 }
 
@@ -43,23 +44,23 @@ impl Timing {
         interval_ms: 200,
         time_scale: 5,
     };
-    /// For a plant and a guard with `--debug.time-scale 10`: no faster than five times, or scrapes
-    /// would be most of what a small machine does.
+    /// For a plant and a guard with `--debug.time-scale 10`. The intervals are those of five times, because
+    /// a small machine would do little else than scrape.
     pub(crate) const TEN_TIMES: Self = Self {
         interval_ms: 200,
         time_scale: 10,
     };
 }
 
-/// What differs from the shipped setup of one node.
+/// Differences from the shipped setup of one node.
 pub(crate) struct Setup<'a> {
     /// More `scrape_configs`.
     pub(crate) scrape: &'a str,
-    /// Of Alertmanager's configuration.
+    /// Edits Alertmanager's configuration.
     pub(crate) edit: fn(String) -> String,
-    /// Of Alertmanager. Two: a cluster, to which Prometheus sends alike.
+    /// Ports of Alertmanager. Two ports are a cluster: Prometheus sends every alert to both.
     pub(crate) alertmanagers: Vec<u16>,
-    /// Prometheus runs at its own default resend delay, of a minute, as an operator's does.
+    /// Prometheus runs with its own default resend delay of one minute, as many operators have it.
     pub(crate) default_resend_delay: bool,
 }
 
@@ -75,7 +76,7 @@ impl Default for Setup<'_> {
     }
 }
 
-/// How long the second of a cluster waits for the first before it sends what the first should have.
+/// How long the second member of a cluster waits for the first before it sends a notification itself.
 pub(crate) const PEER_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(crate) struct Chain {
@@ -159,12 +160,12 @@ impl Chain {
     }
 }
 
-/// Room for one chain: few at a time, or they get in each other's way on a small machine.
+/// A place for one chain. Only few run at a time: more would slow each other down on a small machine.
 struct Place;
 
 static PLACES: (Mutex<usize>, Condvar) = (Mutex::new(3), Condvar::new());
 
-/// Room for so many more, for who wants them all at once.
+/// Lets so many more chains run at a time.
 pub(crate) fn make_room(chains: usize) {
     *Place::free() += chains;
     PLACES.1.notify_all();
@@ -220,7 +221,7 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// With the resend delay that the head of its configuration asks for.
+    /// With the resend delay that the comment at the top of its configuration asks for.
     fn shipped_prometheus(dir: &Path, port: u16) -> Self {
         let flag = resend_delay(&dir.join("prometheus.yml"));
         Self::prometheus(dir, port, Some(flag))
@@ -237,7 +238,7 @@ impl Service {
         Self::new("prometheus", &arguments, dir, port)
     }
 
-    /// One by itself, or two in a cluster.
+    /// One Alertmanager, or a cluster of two.
     fn alertmanagers(dir: &Path, ports: &[u16]) -> Vec<Self> {
         let [first, second] = free_ports().map(|port| format!("127.0.0.1:{port}"));
         let gossip = [(&first, &second), (&second, &first)];
@@ -279,7 +280,7 @@ impl Service {
             started,
             "{} isn't ready:\n{}",
             self.program,
-            self.last_words()
+            self.end_of_log()
         );
     }
 
@@ -324,7 +325,7 @@ impl Service {
         ureq::get(format!("{}/-/ready", self.url)).call().is_ok()
     }
 
-    fn last_words(&self) -> String {
+    fn end_of_log(&self) -> String {
         let log = fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<_> = log.lines().collect();
         lines[lines.len().saturating_sub(10)..].join("\n")
@@ -340,28 +341,16 @@ impl Drop for Service {
     }
 }
 
-/// The flag that the head of the configuration asks for.
+/// The flag that the comment at the top of the configuration asks for.
 fn resend_delay(config: &Path) -> String {
     let text = fs::read_to_string(config).expect("the configuration");
     let mut words = text.split_whitespace();
     let flag = words.find(|word| word.starts_with("--rules.alert.resend-delay="));
-    let flag = flag.expect("a resend delay in its head");
+    let flag = flag.expect("a resend delay in its first comment");
     flag.trim_end_matches('.').to_owned()
 }
 
-/// Polls until `condition` holds; false when it doesn't within `limit`.
-pub(crate) fn wait_until(limit: Duration, mut condition: impl FnMut() -> bool) -> bool {
-    let start = Instant::now();
-    while !condition() {
-        if start.elapsed() > limit {
-            return false;
-        }
-        sleep(Duration::from_millis(20));
-    }
-    true
-}
-
-/// Ports nobody listens on: all are held before any is let go.
+/// Free ports. All are held until the last one is found, so that they differ.
 pub(crate) fn free_ports<const N: usize>() -> [u16; N] {
     let held = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
     held.map(|listener| listener.local_addr().expect("its address").port())
@@ -395,7 +384,7 @@ fn write_config(dir: &Path, guard: SocketAddr, token: &Path, timing: Timing, set
     }
 }
 
-/// Intervals only: 1 s becomes the one wanted, the repeats shrink alike.
+/// Changes only the intervals: 1 s becomes the wanted interval, and repeats shrink by the same factor.
 fn faster_config(shipped: &str, timing: Timing) -> String {
     let ms = timing.interval_ms;
     shipped
@@ -411,8 +400,8 @@ fn faster_config(shipped: &str, timing: Timing) -> String {
         )
 }
 
-/// Windows, holds and slopes, for a plant that runs faster. A pattern that is no longer there fails,
-/// so that a change of the rules can't leave this behind.
+/// Scales windows, holds and slopes for a plant that runs faster. It fails if the rules no longer have
+/// one of these patterns, so that it follows every change of the rules.
 fn faster_rules(shipped: &str, timing: Timing) -> String {
     let scale = timing.time_scale;
     let ms = |seconds: u32| format!("{}ms", 1000 * seconds / scale);

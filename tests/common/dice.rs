@@ -1,4 +1,4 @@
-//! Random numbers that are the same each time, so that a story can be told again (`SplitMix64`).
+//! Random numbers that are the same in each run, so that a failure can be repeated (`SplitMix64`).
 
 pub(crate) struct Dice(pub(crate) u64);
 
@@ -7,7 +7,7 @@ impl Dice {
         self.number() % sides
     }
 
-    /// Of one of so many things, its index.
+    /// A random index into so many things.
     pub(crate) fn index(&mut self, length: usize) -> usize {
         usize::try_from(self.below(length as u64)).unwrap_or(0)
     }

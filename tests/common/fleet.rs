@@ -7,23 +7,34 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use thermal_guard::alerts::pull::PullCounters;
+use thermal_guard::alerts::{Action as AlertAction, Outcome, Status};
+use thermal_guard::apps::AppStatus;
+use thermal_guard::config::Mode;
 use thermal_guard::device::{
-    ByKnob, ClockEvents, ClockRange, Facts, Identity, Knob, Missing, PowerConstraints, Reading,
-    Slow, Thresholds, Uuid,
+    ByClock, ByKnob, ClockDomain, ClockRange, Facts, Fan, FanPolicy, Identity, Knob, Missing,
+    PowerConstraints, Reading, Slow, Thresholds, Uuid, nvml,
 };
-use thermal_guard::guard::events::{Event, GpuName, LogCounts, Seen, Throttle, What};
-use thermal_guard::guard::shared::DriverStatus;
-use thermal_guard::guard::tally::{Action, ActionResult, Tally, XidCount};
+use thermal_guard::events::{
+    Event, GpuName, LogCounters, NotifyCounters, Seen, Throttle, What, Why,
+};
+use thermal_guard::guard::counters::{Counters, XidCount};
+use thermal_guard::guard::outcomes::{Action, ActionResult, Outcomes};
+use thermal_guard::guard::state::DriverStatus;
 use thermal_guard::guard::{Permission, Tick};
-use thermal_guard::policy::lease::{Endings, Holder};
+use thermal_guard::policy::ask::lease::{Endings, Holder};
+use thermal_guard::policy::cooling::{Health, Receipt, Than, Unguarded};
 use thermal_guard::policy::{
-    AppMode, Asks, BySensor, ChainState, Claim, Decision, Heat, KnobReport, KnobState, Lease,
-    Level, LimitClaim, Probe, Sensor, SensorReport, SensorState, State, Targets, Trigger, Trips,
+    AppMode, Asks, BySensor, ChainState, Claim, Decision, ExtraSensor, Heat, KnobReport, KnobState,
+    Lease, Level, LimitClaim, Sensor, SensorReport, SensorState, State, Targets, Trigger, Trips,
 };
+use thermal_guard::registry::Registry;
 use thermal_guard::units::{Celsius, Megahertz, Moment, Ratio, Watts};
+use thermal_guard::web::access::actuators::AuthFailure;
+use thermal_guard::web::actuate::counters::HookCounters;
+use thermal_guard::web::actuate::reload_counters::ReloadCounters;
 use thermal_guard::web::snapshot::{
-    AlertCount, AppSnapshot, Build, ChainView, DurationHistogram, Extra, GpuView, HookSnapshot,
-    LeaseView, PullSnapshot, ReloadStatus, Snapshot,
+    AppView, Build, ChainView, GpuView, LeaseView, ServiceView, Snapshot,
 };
 
 const C: fn(f64) -> Celsius = Celsius::new;
@@ -100,12 +111,8 @@ pub(crate) fn snapshot() -> Snapshot {
             evicted: 0,
         },
         events: vec![Arc::new(throttled())],
-        event_log: LogCounts {
-            written: 12,
-            dropped: 1,
-        },
         last_scrape: Some(unix_ago(15)),
-        extra: extra(),
+        service: service(),
     }
 }
 
@@ -114,9 +121,9 @@ fn throttled() -> Event {
         time: unix_ago(95),
         gpu: Some(GpuName::of(&identity(0, ""))),
         what: What::Throttled(Throttle {
-            level: "gradual".into(),
-            trigger: Some("local".into()),
-            why: "set point".into(),
+            level: Level::Gradual.into(),
+            trigger: Some(Trigger::Local.into()),
+            why: Why::SetPoint.into(),
             seen: Seen {
                 temperature_celsius: Some(77.0),
                 margin_to_alert_celsius: Some(1.0),
@@ -126,48 +133,67 @@ fn throttled() -> Event {
     }
 }
 
-fn extra() -> Extra {
-    let alerts = |action, result, count| AlertCount {
-        status: "firing",
-        action,
-        result,
-        count,
-    };
-    Extra {
+fn service() -> ServiceView {
+    ServiceView {
         node: "n1.example".to_owned(),
-        mode: "enforce",
+        mode: Mode::Enforce,
         simulated: false,
-        poll_interval: POLL,
-        hook: HookSnapshot {
-            requests: vec![(200, 41), (401, 1), (503, 0)],
-            alerts: vec![
-                alerts("gradual", "accepted", 3),
-                alerts("heartbeat", "accepted", 38),
-                alerts("emergency", "accepted", 0),
-            ],
-            auth_failures: vec![("missing", 1), ("wrong", 0)],
-            truncated_alerts: 0,
-            durations: DurationHistogram {
-                buckets: vec![(0.001, 30), (0.01, 11), (0.1, 1), (f64::INFINITY, 0)],
-                sum_seconds: 0.0625,
+        apps: vec![AppView {
+            status: AppStatus {
+                name: "medgemma".to_owned(),
+                wanted: AppMode::Gradual,
+                told: Some(AppMode::Gradual),
+                last_error: None,
+                notifications_ok: 4,
+                notifications_failed: 1,
+                well: Some(false),
             },
-            last_success: Some(unix_ago(3)),
-        },
-        pull: PullSnapshot::default(),
-        apps: vec![AppSnapshot {
-            name: "medgemma".to_owned(),
-            mode: "gradual",
-            ok: 4,
-            failed: 1,
-            well: Some(false),
-            file: Some(Ok(())),
+            env_file: Some(Ok(())),
         }],
-        reload: ReloadStatus {
-            successful: true,
-            last_success: Some(unix_ago(7200)),
-        },
-        ..Extra::default()
+        ..ServiceView::default()
     }
+}
+
+/// The counters of its service, which pulls from nobody.
+pub(crate) fn counters() -> Registry {
+    let mut registry = Registry::default();
+    hook_counters().register(&mut registry);
+    PullCounters::default().register(&mut registry);
+    let log = LogCounters::default();
+    log.written.inc_by(12);
+    log.dropped.inc();
+    log.register(&mut registry);
+    let notify = NotifyCounters::default();
+    notify.up.get_or_create(&[]).set(1);
+    notify.register(&mut registry);
+    ReloadCounters::started(unix_ago(7200)).register(&mut registry);
+    registry
+}
+
+fn hook_counters() -> HookCounters {
+    let hook = HookCounters::default();
+    // Their sum is exact in a float.
+    let unit = Duration::from_nanos(1_953_125);
+    for (code, took, requests) in [
+        (200, Duration::ZERO, 30),
+        (200, unit, 11),
+        (401, 21 * unit, 1),
+    ] {
+        for _ in 0..requests {
+            hook.count_request(code, took);
+        }
+    }
+    for (action, alerts) in [(AlertAction::Gradual, 3), (AlertAction::Heartbeat, 38)] {
+        for _ in 0..alerts {
+            hook.count_alert(Status::Firing, action, Outcome::Accepted);
+        }
+    }
+    for bytes in [900, 1500, 1500] {
+        hook.count_body(bytes);
+    }
+    hook.count_auth_failure(AuthFailure::Missing);
+    hook.count_success(0, unix_ago(3));
+    hook
 }
 
 fn view(tick: Tick) -> GpuView {
@@ -186,7 +212,7 @@ pub(crate) fn identity(index: u32, name: &str) -> Identity {
         driver_version: Some("580.95.05".to_owned()),
         architecture: None,
         brand: None,
-        mig_uuids: Vec::new(),
+        instance_uuids: Vec::new(),
     }
 }
 
@@ -205,11 +231,13 @@ pub(crate) fn bare(identity: Identity) -> Tick {
         trips: None,
         claim: Claim::default(),
         permission: Permission::Unproven,
-        writes: ByKnob::default(),
+        outcomes: Outcomes::default(),
         held_since: None,
         paused_until: None,
         changed: unix_ago(7200),
-        tally: Tally::default(),
+        cooling: Health::default(),
+        receipt: None,
+        counters: Counters::default(),
     }
 }
 
@@ -231,7 +259,7 @@ fn a100_facts() -> Facts {
         gpu_clock_max: Some(MHZ(1410)),
         memory_clock_max: Some(MHZ(1512)),
         memory_clocks: vec![MHZ(1512)],
-        supported_events: ClockEvents::from_bits(0x1ff),
+        supported_reasons: nvml::slowdown_reasons(0x1ff),
         ..Facts::default()
     }
 }
@@ -244,7 +272,7 @@ fn a100_reading() -> Reading {
         limit: Ok(W(230)),
         enforced_limit: Ok(W(230)),
         gpu_clock: Ok(MHZ(1170)),
-        events: Ok(ClockEvents::SW_POWER_CAP),
+        slowdown_reasons: Ok(nvml::slowdown_reasons(0x4)),
         utilization: Ok(Ratio::new(0.97)),
         slow: Slow {
             graphics_clock: Some(MHZ(1170)),
@@ -258,7 +286,7 @@ fn a100_reading() -> Reading {
             energy_millijoules: Some(1_234_567_890_123),
             ecc_corrected: [Some(0), Some(3)],
             ecc_uncorrected: [Some(0), Some(0)],
-            event_nanoseconds: [
+            slowdown_nanoseconds: [
                 Some(81_500_000_000),
                 Some(0),
                 Some(1_250_000_000),
@@ -271,17 +299,19 @@ fn a100_reading() -> Reading {
     }
 }
 
-fn a100_tally() -> Tally {
-    let mut tally = Tally {
+fn a100_counters() -> Counters {
+    let mut counters = Counters {
         throttles: [[3, 1, 0, 0], [0, 0, 0, 0]],
         recoveries: 3,
         throttled: [Duration::from_millis(812_500), Duration::ZERO],
         foreign_limits: 1,
-        ..Tally::default()
+        work_lost: Duration::from_millis(74_250),
+        unguarded_work_lost: Duration::from_millis(51_500),
+        ..Counters::default()
     };
-    tally.actions[Action::PowerLimit as usize][ActionResult::Ok as usize] = 17;
-    tally.actions[Action::PowerLimit as usize][ActionResult::Unjournaled as usize] = 2;
-    tally
+    counters.actions[(Action::PowerLimit, ActionResult::Ok)] = 17;
+    counters.actions[(Action::PowerLimit, ActionResult::Unjournaled)] = 2;
+    counters
 }
 
 fn held_a100() -> Tick {
@@ -293,12 +323,15 @@ fn held_a100() -> Tick {
             level: Level::Gradual,
             targets: Targets {
                 limit: Some(W(230)),
-                gpu_clock: Some(ClockRange {
-                    min: MHZ(210),
-                    max: MHZ(1058),
-                }),
-                memory_clock: None,
+                locks: ByClock::only(
+                    ClockDomain::Gpu,
+                    Some(ClockRange {
+                        min: MHZ(210),
+                        max: MHZ(1058),
+                    }),
+                ),
                 app: AppMode::Gradual,
+                ..Targets::default()
             },
             heat: Some(Heat {
                 to_alert: C(1.0),
@@ -326,21 +359,51 @@ fn held_a100() -> Tick {
                 previous: W(240),
                 next: W(230),
             }),
-            gpu_clock: true,
-            memory_clock: false,
+            locks: ByClock::only(ClockDomain::Gpu, true),
+            ..Claim::default()
         },
         permission: Permission::Granted,
         held_since: Some(unix_ago(95)),
         changed: unix_ago(95),
         reading: a100_reading(),
         probes: vec![probe("inlet", Some(31.5)), probe("rack-door", None)],
-        tally: a100_tally(),
+        counters: a100_counters(),
+        cooling: a100_cooling(),
+        receipt: Some(a100_receipt()),
         ..bare(Identity {
             serial: Some("1320021000000".to_owned()),
             architecture: Some("ampere".to_owned()),
             vbios_version: Some("92.00.45.00.03".to_owned()),
             ..identity(0, "NVIDIA A100 80GB PCIe")
         })
+    }
+}
+
+fn a100_cooling() -> Health {
+    let mut worse = [None; Than::ALL.len()];
+    worse[Than::Before as usize] = Some(true);
+    worse[Than::Neighbours as usize] = Some(false);
+    Health {
+        resistance: Some(0.208),
+        baseline: Some(0.173),
+        ratio: Some(Ratio::new(1.2)),
+        beside_neighbours: Some(Ratio::new(1.05)),
+        worse,
+        sustainable: Some(W(231)),
+    }
+}
+
+fn a100_receipt() -> Receipt {
+    Receipt {
+        asked: 95.0,
+        lost: Ratio::new(0.17),
+        lost_least: Ratio::new(0.051),
+        unguarded: Some(Unguarded {
+            lost: Ratio::new(0.12),
+            least: Ratio::new(0.03),
+            most: Ratio::new(0.14),
+            hottest: Some(C(86.0)),
+        }),
     }
 }
 
@@ -359,7 +422,7 @@ pub(crate) fn sensors(working: &[Sensor]) -> BySensor<SensorReport> {
 /// Of a card with a power limit and a clock lock.
 pub(crate) fn knobs(state: KnobState) -> ByKnob<KnobReport> {
     ByKnob::of(|knob| KnobReport {
-        state: if knob == Knob::MemoryClock {
+        state: if matches!(knob, Knob::MemoryClock | Knob::Fan) {
             KnobState::Absent
         } else {
             state
@@ -368,8 +431,8 @@ pub(crate) fn knobs(state: KnobState) -> ByKnob<KnobReport> {
     })
 }
 
-fn probe(name: &str, now: Option<f64>) -> Probe {
-    Probe {
+fn probe(name: &str, now: Option<f64>) -> ExtraSensor {
+    ExtraSensor {
         name: name.into(),
         trips: Trips {
             alert: C(38.0),
@@ -378,6 +441,16 @@ fn probe(name: &str, now: Option<f64>) -> Probe {
         },
         now: now.map(C),
         last: now.map(C),
+        left_hot: false,
+    }
+}
+
+fn fan(speed: f64, rpm: u32) -> Fan {
+    Fan {
+        speed: Some(Ratio::new(speed)),
+        rpm: Some(rpm),
+        target: Some(Ratio::new(speed)),
+        policy: Some(FanPolicy::Automatic),
     }
 }
 
@@ -389,7 +462,7 @@ fn easy_4090() -> Tick {
         persistence_mode: Some(false),
         memory_total_bytes: Some(25_757_220_864),
         memory_used_bytes: Some(1_048_576),
-        fan_speeds: vec![Some(Ratio::new(0.3)), Some(Ratio::new(0.31)), None],
+        fans: vec![fan(0.3, 910), fan(0.31, 930), Fan::default()],
         ..Slow::default()
     };
     let reading = Reading {
@@ -399,7 +472,7 @@ fn easy_4090() -> Tick {
         enforced_limit: Ok(W(450)),
         gpu_clock: Ok(MHZ(210)),
         // A bit that this build has no name for.
-        events: Ok(ClockEvents::from_bits(0x1001)),
+        slowdown_reasons: Ok(nvml::slowdown_reasons(0x1001)),
         utilization: Ok(Ratio::new(0.0)),
         slow,
         ..Reading::missing(ago(0.3), Missing::NotSupported)
@@ -417,7 +490,7 @@ fn easy_4090() -> Tick {
             acoustic_current: Some(C(84.0)),
             ..Thresholds::default()
         },
-        supported_events: ClockEvents::from_bits(0x06f),
+        supported_reasons: nvml::slowdown_reasons(0x06f),
         ..Facts::default()
     };
     Tick {
@@ -475,12 +548,12 @@ fn lost_a100() -> Tick {
         },
         changed: unix_ago(60),
         facts: Arc::new(a100_facts()),
-        tally: Tally {
+        counters: Counters {
             throttles: [[0, 1, 0, 0], [0; 4]],
             throttled: [Duration::from_secs(60), Duration::ZERO],
             read_failures: 60,
             xids: Arc::new(BTreeMap::from([(79, xid), (154, xid)])),
-            ..Tally::default()
+            ..Counters::default()
         },
         ..bare(identity(2, "NVIDIA A100 80GB PCIe"))
     }

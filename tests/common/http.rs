@@ -1,17 +1,17 @@
-//! The smallest HTTP servers that do: an app that is told things, one that hangs, a proxy.
+//! Small HTTP servers: an application that the guard notifies, one that hangs.
 
 #![allow(
     clippy::expect_used,
     reason = "tests fail by panic; a server's thread by ending"
 )]
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// A listener that writes down what it was asked. Lives until the test program ends.
+/// A server that records its requests. It lives until the test program ends.
 #[derive(Clone)]
 pub(crate) struct Listener {
     pub(crate) address: SocketAddr,
@@ -19,8 +19,8 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    /// Answers each request with what `answer` makes of it: type and body, or no type for 503.
-    /// `None`: never.
+    /// `answer` gives each request its answer: content type and body; 503 if the type is empty. `None`:
+    /// the request gets no answer.
     pub(crate) fn start(
         answer: impl Fn(&str) -> Option<(&'static str, String)> + Send + 'static,
     ) -> Self {
@@ -44,12 +44,12 @@ impl Listener {
         listener
     }
 
-    /// Takes everything and says nothing back.
+    /// Accepts every request, with an empty answer.
     pub(crate) fn obedient() -> Self {
         Self::start(|_| Some(("text/plain", String::new())))
     }
 
-    /// Takes everything, but is only well while `well`.
+    /// Accepts every request, but answers health checks well only while `well` is set.
     pub(crate) fn convalescent(well: Arc<AtomicBool>) -> Self {
         Self::start(move |request| {
             let fine = !request.starts_with("GET /health") || well.load(Ordering::SeqCst);
@@ -57,7 +57,7 @@ impl Listener {
         })
     }
 
-    /// Takes connections and never answers.
+    /// Accepts connections and never answers.
     pub(crate) fn hanging() -> Self {
         Self::start(|_| None)
     }
@@ -71,12 +71,31 @@ impl Listener {
         };
         requests.iter().map(first).collect()
     }
+
+    /// Head and body of the requests so far.
+    pub(crate) fn messages(&self) -> Vec<(String, String)> {
+        let requests = self.requests.lock().expect("requests");
+        let parted = |request: &String| {
+            let (head, body) = request.split_once("\n\n").unwrap_or((request, ""));
+            (head.to_owned(), body.to_owned())
+        };
+        requests.iter().map(parted).collect()
+    }
 }
 
+/// The head, an empty line, and the body.
 fn read(stream: &TcpStream) -> String {
-    let lines = BufReader::new(stream).lines().map_while(Result::ok);
+    let mut reader = BufReader::new(stream);
+    let lines = reader.by_ref().lines().map_while(Result::ok);
     let head: Vec<_> = lines.take_while(|line| !line.is_empty()).collect();
-    head.join("\n")
+    let length = head.iter().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        let is_it = name.eq_ignore_ascii_case("content-length");
+        is_it.then(|| value.trim().parse().ok())?
+    });
+    let mut body = String::new();
+    let _ = (reader.take(length.unwrap_or(0))).read_to_string(&mut body);
+    format!("{}\n\n{body}", head.join("\n"))
 }
 
 fn respond(mut stream: TcpStream, (kind, body): &(&'static str, String)) {

@@ -1,4 +1,5 @@
-//! A simulated machine with GPUs, for one test: the library to load and the hands on the hardware.
+//! A simulated machine with GPUs, for one test: the library that programs load, and `nvml-simctl`, which
+//! changes and shows the hardware.
 #![expect(
     clippy::disallowed_methods,
     clippy::unwrap_used,
@@ -6,23 +7,29 @@
 )]
 
 use std::env;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Once;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// Tells the simulated library which state file to use.
+/// The environment variable that tells the simulated library which state file to use.
 const STATE: &str = "NVML_SIM_STATE";
-/// Where the commands of a person look for a configuration that isn't named.
+/// The environment variable with the place where commands look for the configuration if no flag names
+/// one.
 pub(crate) const USUAL_CONFIG: &str = "THERMAL_GUARD_USUAL_CONFIG";
 /// Set in a process that [`Machine::run_test`] started: the test it is to run.
 const TEST: &str = "THERMAL_GUARD_TEST";
 
-/// A machine of simulated GPUs. Its state lies in a file that all programs under test share.
+/// Conditions in which a card has 70 °C at full power: it is hot half a minute after its air gets bad.
+pub(crate) const WORKING: [&str; 2] = ["load=1", "airflow=0.85"];
+
+/// A machine with simulated GPUs. All programs under test share its state, which is a file.
 pub(crate) struct Machine {
     state: PathBuf,
-    /// The file's directory, in the process that made it.
+    /// The directory of that file, in the process that created it.
     _scratch: Option<TempDir>,
 }
 
@@ -32,6 +39,14 @@ impl Machine {
     pub(crate) fn create(profiles: &[&str], options: &[&str]) -> Self {
         let machine = Self::without_driver();
         machine.install(profiles, options);
+        machine
+    }
+
+    /// A machine whose cards have run under these conditions for a quarter of an hour.
+    pub(crate) fn warm(profiles: &[&str], conditions: &[&str]) -> Self {
+        let machine = Self::create(profiles, &["--time-scale", "0"]);
+        machine.ctl(&[&["set"][..], conditions].concat());
+        machine.ctl(&["advance", "900"]);
         machine
     }
 
@@ -69,7 +84,7 @@ impl Machine {
         self.state.exists()
     }
 
-    /// The file that the machine is.
+    /// The file with the state of the machine.
     pub(crate) fn state(&self) -> &Path {
         &self.state
     }
@@ -82,17 +97,27 @@ impl Machine {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// The truth about the machine, which its own sensors round or deny.
+    /// The true state of the machine. Its sensors round some of it, and hide some.
     pub(crate) fn show(&self) -> Value {
         serde_json::from_str(&self.ctl(&["show", "--json"])).unwrap()
     }
 
-    /// The truth about one card: see [`Self::show`].
+    /// The true state of one card: see [`Self::show`].
     pub(crate) fn gpu(&self, index: usize) -> Value {
         self.show()["gpus"][index].clone()
     }
 
-    /// Other hands on the same machine, which goes with the first.
+    /// The limit in force on each card; none without a driver.
+    pub(crate) fn limits(&self) -> Vec<Option<f64>> {
+        if !self.is_there() {
+            return Vec::new();
+        }
+        let machine = self.show();
+        let gpus = machine["gpus"].as_array().into_iter().flatten();
+        gpus.map(|card| card["limit_watts"].as_f64()).collect()
+    }
+
+    /// A second handle on the same machine. The machine ends with the first one.
     pub(crate) fn same(&self) -> Self {
         Self {
             state: self.state.clone(),
@@ -100,12 +125,12 @@ impl Machine {
         }
     }
 
-    /// Where what is done to the cards is written down, by processes that find the file there.
+    /// The file in which the library records each write to a card, if the file exists.
     pub(crate) fn trace(&self) -> PathBuf {
         self.state.with_extension("state.trace")
     }
 
-    /// The machine of the process that this one was started by.
+    /// The machine of the process that started this one.
     fn inherited() -> Self {
         Self {
             state: env::var_os(STATE).unwrap().into(),
@@ -113,8 +138,8 @@ impl Machine {
         }
     }
 
-    /// Runs one test of this program in a process of its own, on this machine: the library takes
-    /// its machine from the environment, of which a process has one.
+    /// Runs one test of this program in a process of its own, on this machine: the library takes the
+    /// machine from the environment, and a process has only one.
     fn run_test(&self, test: &str) {
         let output = self
             .command(&env::current_exe().unwrap())
@@ -124,17 +149,19 @@ impl Machine {
             .unwrap();
         let said = String::from_utf8_lossy(&output.stdout);
         let errors = String::from_utf8_lossy(&output.stderr);
-        // A misspelt name would run nothing, successfully.
+        // A misspelt name would run no test, and succeed.
         let ran = said.contains("1 passed");
         assert!(output.status.success() && ran, "{said}\n{errors}");
     }
 
-    /// A program that will find this machine's GPUs once it loads [`library`].
+    /// A command whose process finds the GPUs of this machine when it loads [`library`].
     pub(crate) fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command.env(STATE, &self.state);
-        // Not what a package has put on the machine that the tests run on.
+        // Not the configuration that a package has installed on this computer.
         command.env(USUAL_CONFIG, self.state.with_extension("yml"));
+        // Lines are as long as they are, whatever the terminal of the tests.
+        command.env_remove("COLUMNS");
         command
     }
 }
@@ -149,8 +176,21 @@ pub(crate) fn simctl() -> PathBuf {
     built("nvml-simctl")
 }
 
-/// Runs `body` on a machine of its own, in a process of its own. `test` is the calling test's name;
-/// time on the machine stands still until the test lets some pass (`advance`).
+/// The full name of the calling test, as the test runner knows it.
+#[allow(unused_macros, reason = "each program uses its own part")]
+macro_rules! this_test {
+    () => {{
+        fn here() {}
+        let name = std::any::type_name_of_val(&here);
+        let name = name.strip_suffix("::here").unwrap_or(name);
+        name.split_once("::").map_or(name, |(_, name)| name)
+    }};
+}
+#[allow(unused_imports, reason = "each program uses its own part")]
+pub(crate) use this_test;
+
+/// Runs `body` on a machine of its own, in a process of its own. `test` is the name of the calling test
+/// ([`this_test`]). Time on the machine stops until the test lets some pass (`advance`).
 pub(crate) fn in_own_process(test: &str, profiles: &[&str], body: impl FnOnce(&Machine)) {
     in_own_process_with(test, profiles, &[], body);
 }
@@ -173,15 +213,35 @@ pub(crate) fn in_own_process_with(
     Machine::create(profiles, &options).run_test(test);
 }
 
-/// A file that `cargo build --workspace` leaves in the profile's directory, over the tests' own.
+/// A file of the simulator. It lies in the profile's directory, one above the test programs.
 fn built(name: &str) -> PathBuf {
+    static BUILD: Once = Once::new();
     let program = env::current_exe().unwrap();
     let directory = program.parent().and_then(Path::parent).unwrap();
     let path = directory.join(name);
+    if !path.exists() {
+        BUILD.call_once(|| build(directory));
+    }
     assert!(
         path.exists(),
         "{} is missing: run `cargo build --workspace` first",
         path.display()
     );
     path
+}
+
+/// Builds the simulator for test programs in this directory: `cargo test` builds only what it tests.
+fn build(directory: &Path) {
+    let profile = match directory.file_name().and_then(OsStr::to_str) {
+        None | Some("debug") => "dev",
+        Some(name) => name,
+    };
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let status = cargo
+        .args(["build", "--quiet", "--locked", "--package", "nvml-sim"])
+        .args(["--profile", profile])
+        .env("CARGO_TARGET_DIR", directory.parent().unwrap())
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .status();
+    assert!(status.unwrap().success(), "the simulator doesn't build");
 }

@@ -1,15 +1,19 @@
-//! What the tests add to a node in virtual time.
-#![allow(dead_code, reason = "each test program uses its own part")]
+//! Helpers for a node in virtual time.
+#![allow(
+    dead_code,
+    clippy::panic,
+    reason = "each test program uses its own part, and fails by panic"
+)]
 
-use thermal_guard::device::sim::Conditions;
 use thermal_guard::guard::Tick;
+use thermal_guard::sim::card::Conditions;
 use thermal_guard::units::Celsius;
 
 #[allow(unused_imports, reason = "each test program uses its own part")]
-pub(crate) use thermal_guard::guard::virtual_node::{COOL, Node, TICK};
+pub(crate) use thermal_guard::sim::node::{COOL, Node, TICK};
 
 pub(crate) trait RunUntil {
-    /// Ticks until `done`, at most `seconds`; how long it took.
+    /// Ticks until `done`, for at most `seconds`. Returns how many seconds it took.
     fn run_until(&mut self, seconds: u64, done: impl Fn(&[Tick]) -> bool) -> u64;
 }
 

@@ -1,16 +1,17 @@
-//! What `thresholds: auto` comes to on the cards that the simulators know.
+//! The thresholds of `thresholds: auto` on the cards that the simulators know.
 
 use std::fmt::Write as _;
 
-use thermal_guard::device::profile::{self, Profile};
 use thermal_guard::device::{Facts, Thresholds};
 use thermal_guard::policy::TripOverrides;
-use thermal_guard::policy::zone::{TripOrigin, TripTable};
+use thermal_guard::policy::sense::trips::{TripOrigin, TripTable};
+use thermal_guard::sim::profile;
+use thermal_guard::sim::profile::Profile;
 use thermal_guard::units::{Celsius, Watts};
 
 use crate::derived;
 
-/// What the card tells, as far as trips come from it.
+/// The values of the card that trips come from.
 fn trips(card: &Profile) -> TripTable {
     let absolute = |value: Celsius| card.has_thresholds.then_some(value);
     let facts = Facts {

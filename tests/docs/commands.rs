@@ -65,6 +65,8 @@ fn every_command_in_the_documents_is_one_the_program_takes() {
     for path in [
         "README.md",
         "README.zh-CN.md",
+        "docs/alerting.md",
+        "docs/operating.md",
         "docs/fleet.md",
         "docs/thresholds.md",
         "docs/troubleshooting.md",

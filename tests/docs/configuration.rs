@@ -1,6 +1,6 @@
-//! The table of configuration keys: which there are and what each accepts is asked of the reader,
-//! by mistakes made on purpose; defaults are those of the example file, which another test holds to
-//! the code's. Only the last column is written by hand, and kept.
+//! The table of configuration keys. The test makes mistakes on purpose, and the reader's complaints name
+//! the keys and their accepted values. The defaults come from the example file; another test compares
+//! that with the code. Only the last column is written by hand, and kept.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -16,7 +16,7 @@ const DOCUMENT: &str = "docs/configuration.md";
 /// No key is called anything like it, so nothing is guessed.
 const STRANGER: &str = "zzzzzzzzzzzz";
 
-/// What the reader complains of if `value` stands at `path`; `[]` is the one entry of a list.
+/// The reader's complaints about `value` at `path`; `[]` is the one entry of a list.
 fn complaints(path: &str, value: Value) -> Vec<ConfigError> {
     let wrapped = path
         .rsplit('.')
@@ -66,8 +66,11 @@ fn all() -> Vec<String> {
 fn accepted(path: &str) -> String {
     let stranger = format!("{path}.{STRANGER}");
     let wrong = || json!({ STRANGER: 1 });
-    // The operator's own names stand for keys there, so the complaint is about one of them.
-    let error = complaint(path, wrong(), path).or_else(|| complaint(path, wrong(), &stranger));
+    let error = complaint(path, wrong(), path)
+        // There the keys are the operator's own names, so the complaint is about one of them.
+        .or_else(|| complaint(path, wrong(), &stranger))
+        // There anything may be in the mapping.
+        .or_else(|| complaint(path, json!(1), path));
     let error = error.unwrap_or_else(|| panic!("{path} accepts anything?"));
     error
         .accepted

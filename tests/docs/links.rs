@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Where no documents of ours are.
+/// Folders without documents of this project.
 const FOREIGN: [&str; 4] = ["target", "node_modules", ".git", "venv"];
 
 fn documents(dir: &Path, into: &mut Vec<PathBuf>) {

@@ -1,14 +1,16 @@
-//! The documents say what the code does. What can be derived is derived: the tables of keys,
-//! metrics and cards stand between markers, and `UPDATE_DOCS=1 cargo test --test docs` writes them
-//! anew. What can't is compared: links, and the commands of the Chinese README.
+//! The documents agree with the code. `UPDATE_DOCS=1 cargo test --test docs` writes the parts that come
+//! from the code: the tables of keys, metrics and cards, between markers. The tests compare the rest:
+//! links, and the commands of the Chinese README.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+#[path = "../common/mod.rs"]
+mod common;
+
 mod cards;
+mod code_map;
 mod commands;
 mod configuration;
-#[path = "../common/fleet.rs"]
-mod fleet;
 mod links;
 mod metrics;
 
@@ -21,7 +23,7 @@ fn between(text: &str, name: &str) -> String {
     part.to_owned()
 }
 
-/// Compares that part with what the code says; `UPDATE_DOCS=1` writes it instead.
+/// Compares that part with the code; `UPDATE_DOCS=1` writes it instead.
 fn derived(path: &str, name: &str, table: &str) {
     let text = fs::read_to_string(path).unwrap();
     let part = between(&text, name);

@@ -1,50 +1,54 @@
 //! The table of metrics, from a scrape of a made-up node that has everything.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
-use thermal_guard::device::{ClockRange, TlimitOffsets};
+use thermal_guard::alerts::pull::PullCounters;
+use thermal_guard::device::{ClockDomain, ClockRange, MarginOffsets, PowerProfiles, ProfileSet};
 use thermal_guard::units::{Celsius, Megahertz};
-use thermal_guard::web::alert::{Action, Outcome};
 use thermal_guard::web::metrics::{Collect, Format, render};
-use thermal_guard::web::pull::PullSnapshot;
-use thermal_guard::web::pull::counters::{Member, State};
 use thermal_guard::web::snapshot::Snapshot;
 
-use crate::{derived, fleet};
+use crate::common::{fleet, owners};
+use crate::derived;
 
-/// The made-up node, with what none of its cards has: T.Limit, a memory clock lock, pulls.
+/// The made-up node, and the things that none of its cards has: T.Limit, a target under alert,
+/// workload power profiles, a memory clock lock, pulls.
 fn everything() -> Snapshot {
     let mut snapshot = fleet::snapshot();
     let tick = snapshot.gpus[0].tick.as_mut().map(Arc::make_mut).unwrap();
     let degrees = Some(Celsius::new(0.0));
     tick.reading.margin = Ok(Celsius::new(8.0));
-    Arc::make_mut(&mut tick.facts).tlimit = TlimitOffsets {
+    Arc::make_mut(&mut tick.facts).margin_offsets = MarginOffsets {
         shutdown: degrees,
         slowdown: degrees,
         mem_max: degrees,
         gpu_max: degrees,
     };
+    tick.decision.firmware.acts_first = degrees;
+    tick.reading.slow.power_profiles = Some(PowerProfiles {
+        supported: ProfileSet::new([1, 0, 0, 0, 0, 0, 0, 0]),
+        ..PowerProfiles::default()
+    });
     let clock = Megahertz::new(1593);
-    tick.decision.targets.memory_clock = Some(ClockRange {
+    tick.decision.targets.locks[ClockDomain::Memory] = Some(ClockRange {
         min: clock,
         max: clock,
     });
-    snapshot.extra.pull = PullSnapshot {
-        members: vec![Member {
-            url: "http://alertmanager:9093".to_owned(),
-            up: Some(true),
-            requests: BTreeMap::from([("ok", 1)]),
-            took: Some(Duration::from_millis(5)),
-            last_success: Some(fleet::UNIX),
-        }],
-        alerts: BTreeMap::from([((State::Active, Action::Heartbeat, Outcome::Accepted), 1)]),
-        ended_leases: 0,
-    };
     snapshot
+}
+
+/// The text of one scrape of it.
+fn text() -> String {
+    let mut counters = fleet::counters();
+    let pull = PullCounters::default();
+    let url = "http://alertmanager:9093";
+    pull.pull_from([url.to_owned()].into_iter());
+    pull.count_request(url, None, Duration::from_millis(5), fleet::UNIX);
+    pull.register(&mut counters);
+    render(everything(), &counters, Collect::ALL, Format::Classic).unwrap()
 }
 
 /// Label names in the order they are written; `le` is the histogram's own.
@@ -85,21 +89,18 @@ fn table(text: &str) -> String {
 
 #[test]
 fn the_table_of_metrics_is_what_a_scrape_says() {
-    let text = render(everything(), Collect::ALL, Format::Classic).unwrap();
+    let text = text();
     derived("docs/metrics.md", "metrics", &table(&text));
 }
 
 #[test]
 fn no_metric_of_the_encoders_is_missing_from_the_table() {
-    let text = render(everything(), Collect::ALL, Format::Classic).unwrap();
+    let text = text();
     let shown: BTreeSet<_> = text
         .lines()
         .filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next())
         .collect();
-    let files = fs::read_dir("src/web/metrics").unwrap();
-    let sources: Vec<_> = files
-        .map(|file| fs::read_to_string(file.unwrap().path()).unwrap())
-        .collect();
+    let sources = owners::sources();
     let quoted = sources.iter().flat_map(|source| source.split('"'));
     let named = quoted.filter(|word| {
         word.starts_with("thermal_guard_")

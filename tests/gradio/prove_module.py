@@ -126,19 +126,44 @@ class Access(Scratch):
             self.assertEqual(answer.status_code, 422, query)
 
 
+class Labels(unittest.TestCase):
+    def test_an_app_says_it_in_its_own_words_and_leaves_the_rest(self):
+        thermal = ThermalMode(labels={"line": "散热：{mode}，批 {size}", "eco": "节能 <b>"})
+        self.assertIn("散热：<b>Normal</b>，批 4</p>", thermal._html())
+        thermal.set("eco")
+        self.assertIn("散热：<b>节能 &lt;b&gt;</b>，批 4</p>", thermal._html())
+        self.assertIn("System thermal status: <b>Normal</b> · batch size 4</p>", ThermalMode()._html())
+
+    def test_a_slip_is_said_at_the_start(self):
+        for labels in ({"lines": ""}, {"line": "{mdoe}"}, {"line": "{}"}, {"line": "{"}, {"line": None},
+                       {"eco": 1}):
+            with self.assertRaises(ValueError, msg=labels) as refused:
+                ThermalMode(labels=labels)
+            self.assertIn("labels: ", str(refused.exception))
+
+
 class Readme(unittest.TestCase):
-    """Its lines, as they stand there."""
+    """Its lines, as they stand there, in both languages."""
 
     def test_the_five_lines_make_an_app_that_can_be_told(self):
-        text = (GRADIO / "README.md").read_text(encoding="utf-8")
-        (lines,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-        self.assertEqual(re.findall(r"# (\d)$", lines, re.MULTILINE), list("12345"))
-        names = {"gr": gr, "batched": lambda images, size: [images[:size]]}
-        with unittest.mock.patch.object(gr.Blocks, "launch") as launch:
-            exec(lines, names)
-        self.assertEqual(names["thermal"].batch_size(), 4)
-        app = FastAPI(**launch.call_args.kwargs["app_kwargs"])
-        self.tell(app, names["thermal"])
+        for readme in ("README.md", "README.zh-CN.md"):
+            lines, names = self.lines(readme)[0], {"gr": gr}
+            self.assertEqual(re.findall(r"# (\d)$", lines, re.MULTILINE), list("12345"))
+            names["batched"] = lambda images, size: [images[:size]]
+            with unittest.mock.patch.object(gr.Blocks, "launch") as launch:
+                exec(lines, names)
+            self.assertEqual(names["thermal"].batch_size(), 4)
+            app = FastAPI(**launch.call_args.kwargs["app_kwargs"])
+            self.tell(app, names["thermal"])
+
+    def test_the_chinese_labels_are_taken(self):
+        names = {"ThermalMode": ThermalMode}
+        exec(self.lines("README.zh-CN.md")[1], names)
+        self.assertIn("系统散热状态：<b>正常</b> · 批大小 4</p>", names["thermal"]._html())
+
+    def lines(self, readme):
+        text = (GRADIO / readme).read_text(encoding="utf-8")
+        return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
 
     def test_an_app_of_ones_own_has_the_path_before_gradio_takes_it(self):
         thermal, app = ThermalMode(), FastAPI()

@@ -9,7 +9,7 @@
 set -euo pipefail
 
 cd "$(dirname "$0")/../.."
-home=$PWD/target/policy-mutants
+home=$(realpath -m "${CARGO_TARGET_DIR:-target}")/policy-mutants
 # Random histories are the same each time.
 export CI=1
 
@@ -18,17 +18,21 @@ if ! cargo mutants --version >/dev/null 2>&1; then
     exit 1
 fi
 
-# Of the working tree, these files, in a fresh $home/NAME.
+# Of the working tree, these layers and files, in a fresh $home/NAME. What is built ends with them.
+#   copy NAME "LAYER…" FILE…
 copy() {
-    rm -rf "${home:?}/$1"
-    mkdir -p "$home/$1"
-    git ls-files -z --cached --others --exclude-standard -- .cargo Cargo.lock clippy.toml rust-toolchain.toml \
-        src/units.rs src/device src/policy "${@:2}" | tar -c --null --files-from - | tar -x -C "$home/$1"
-}
-
-# The layers named, and nothing above them.
-layers() {
-    printf 'pub mod %s;\n' "${@:2}" >"$home/$1/src/lib.rs"
+    local name=$1 layers=$2
+    local place=$home/$name
+    shift 2
+    rm -rf "${place:?}"
+    mkdir -p "$place"
+    # shellcheck disable=SC2046,SC2086  # names without blanks
+    git ls-files -z --cached --others --exclude-standard -- .cargo Cargo.toml Cargo.lock build.rs clippy.toml rust-toolchain.toml \
+        $(for layer in $layers; do echo "src/$layer.rs" "src/$layer"; done) "$@" |
+        tar -c --null --files-from - | tar -x -C "$place"
+    # shellcheck disable=SC2086
+    printf 'pub mod %s;\n' $layers >"$place/src/lib.rs"
+    sed -i '/^default-run/d; /^\[\[bench\]\]/,/^$/d; s/^members = .*/members = ["."]/' "$place/Cargo.toml"
 }
 
 # What cargo-mutants tells with its code: 2 and 3 are survivors and timeouts, which the next stage
@@ -40,31 +44,22 @@ stage() {
     case $status in 0 | 2 | 3) ;; *) exit "$status" ;; esac
 }
 
-# The policy alone: pure, so hardly anything but itself is to be built.
-copy alone
-layers alone units device policy
-rm -r "$home"/alone/src/device/nvml*
-sed -i '/^\(pub \)\?mod nvml/d' "$home/alone/src/device/mod.rs"
-cat >"$home/alone/Cargo.toml" <<'END'
-[workspace]
-[package]
-name = "thermal-guard"
-version = "0.0.0"
-edition = "2024"
-[dependencies]
-thiserror = "2.0"
-[profile.mutants]
-inherits = "dev"
-debug = false
-END
+# The policy alone: pure, so little but itself is to be built.
+copy alone "units disk device policy"
 stage alone "$@" --cargo-arg=--lib -- policy::
 
 # With the workers around it, over simulated cards.
-copy node Cargo.toml build.rs src/config src/guard tests/common/virtual_node.rs \
-    tests/simulation.rs tests/plants.rs tests/properties.rs
-layers node units device policy config guard
-sed -i '/^default-run/d; /^\[\[bench\]\]/,/^$/d; s/^members = .*/members = ["."]/' "$home/node/Cargo.toml"
-stage node --iterate "$@" --cargo-arg=--test=simulation
-stage node --iterate "$@" --cargo-arg=--test=plants --cargo-arg=--test=properties
+copy node "units disk device policy clock config events guard sim" tests/common/virtual_node.rs \
+    tests/virtual_time/{simulation,plants,properties}.rs
+echo 'pub(crate) mod virtual_node;' >"$home/node/tests/common/mod.rs"
+cat >"$home/node/tests/virtual_time/main.rs" <<'END'
+#[path = "../common/mod.rs"]
+mod common;
+mod plants;
+mod properties;
+mod simulation;
+END
+stage node --iterate "$@" --cargo-arg=--test=virtual_time -- simulation::
+stage node --iterate "$@" --cargo-arg=--test=virtual_time
 
 echo "survivors: $home/mutants.out/missed.txt"

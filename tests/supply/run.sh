@@ -38,3 +38,13 @@ if ! check "$strict" licenses 2>&1 | grep -q 'license is not explicitly allowed'
     echo "tests/supply: a licence that isn't allowed was let through" >&2
     exit 1
 fi
+
+# One build serves the program, the demo and the tests, if the tests' dependencies switch on no feature
+# that tests/nvml-sim/Cargo.toml doesn't.
+features() { cargo tree --workspace --locked --offline --prefix none --format '{p} {f}' --edges "$1" | sed 's/ (\*)$//' | sort -u; }
+features normal,build > "$strict"
+if changed=$(features normal,build,dev | comm -23 "$strict" -) && [ -n "$changed" ]; then
+    echo "tests/supply: the tests build these with other features, and so everything twice: add them in tests/nvml-sim/Cargo.toml" >&2
+    echo "$changed" >&2
+    exit 1
+fi

@@ -35,7 +35,8 @@ def pack(root: Path, out: Path):
 def of_program(program: Path, out: Path):
     """From the repository's root: its .deb into `out`."""
     with open("Cargo.toml", "rb") as file:
-        package = tomllib.load(file)["package"]
+        manifest = tomllib.load(file)
+    package, shared = manifest["package"], manifest["workspace"]["package"]
     metadata = package["metadata"]["deb"]
     with tempfile.TemporaryDirectory() as scratch:
         root, made = Path(scratch, "root"), Path(scratch, "assets")
@@ -60,7 +61,7 @@ def of_program(program: Path, out: Path):
         relations = "".join(f"{name.title()}: {metadata[name]}\n" for name in ("depends", "recommends", "suggests") if name in metadata)
         (control / "control").write_text(
             f"Package: {package['name']}\nVersion: {package['version']}-1\nArchitecture: amd64\n"
-            f"Maintainer: {metadata['maintainer']}\n{relations}Description: {package['description']}\n", encoding="utf-8")
+            f"Maintainer: {shared['authors'][0]}\n{relations}Description: {package['description']}\n", encoding="utf-8")
         settings = sorted(str(path.relative_to(root)) for path in root.glob("etc/**/*") if path.is_file())
         (control / "conffiles").write_text("".join(f"/{path}\n" for path in settings), encoding="utf-8")
         for script in Path(metadata["maintainer-scripts"]).iterdir():

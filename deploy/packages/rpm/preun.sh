@@ -8,5 +8,5 @@ if [ "$1" -eq 0 ]; then
         systemctl --no-reload disable --now thermal-guard.service || :
     fi
     thermal-guard restore --wait "$wait" ||
-        echo "thermal-guard: not everything was given back; the journal in /var/lib/thermal-guard says what was before." >&2
+        echo "thermal-guard: not everything was given back; the journal in /var/lib/thermal-guard (or /run/thermal-guard, if that took none) says what was before." >&2
 fi

@@ -1,15 +1,16 @@
-//! The Alertmanagers that alerts are pulled from: each answers as one, and knows of a heartbeat.
+//! The Alertmanagers to pull from: each answers as one, and has a heartbeat.
 
-use crate::config::{Config, PullConfig, PullCredential};
-use crate::web::heard;
-use crate::web::node::Node;
-use crate::web::pull::client::{Census, Client, PullError};
+use crate::alerts::heard;
+use crate::alerts::pull::client::{Census, Client};
+use crate::alerts::pull::error::PullError;
+use crate::alerts::target::node::Node;
+use crate::config::{Config, Login, PullConfig};
 
-use super::Finding;
+use crate::cli::check::finding::Finding;
 
 const CHECK: &str = "alertmanager";
 
-pub(super) fn all(config: &Config, node: &Node) -> Vec<Finding> {
+pub(crate) fn all(config: &Config, node: &Node) -> Vec<Finding> {
     let Some(pull) = &config.alertmanager.pull else {
         return Vec::new();
     };
@@ -62,7 +63,7 @@ fn good(url: &str, census: &Census, node: &Node) -> Finding {
     Finding::ok(CHECK, detail)
 }
 
-/// One that isn't there yet is no failure: the guard needs none, and goes on asking.
+/// An Alertmanager that isn't up yet is no failure: the guard works without it and keeps asking.
 fn bad(url: &str, error: &PullError) -> Finding {
     let detail = format!("{url}: {error}");
     match error {
@@ -78,12 +79,12 @@ fn bad(url: &str, error: &PullError) -> Finding {
     }
 }
 
-/// On the way to another machine, everybody could read along.
+/// On the way to another machine, others can read an unencrypted credential.
 fn unencrypted(url: &str, pull: &PullConfig) -> Option<(String, &'static str)> {
-    let host = crate::config::value::host_part(url);
+    let host = crate::config::tree::value::host_part(url);
     let own = ["127.", "localhost", "[::1]"];
     let exposed = url.starts_with("http:")
-        && pull.credential != PullCredential::None
+        && pull.credential != Login::None
         && !own.iter().any(|local| host.starts_with(local));
     exposed.then(|| {
         let warning = "the credential goes over the network unencrypted".to_owned();

@@ -1,33 +1,37 @@
-//! What a running guard itself knows of its GPUs: the state of each sensor and knob, which only
-//! shows over time and by writing. It is asked over HTTP, and this check does without an answer.
+//! Asks a running guard for the state of each sensor and knob, which shows only over time and through
+//! writes. It is asked over HTTP; the check works without an answer, too.
 
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 
+use crate::alerts::target::node::Node;
 use crate::cli::client::Client;
 use crate::config::{Config, Mode};
-use crate::guard::lock::{self, Held};
-use crate::web::node::Node;
+use crate::disk::gpu_lock;
+use crate::disk::gpu_lock::Held;
+use crate::guard::evidence::REMEDY_OF_FAN;
 use crate::web::status::{Gpu, Status as Document};
 
-use super::{Finding, Flags};
+use crate::cli::check::finding::Finding;
+use crate::cli::flags::Flags;
 
 const CHECK: &str = "running guard";
 
-/// It answers from memory.
+/// The guard answers from memory.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The guards of this node, as far as this user can tell.
-pub(super) struct Running {
+/// The guards of this node, as far as this user can see them.
+pub(crate) struct Running {
     held: Vec<Held>,
-    /// `Ok`: it is this node's.
+    /// `Ok`: a guard of this node.
     document: anyhow::Result<Document>,
 }
 
 impl Running {
-    /// An observing guard has no locks, and other users can't see one's: so it is asked anyway.
-    pub(super) fn ask(flags: &Flags, node: &Node) -> Self {
+    /// An observing guard has no locks, and other users can't see another user's locks, so it is asked
+    /// in any case.
+    pub(crate) fn ask(flags: &Flags, node: &Node) -> Self {
         if flags.simulate {
             let document = Err(anyhow!("simulated"));
             return Self {
@@ -35,7 +39,7 @@ impl Running {
                 document,
             };
         }
-        let held = lock::held(&flags.lock_dir);
+        let held = gpu_lock::held(&flags.lock_dir);
         let document = document(flags).and_then(|document| {
             let is_ours = !held.is_empty() || is_of(&document, node);
             is_ours.then_some(document).context("another node's")
@@ -43,20 +47,19 @@ impl Running {
         Self { held, document }
     }
 
-    /// A guard may be told on its command line what the file doesn't say: what is looked at is what
-    /// runs.
-    pub(super) fn with_its_mode(&self, flags: &Flags, config: Config) -> (Config, Option<Finding>) {
-        const OBSERVE: &str = Mode::Observe.name();
+    /// The running guard's command line may set another mode than the file. The check then uses the
+    /// mode of the running guard.
+    pub(crate) fn with_its_mode(&self, flags: &Flags, config: Config) -> (Config, Option<Finding>) {
         let is_told = flags.mode.is_some() || flags.dry_run;
         match &self.document {
             Ok(document)
                 if !is_told
-                    // One that enforces has a lock.
+                    // An enforcing guard has a lock.
                     && self.held.is_empty()
                     && config.mode == Mode::Enforce
-                    && document.mode == OBSERVE =>
+                    && document.mode == Mode::Observe =>
             {
-                let detail = "the guard that runs here observes, as its command line says: looked at as such; --mode=enforce looks at the other";
+                let detail = "the guard that runs here observes, by its command line; checked as such (--mode=enforce checks for the other mode)";
                 let config = Config {
                     mode: Mode::Observe,
                     ..config
@@ -67,8 +70,8 @@ impl Running {
         }
     }
 
-    /// A line for each of its GPUs; none where no guard is seen.
-    pub(super) fn all(&self, flags: &Flags) -> Vec<Finding> {
+    /// A finding for each of its GPUs; none if there is no guard.
+    pub(crate) fn all(&self, flags: &Flags) -> Vec<Finding> {
         match &self.document {
             Ok(document) => of(document, &self.held, &flags.url),
             Err(_) if self.held.is_empty() => Vec::new(),
@@ -77,7 +80,7 @@ impl Running {
                 vec![Finding::warn(
                     CHECK,
                     format!("{who}; {error:#}"),
-                    "it goes on, but nothing is known of its sensors and knobs here: --url says where it listens",
+                    "it keeps running, but the state of its sensors and knobs is unknown here: give its address with --url",
                 )]
             }
         }
@@ -89,7 +92,7 @@ fn document(flags: &Flags) -> anyhow::Result<Document> {
     serde_json::from_value(status).context("the guard's status is of a form unknown here")
 }
 
-/// Whether a guard calls itself as this node is called. Loopback addresses are everybody's.
+/// Whether the guard has this node's name. Loopback addresses prove nothing: every node has them.
 fn is_of(document: &Document, node: &Node) -> bool {
     let own = node.name();
     !document.simulated && !own.is_empty() && document.names.iter().any(|name| name == own)
@@ -104,7 +107,7 @@ fn who(held: &[&Held]) -> String {
     each.collect::<Vec<_>>().join(", ")
 }
 
-/// Of another node's guard, or of one that has other locks, nothing is said.
+/// Says nothing about the guard of another node, or one with other locks.
 fn of(document: &Document, held: &[Held], url: &str) -> Vec<Finding> {
     let has = |uuid: &str| document.gpus.iter().any(|gpu| gpu.uuid == uuid);
     let locked = |gpu: &&Gpu| held.iter().any(|it| it.uuid.as_str() == gpu.uuid);
@@ -153,19 +156,30 @@ fn misheard_by(document: &Document, others: &str) -> Finding {
 
 fn of_gpu(gpu: &Gpu) -> Finding {
     let sensors = gpu.sensors.iter();
-    let sensors = sensors.map(|it| (&it.name, &it.state, &it.why));
+    let sensors = sensors.map(|it| (it.name.as_str(), it.state.name(), it.why.as_deref()));
     let knobs = gpu.knobs.iter();
-    let knobs = knobs.map(|it| (&it.name, &it.state, &it.why));
+    let knobs = knobs.map(|it| (it.name.as_str(), it.state.name(), it.why.as_deref()));
     let at_fault = sensors
         .clone()
         .chain(knobs.clone())
         .any(|it| it.2.is_some());
     let (sensors, knobs) = (told(sensors), told(knobs));
-    let detail = format!("{}; sensors: {sensors}; knobs: {knobs}", gpu.state);
+    let fans = suspect(gpu);
+    let fans_at_fault = !fans.is_empty();
+    let cooling = cooling(gpu);
+    let detail = format!(
+        "{}; sensors: {sensors}; knobs: {knobs}{fans}{cooling}",
+        gpu.state
+    );
     let finding = if gpu.unguarded.is_some() {
         Finding::warn(CHECK, detail, gpu.why.clone())
     } else if at_fault {
-        let remedy = "the guard goes on without what fails; its log says what helps";
+        let remedy = "the guard works without the failing part; its log names the remedy";
+        Finding::warn(CHECK, detail, remedy)
+    } else if fans_at_fault {
+        Finding::warn(CHECK, detail, REMEDY_OF_FAN)
+    } else if !gpu.cooling.worse_than.is_empty() {
+        let remedy = "it cools worse than it did: look for dust, a fan that stands, a blocked inlet, and at its thermal paste";
         Finding::warn(CHECK, detail, remedy)
     } else {
         Finding::ok(CHECK, detail)
@@ -176,8 +190,32 @@ fn of_gpu(gpu: &Gpu) -> Finding {
     }
 }
 
+/// `; fan 0 stays under 70 %, …`; empty if no fan is suspect.
+fn suspect(gpu: &Gpu) -> String {
+    let suspect = gpu.fans.iter().filter_map(|fan| {
+        let why = fan.why.as_deref()?;
+        Some(format!("; fan {} {why}", fan.index))
+    });
+    suspect.collect()
+}
+
+/// Nothing while the guard is learning.
+fn cooling(gpu: &Gpu) -> String {
+    let cooling = &gpu.cooling;
+    let resistance = cooling.resistance_kelvin_per_watt;
+    let resistance = resistance.map(|it| format!("; cooling: {it:.3} K/W to the air"));
+    let change = cooling.change_ratio.map(|it| (it - 1.0) * 100.0);
+    let change = change.map(|it| format!(", {it:+.0} % against its baseline"));
+    let sustainable = cooling.sustainable_watts;
+    let sustainable = sustainable.map(|it| format!("; can draw {it:.0} W for good"));
+    [resistance, change, sustainable]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
 /// `core working, memory failing (fails with NVML code 999)`.
-fn told<'a>(all: impl Iterator<Item = (&'a String, &'a String, &'a Option<String>)>) -> String {
+fn told<'a>(all: impl Iterator<Item = (&'a str, &'a str, Option<&'a str>)>) -> String {
     let words: Vec<_> = all
         .map(|(name, state, why)| match why {
             Some(why) => format!("{name} {state} ({why})"),
@@ -192,5 +230,4 @@ fn told<'a>(all: impl Iterator<Item = (&'a String, &'a String, &'a Option<String
 }
 
 #[cfg(test)]
-#[path = "running_tests.rs"]
 mod tests;

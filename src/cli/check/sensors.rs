@@ -1,4 +1,4 @@
-//! The sensors beside the cards' own: each is there, says a temperature, and isn't hot.
+//! The sensors in files: each exists, reports a temperature, and isn't hot.
 
 use std::sync::mpsc;
 use std::thread;
@@ -7,18 +7,18 @@ use std::time::Duration;
 use crate::config::SensorConfig;
 use crate::units::Celsius;
 
-use super::Finding;
+use crate::cli::check::finding::Finding;
 
 const CHECK: &str = "sensor";
 
-/// A file may hang: the control loop goes on without it, and so does this.
+/// A file may hang: the control loop continues without it, and so does this check.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-pub(super) fn look(sensor: &SensorConfig) -> Finding {
+pub(crate) fn of(sensor: &SensorConfig) -> Finding {
     let (report, answer) = mpsc::channel();
     let file = sensor.file.clone();
     thread::spawn(move || {
-        // Nobody listens any more if this took too long.
+        // An error: the receiver has stopped waiting.
         let _ = report.send(file.read().map_err(|error| error.to_string()));
     });
     let name = &sensor.name;
@@ -28,12 +28,12 @@ pub(super) fn look(sensor: &SensorConfig) -> Finding {
         Ok(Err(error)) => Finding::fail(
             CHECK,
             format!("{name}: {path}: {error}"),
-            "correct it in sensors, or leave it out; the guard goes on without it",
+            "correct it in sensors, or leave it out; the guard works without it",
         ),
         Err(_) => Finding::fail(
             CHECK,
             format!("{name}: {path} doesn't answer"),
-            "see what it is on (a network mount, a bus); the guard goes on without it",
+            "check what it is on (a network mount, a bus); the guard works without it",
         ),
     }
 }

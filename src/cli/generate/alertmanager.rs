@@ -1,58 +1,128 @@
 //! alertmanager.yml: each node's heartbeat and alerts to its own hook, the rest to people.
 
 use std::fmt::Write as _;
+use std::str::FromStr;
 
-use clap::{Args, ValueEnum};
+use anyhow::Context;
+use clap::Args;
 
 use super::node::{Fleet, Nodes};
 use super::receiver::{self, Credentials};
-use crate::cli::Flags;
+use crate::cli::flags::Flags;
 
 #[derive(Debug, Args)]
-pub(super) struct Options {
+pub(crate) struct Options {
     #[command(flatten)]
     nodes: Nodes,
 
     /// Alertmanager it must be good for: up to 0.30 each node needs a receiver, from 0.31 on one
     /// takes the address from the alert; read the warning in it.
-    #[arg(long, value_enum, default_value = "0.25", value_name = "VERSION")]
+    #[arg(long, default_value = "0.25", value_name = "VERSION")]
     for_version: Version,
 
     /// For guards that pull (alertmanager.url): nothing is sent to them.
     #[arg(long, conflicts_with = "for_version")]
     pull: bool,
+
+    /// Only the routes and receivers, to paste into an alertmanager.yml that is there already.
+    #[arg(long)]
+    fragment: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Version {
-    #[value(name = "0.25")]
-    Receivers,
-    #[value(name = "0.31")]
-    Templates,
+/// Major and minor version of an Alertmanager.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Version(u32, u32);
+
+impl Version {
+    /// The oldest one that the generated files were tried with.
+    const OLDEST: Self = Self(0, 25);
+    /// From it on, a receiver may take its address from the alert.
+    const TEMPLATES: Self = Self(0, 31);
 }
 
-pub(super) fn text(flags: &Flags, options: &Options) -> anyhow::Result<String> {
+impl FromStr for Version {
+    type Err = anyhow::Error;
+
+    /// `0.31`, `0.31.2` or `v0.31.2`, as `alertmanager --version` says it.
+    fn from_str(text: &str) -> anyhow::Result<Self> {
+        let plain = text.strip_prefix('v').unwrap_or(text);
+        let mut numbers = plain.splitn(3, '.').map(str::parse);
+        let mut number = || numbers.next()?.ok();
+        let version = number().zip(number());
+        let version = version.map(|(major, minor)| Self(major, minor));
+        let tried = version.filter(|version| *version >= Self::OLDEST);
+        tried.context("a version from 0.25 on, such as 0.25 or 0.31.2, is accepted")
+    }
+}
+
+pub(crate) fn text(flags: &Flags, options: &Options) -> anyhow::Result<String> {
     let fleet = options.nodes.fleet()?;
+    let nobody = if options.fragment { OWN_NOBODY } else { NOBODY };
     if options.pull {
-        return Ok(pull());
+        return Ok(pull(options.fragment, nobody));
     }
     let credentials = Credentials::of(flags)?;
-    let (head, heartbeats, actions, receivers) = match options.for_version {
-        Version::Receivers => {
-            let routes = per_node(&fleet);
-            let receivers = credentials.per_node(&fleet)?;
-            (PER_NODE, routes.clone(), routes, receivers)
-        }
-        Version::Templates => {
-            let (first, next) = by_list(&fleet);
-            (TEMPLATED, first, next, credentials.templated()?)
-        }
+    let (head, heartbeats, actions, receivers) = if options.for_version < Version::TEMPLATES {
+        let routes = per_node(&fleet);
+        let receivers = credentials.per_node(&fleet)?;
+        (PER_NODE, routes.clone(), routes, receivers)
+    } else {
+        let (first, next) = by_list(&fleet);
+        (TEMPLATED, first, next, credentials.templated()?)
     };
-    let routes = routes(&fleet, &heartbeats, &actions);
+    let routes = routes(&fleet, nobody, &heartbeats, &actions);
+    if options.fragment {
+        let settings = fleet.pace.learning_settings();
+        return Ok(format!(
+            "{FRAGMENT}{GOES_ON}{settings}{ROUTES}{routes}\n{burst}\n{own}{receivers}",
+            burst = burst(nobody),
+            own = own(nobody),
+        ));
+    }
     let settings = fleet.pace.guard_settings();
     Ok(format!(
-        "{head}{SINGLE}#\n{settings}{ROOT}{routes}{CATCH_ALL}{PEOPLE}{receivers}"
+        "{head}{SINGLE}#\n{settings}{ROOT}{routes}\n{burst}{CATCH_ALL}{PEOPLE}{receivers}",
+        burst = burst(nobody),
     ))
+}
+
+/// The receiver of what guards alone read.
+const NOBODY: &str = "nobody";
+/// The same where there may be another of that name.
+const OWN_NOBODY: &str = "thermal-guard-nobody";
+
+const FRAGMENT: &str = "\
+# Routes and receivers of thermal-guard for an alertmanager.yml that is there already, as
+# `thermal-guard generate alertmanager --fragment` prints them. Put the routes first under your `routes:`,
+# and the receivers under your `receivers:`. `amtool check-config` checks the result.
+#
+";
+
+const GOES_ON: &str = "\
+# Alerts that throttle go on to your own routes (`continue: true`), and Alertmanager doesn't fall back to
+# the root receiver then. If none of your routes matches them, end the list with `- receiver: NAME`: else
+# nobody hears of a GPU at its critical temperature.
+#
+";
+
+const ROUTES: &str = "\
+route:
+  routes:
+";
+
+/// Only our own: other alerts of that severity are not for us to hide.
+fn burst(nobody: &str) -> String {
+    format!(
+        "    \
+    # What guards act on and people needn't: a burst of load that heats a GPU.
+    - matchers: ['severity=\"none\"', 'alertname=~\"ThermalGuard.+\"']
+      receiver: {nobody}
+"
+    )
+}
+
+fn own(nobody: &str) -> String {
+    format!("receivers:\n  - name: {nobody}\n")
 }
 
 const PER_NODE: &str = "\
@@ -83,8 +153,8 @@ route:
   routes:
 ";
 
-const CATCH_ALL: &str = "
-    # Explicit, because after `continue: true` Alertmanager does not fall back to the root receiver.
+const CATCH_ALL: &str = "\
+    \x20   # Explicit, because after `continue: true` Alertmanager does not fall back to the root receiver.
     - receiver: people
 
 ";
@@ -95,15 +165,15 @@ receivers:
   - name: people            # your e-mail, chat or pager goes here
 ";
 
-/// The two routes to guards, with what chooses the node below each.
-fn routes(fleet: &Fleet, heartbeats: &str, actions: &str) -> String {
+/// The two routes to guards, each with its routes per node.
+fn routes(fleet: &Fleet, nobody: &str, heartbeats: &str, actions: &str) -> String {
     let pace = &fleet.pace;
     format!(
         "    \
     # Heartbeats, each to its own node only: it proves the chain up to that guard. Nobody wants to read
     # those of nodes that aren't listed.
     - matchers: ['guard_action=\"heartbeat\"']
-      receiver: nobody
+      receiver: {nobody}
       # One alert per group. While a notification is retried (10 s or longer), nothing newer of its
       # group goes out; alone, it delays nobody.
       group_by: [\"...\"]
@@ -115,7 +185,7 @@ fn routes(fleet: &Fleet, heartbeats: &str, actions: &str) -> String {
 {heartbeats}
     # Alerts that throttle GPUs, to the node that has them.
     - matchers: ['guard_action=~\"gradual|emergency\"']
-      receiver: nobody
+      receiver: {nobody}
       group_by: [\"...\"]
       group_wait: 0s        # each second of waiting is a second of heating
       group_interval: {group}s    # the same for the second alert, and for resolved
@@ -163,21 +233,63 @@ fn by_list(fleet: &Fleet) -> (String, String) {
 }
 
 /// Alerts wait in Alertmanager until a guard asks for them, whatever their receiver.
-fn pull() -> String {
+fn pull(fragment: bool, nobody: &str) -> String {
+    let (head, root, receivers) = if fragment {
+        (PULL_FRAGMENT, ROUTES, own(nobody))
+    } else {
+        (PULL, ROOT, PEOPLE.to_owned())
+    };
     format!(
         "\
+{head}{PULL_SETTINGS}{root}    \
+    # Read by guards, not by people.
+    - matchers: ['guard_action=\"heartbeat\"']
+      receiver: {nobody}
+{burst}
+{receivers}",
+        burst = burst(nobody),
+    )
+}
+
+const PULL_FRAGMENT: &str = "\
+# Routes of thermal-guard, whose guards pull, for an alertmanager.yml that is there already, as `thermal-guard
+# generate alertmanager --pull --fragment` prints them. Put the routes first under your `routes:`, and the
+# receiver under your `receivers:`. `amtool check-config` checks the result.
+#
+";
+
+const PULL: &str = "\
 # Alertmanager for guards that pull, as `thermal-guard generate alertmanager --pull` prints it;
 # accepted by 0.25 (Debian 12) and newer. Nothing is sent to a guard: each reads the alerts of its own
 # GPUs, so nodes come and go without a change here.
 #
+";
+
+const PULL_SETTINGS: &str = "\
 # The settings of each guard that go with it (thermal-guard.yml):
 # alertmanager:
 #   url: http://alertmanager.example:9093    # or a list of all members of a cluster
-{ROOT}    \
-    # Read by guards, not by people.
-    - matchers: ['guard_action=\"heartbeat\"']
-      receiver: nobody
+#   filter: ['instance=\"{hostname}:10835\"']   # in a fleet, if that is what Prometheus calls the node
+";
 
-{PEOPLE}"
-    )
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_version_is_read_and_one_that_is_too_old_or_none_is_refused() {
+        for (text, is_new) in [
+            ("0.25", false),
+            ("0.30.9", false),
+            ("0.31", true),
+            ("v0.35.0-rc.1", true),
+            ("1.0", true),
+        ] {
+            let version: Version = text.parse().unwrap();
+            assert_eq!(version >= Version::TEMPLATES, is_new, "{text}");
+        }
+        for text in ["", "latest", "0", "0.x", "0.24.0", "-1.2"] {
+            assert!(text.parse::<Version>().is_err(), "{text}");
+        }
+    }
 }

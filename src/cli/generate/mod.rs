@@ -1,33 +1,35 @@
-//! `generate`: ready configuration of Alertmanager and Prometheus, and the rules, for a list of
-//! nodes, with intervals that fit each other and the guard settings that go with them. Exit codes: 0,
-//! 2 for nodes or paths that can't be.
+//! `generate`: prints configuration of Alertmanager and Prometheus, and the rules, for a list of nodes.
+//! The intervals fit each other, and the header lists the matching settings of the guard. Exit codes:
+//! 0, 2 for invalid nodes or paths.
 //!
-//! What it prints for one node is what stands in `alerts/`. It writes no file and asks no server.
+//! For one node, it prints the files in `alerts/`; with `--fragment`, the part of them that a server which
+//! runs already lacks. It writes no file and contacts no server.
 
 mod alertmanager;
+mod hostlist;
+mod job;
 mod node;
 mod pace;
 mod prometheus;
 mod receiver;
 mod rules;
+mod targets;
 
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use super::{Flags, say};
+use super::flags::Flags;
+use super::output::say;
 
-/// Bad usage, as clap's.
+/// Bad usage, as for clap.
 const EXIT_USAGE: u8 = 2;
 
-/// Two flags of all commands mean another machine here.
-const ALERTMANAGER_FILES: &str = "\
---token-file and --ca-file are paths on the Alertmanager host: of the hook token [default:
-/etc/alertmanager/thermal-guard.token], with {host} in it where each node has a token of its own;
-and of the certificate authority, which means https.";
+/// Two shared flags mean another machine here.
+const ALERTMANAGER_FILES: &str = "--token-file and --ca-file are paths on the Alertmanager host: of the hook token [default: /etc/alertmanager/thermal-guard.token], with {host} in it where each node has a token of its own; and of the certificate authority, which means https.";
 
 #[derive(Debug, Args)]
-pub(super) struct Options {
+pub(crate) struct Options {
     #[command(subcommand)]
     what: What,
 }
@@ -40,14 +42,17 @@ enum What {
     /// prometheus.yml: which guards are scraped, and how often.
     #[command(after_help = "--ca-file, a path on the Prometheus host, means https.")]
     Prometheus(prometheus::Options),
+    /// The guards as a target file, which Prometheus reads again when it changes.
+    Targets(targets::Options),
     /// The alert rules.
     Rules(rules::Options),
 }
 
-pub(super) fn run(flags: &Flags, options: &Options) -> ExitCode {
+pub(crate) fn run(flags: &Flags, options: &Options) -> ExitCode {
     let text = match &options.what {
         What::Alertmanager(options) => alertmanager::text(flags, options),
         What::Prometheus(options) => prometheus::text(flags, options),
+        What::Targets(options) => targets::text(options),
         What::Rules(options) => rules::text(options),
     };
     match text.and_then(|text| say(&text)) {

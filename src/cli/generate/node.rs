@@ -1,10 +1,9 @@
-//! The nodes that configuration is printed for, as Prometheus addresses them: the label `instance`
-//! of their alerts is what the routes go by.
+//! The nodes to print configuration for, as Prometheus addresses them. Routes match this address, the
+//! label `instance` of their alerts.
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::fs::File;
-use std::io::Read;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -12,50 +11,55 @@ use std::str::FromStr;
 use anyhow::{Context, bail, ensure};
 use clap::Args;
 
+use crate::cli::log;
+use crate::disk;
+
+use super::hostlist::{self, MOST_NODES};
 use super::pace::{Pace, PaceName};
 
-/// Where a guard listens by default.
-pub(super) const GUARD_PORT: u16 = 10835;
+/// Default port of a guard.
+pub(crate) const GUARD_PORT: u16 = 10835;
 
-/// What is printed without a node: an example to be edited.
+/// Printed if no node is given: an example to edit.
 const EXAMPLE: &str = "n1.example";
 
-/// Far more than one Prometheus scrapes.
-const MOST_NODES: usize = 10_000;
-/// Room for so many of the longest names.
+/// Room for that many of the longest names.
 const LONGEST_FILE: u64 = 4 << 20;
 
 #[derive(Debug, Args)]
-pub(super) struct Nodes {
-    /// Where Prometheus scrapes a guard, port 10835 if none is said; repeatable, or separated by
-    /// commas [default: n1.example:10835, an example].
-    #[arg(long = "node", value_name = "HOST[:PORT]", value_delimiter = ',')]
-    named: Vec<Node>,
+pub(crate) struct Nodes {
+    /// Address at which Prometheus scrapes a guard, port 10835 by default; repeatable, separated by
+    /// commas, or as gpu[01-60] [default: n1.example:10835, an example].
+    #[arg(long = "node", value_name = "HOST[:PORT]", value_parser = NodeList::parse)]
+    named: Vec<NodeList>,
 
-    /// File with a node on each line; # begins a comment.
+    /// File with a node, or several, on each line; # starts a comment.
     #[arg(long = "nodes-file", value_name = "PATH")]
     file: Option<PathBuf>,
 
-    /// How often things are done: tuned is quick, gentle is for hundreds of nodes [default: gentle
-    /// from 50 nodes on].
+    /// Intervals: tuned is fast, gentle is for hundreds of nodes [default: gentle from 50 nodes on].
     #[arg(long, value_enum)]
     pace: Option<PaceName>,
 }
 
 /// All nodes, each once, and their pace.
 #[derive(Debug)]
-pub(super) struct Fleet {
-    pub(super) nodes: Vec<Node>,
-    pub(super) pace: Pace,
+pub(crate) struct Fleet {
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) pace: Pace,
 }
 
 impl Nodes {
-    pub(super) fn fleet(&self) -> anyhow::Result<Fleet> {
-        let mut nodes = self.named.clone();
+    pub(crate) fn fleet(&self) -> anyhow::Result<Fleet> {
+        let named = self.named.iter();
+        let mut nodes: Vec<Node> = named.flat_map(|list| list.0.clone()).collect();
         if let Some(path) = &self.file {
             let listed = read(path).and_then(|text| parse_lines(&text));
             nodes.extend(listed.with_context(|| format!("--nodes-file={}", path.display()))?);
         } else if nodes.is_empty() {
+            log::remark(&format!(
+                "thermal-guard: no --node, so this is for {EXAMPLE}:{GUARD_PORT}, an example"
+            ));
             nodes.push(Node::new(EXAMPLE, GUARD_PORT)?);
         }
         ensure!(
@@ -77,13 +81,23 @@ impl Nodes {
     }
 }
 
+/// Nodes of one word.
+#[derive(Clone, Debug)]
+struct NodeList(Vec<Node>);
+
+impl NodeList {
+    fn parse(text: &str) -> anyhow::Result<Self> {
+        let names = hostlist::names(text)?.into_iter();
+        names
+            .map(|name| name.parse())
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+}
+
 fn read(path: &Path) -> anyhow::Result<String> {
-    let mut text = String::new();
-    File::open(path)?
-        .take(LONGEST_FILE + 1)
-        .read_to_string(&mut text)?;
-    ensure!(text.len() as u64 <= LONGEST_FILE, "longer than 4 MiB");
-    Ok(text)
+    // A pipe is welcome here, unlike in the guard: `--nodes-file=<(…)`, `--nodes-file=/dev/stdin`.
+    Ok(disk::text(disk::whole(File::open(path)?, LONGEST_FILE)?)?)
 }
 
 fn parse_lines(text: &str) -> anyhow::Result<Vec<Node>> {
@@ -91,8 +105,8 @@ fn parse_lines(text: &str) -> anyhow::Result<Vec<Node>> {
     for (number, line) in (1..).zip(text.lines()) {
         let said = line.split('#').next().unwrap_or_default().trim();
         if !said.is_empty() {
-            let node = said.parse::<Node>();
-            nodes.push(node.with_context(|| format!("line {number}"))?);
+            let list = NodeList::parse(said);
+            nodes.extend(list.with_context(|| format!("line {number}"))?.0);
         }
     }
     Ok(nodes)
@@ -101,9 +115,9 @@ fn parse_lines(text: &str) -> anyhow::Result<Vec<Node>> {
 /// `host:port`. The host is a name, an IPv4 address, or an IPv6 address in brackets, so that nothing
 /// in it means anything in YAML, in a URL or in a regular expression but dots and brackets.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Node {
-    pub(super) host: String,
-    pub(super) port: u16,
+pub(crate) struct Node {
+    pub(crate) host: String,
+    pub(crate) port: u16,
 }
 
 impl Node {
@@ -116,7 +130,7 @@ impl Node {
         })
     }
 
-    pub(super) fn parse(text: &str, default_port: u16) -> anyhow::Result<Self> {
+    pub(crate) fn parse(text: &str, default_port: u16) -> anyhow::Result<Self> {
         if text.contains("://") || text.contains('/') {
             bail!("{text:?}: a node is HOST or HOST:PORT, without http:// and path");
         }

@@ -14,13 +14,13 @@ const GENTLE_FROM: usize = 50;
 const SHORTEST_TIMEOUT: u32 = 15;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum PaceName {
+pub(crate) enum PaceName {
     Tuned,
     Gentle,
 }
 
 impl PaceName {
-    pub(super) const fn pace(self) -> Pace {
+    pub(crate) const fn pace(self) -> Pace {
         match self {
             Self::Tuned => TUNED,
             Self::Gentle => GENTLE,
@@ -30,18 +30,18 @@ impl PaceName {
 
 /// Intervals, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Pace {
-    pub(super) scrape: u32,
+pub(crate) struct Pace {
+    pub(crate) scrape: u32,
     /// Of the rules that drive guards.
-    pub(super) evaluation: u32,
+    pub(crate) evaluation: u32,
     /// Prometheus's flag: how soon an alert that Alertmanager didn't take is sent again.
-    pub(super) resend: u32,
-    pub(super) group_interval: u32,
-    pub(super) heartbeat_repeat: u32,
-    pub(super) action_repeat: u32,
+    pub(crate) resend: u32,
+    pub(crate) group_interval: u32,
+    pub(crate) heartbeat_repeat: u32,
+    pub(crate) action_repeat: u32,
 }
 
-pub(super) const TUNED: Pace = Pace {
+pub(crate) const TUNED: Pace = Pace {
     scrape: 1,
     evaluation: 1,
     resend: 1,
@@ -50,7 +50,7 @@ pub(super) const TUNED: Pace = Pace {
     action_repeat: 10,
 };
 
-pub(super) const GENTLE: Pace = Pace {
+pub(crate) const GENTLE: Pace = Pace {
     scrape: 5,
     evaluation: 5,
     resend: 5,
@@ -60,33 +60,42 @@ pub(super) const GENTLE: Pace = Pace {
 };
 
 impl Pace {
-    pub(super) fn of(nodes: usize) -> Self {
+    pub(crate) fn of(nodes: usize) -> Self {
         if nodes < GENTLE_FROM { TUNED } else { GENTLE }
     }
 
     /// Alertmanager looks at a group once per group interval, so a repetition may come one interval
     /// later than asked for.
-    pub(super) fn longest_gap(&self, repeat: u32) -> u32 {
+    pub(crate) fn longest_gap(&self, repeat: u32) -> u32 {
         repeat + self.group_interval
     }
 
     /// One heartbeat may get lost.
-    pub(super) fn heartbeat_timeout(&self) -> u32 {
+    pub(crate) fn heartbeat_timeout(&self) -> u32 {
         (2 * self.longest_gap(self.heartbeat_repeat) + 1).max(SHORTEST_TIMEOUT)
     }
 
     /// One repetition may get lost, and the next one may be late; in whole 5 s.
-    pub(super) fn lease(&self) -> u32 {
+    pub(crate) fn lease(&self) -> u32 {
         (2 * self.longest_gap(self.action_repeat) + 5).next_multiple_of(5)
     }
 
     /// From heat to Alertmanager, at worst.
-    pub(super) fn latency(&self) -> u32 {
+    pub(crate) fn latency(&self) -> u32 {
         self.scrape + self.evaluation
     }
 
     /// The guard's part, as a comment: without its `# ` it is YAML.
-    pub(super) fn guard_settings(&self) -> String {
+    pub(crate) fn guard_settings(&self) -> String {
+        format!(
+            "{settings}#   heartbeat_timeout: {timeout}s    # outlives one lost heartbeat\n",
+            settings = self.learning_settings(),
+            timeout = self.heartbeat_timeout(),
+        )
+    }
+
+    /// The same beside servers whose pace isn't known: the guard learns its time-out from heartbeats.
+    pub(crate) fn learning_settings(&self) -> String {
         format!(
             "\
 # The settings of each guard that go with these intervals (thermal-guard.yml):
@@ -94,10 +103,8 @@ impl Pace {
 #   lease: {lease}s                # outlives one lost repetition of an alert
 # alertmanager:
 #   expected: true            # a chain that never comes up is reported, too
-#   heartbeat_timeout: {timeout}s    # outlives one lost heartbeat
 ",
             lease = self.lease(),
-            timeout = self.heartbeat_timeout(),
         )
     }
 }
@@ -117,7 +124,7 @@ mod tests {
             );
             // Prometheus forgets an alert after four of these.
             assert!(4 * pace.resend.max(pace.evaluation) < pace.heartbeat_timeout());
-            // Each heartbeat that goes out must have been evaluated anew.
+            // Each notified heartbeat must come from a new evaluation.
             assert!(pace.evaluation.max(pace.resend) <= pace.heartbeat_repeat);
         }
         assert_eq!(GENTLE.heartbeat_timeout(), 41);

@@ -1,15 +1,17 @@
 //! prometheus.yml: the guards to scrape, and how often.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
 use clap::Args;
 
+use super::job::{JOB, Job};
 use super::node::{Fleet, Node, Nodes};
 use super::receiver::quoted;
-use crate::cli::Flags;
+use crate::cli::flags::Flags;
 
 #[derive(Debug, Args)]
-pub(super) struct Options {
+pub(crate) struct Options {
     #[command(flatten)]
     nodes: Nodes,
 
@@ -22,24 +24,33 @@ pub(super) struct Options {
         value_parser = alertmanager
     )]
     alertmanagers: Vec<Node>,
+
+    /// Name of the scrape job; the rules need the same.
+    #[arg(long, value_name = "NAME", default_value = JOB)]
+    job: Job,
+
+    /// Take the targets from this file on the Prometheus host, which `generate targets` prints.
+    #[arg(long, value_name = "PATH")]
+    file_sd: Option<PathBuf>,
+
+    /// Only the scrape job, with intervals of its own, as a further scrape configuration file of a
+    /// Prometheus that runs already.
+    #[arg(long, conflicts_with = "alertmanagers")]
+    fragment: bool,
 }
 
 fn alertmanager(text: &str) -> anyhow::Result<Node> {
     Node::parse(text, 9093)
 }
 
-pub(super) fn text(flags: &Flags, options: &Options) -> anyhow::Result<String> {
+pub(crate) fn text(flags: &Flags, options: &Options) -> anyhow::Result<String> {
     let fleet = options.nodes.fleet()?;
-    let tls = match flags.ca_file.as_deref() {
-        Some(ca) => format!(
-            "    scheme: https\n    tls_config: {{ca_file: {}}}\n",
-            quoted("--ca-file", ca)?
-        ),
-        None => String::new(),
-    };
+    let job = job(flags, options, &fleet)?;
+    if options.fragment {
+        return Ok(fragment_head(&fleet) + "scrape_configs:\n" + &job);
+    }
     let (head, global) = (head(&fleet), global(&fleet));
     let alertmanagers = targets(&options.alertmanagers);
-    let guards = targets(&fleet.nodes);
     Ok(format!(
         "\
 {head}{global}
@@ -54,10 +65,59 @@ alerting:
       static_configs:
         - targets:{alertmanagers}
 scrape_configs:
-  - job_name: thermal-guard       # the rules ask for up{{job=\"thermal-guard\"}}
-{tls}    static_configs:
-      - targets:{guards}"
+{job}"
     ))
+}
+
+fn job(flags: &Flags, options: &Options, fleet: &Fleet) -> anyhow::Result<String> {
+    let name = options.job.as_str();
+    let mut text = format!("  - job_name: {name}       # the rules ask for up{{job=\"{name}\"}}\n");
+    if options.fragment {
+        text.push_str(&intervals(fleet));
+    }
+    if let Some(ca) = flags.ca_file.as_deref() {
+        let ca = quoted("--ca-file", ca)?;
+        write!(
+            text,
+            "    scheme: https\n    tls_config: {{ca_file: {ca}}}\n"
+        )?;
+    }
+    if let Some(path) = &options.file_sd {
+        let path = quoted("--file-sd", path)?;
+        write!(text, "    file_sd_configs:\n      - files: [{path}]\n")?;
+    } else {
+        let guards = targets(&fleet.nodes);
+        write!(text, "    static_configs:\n      - targets:{guards}")?;
+    }
+    Ok(text)
+}
+
+/// A job of its own pace in a Prometheus that has another.
+fn intervals(fleet: &Fleet) -> String {
+    format!(
+        "    scrape_interval: {scrape}s     # heat to Alertmanager is at worst {latency} s
+    scrape_timeout: 1s      # a scrape never touches the driver; slower than this is a fault
+",
+        scrape = fleet.pace.scrape,
+        latency = fleet.pace.latency(),
+    )
+}
+
+fn fragment_head(fleet: &Fleet) -> String {
+    format!(
+        "\
+# The scrape job of thermal-guard, for a Prometheus that runs already, as `thermal-guard generate
+# prometheus --fragment` prints it. Its prometheus.yml names this file and the rules, which have their
+# own interval; nothing else of it changes:
+# scrape_config_files: [thermal-guard.scrape.yml]    # from Prometheus 2.43 on; before, paste the job
+# rule_files: [thermal-guard.rules.yml]              # `thermal-guard generate rules`
+#
+# With Prometheus's default of --rules.alert.resend-delay=1m only reactions to silence become slower;
+# docs/fleet.md has the figures.
+#
+{settings}",
+        settings = fleet.pace.learning_settings(),
+    )
 }
 
 fn head(fleet: &Fleet) -> String {

@@ -1,4 +1,4 @@
-//! The receivers of an Alertmanager configuration: where a guard's hook is, and what opens it.
+//! The receivers of an Alertmanager configuration: URL and credentials of each guard's hook.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, ensure};
 
 use super::node::{Fleet, Node};
-use crate::cli::Flags;
+use crate::cli::flags::Flags;
 
 const TOKEN: &str = "/etc/alertmanager/thermal-guard.token";
 const CA: &str = "/etc/alertmanager/thermal-guard-ca.pem";
@@ -15,13 +15,13 @@ const CA: &str = "/etc/alertmanager/thermal-guard-ca.pem";
 const HOST: &str = "{host}";
 
 /// Paths on the Alertmanager host.
-pub(super) struct Credentials {
+pub(crate) struct Credentials {
     token: String,
     ca: Option<PathBuf>,
 }
 
 impl Credentials {
-    pub(super) fn of(flags: &Flags) -> anyhow::Result<Self> {
+    pub(crate) fn of(flags: &Flags) -> anyhow::Result<Self> {
         let token = flags.token_file.as_deref().unwrap_or(Path::new(TOKEN));
         let ca = flags.ca_file.clone();
         quoted("--token-file", token)?;
@@ -33,7 +33,7 @@ impl Credentials {
     }
 
     /// A receiver per node. Alertmanager knows no other way before 0.31.
-    pub(super) fn per_node(&self, fleet: &Fleet) -> anyhow::Result<String> {
+    pub(crate) fn per_node(&self, fleet: &Fleet) -> anyhow::Result<String> {
         let mut text = String::from(
             "\x20 # One for each node. The token is the content of <state.dir>/hook-token there, or the same for all
   # by hook.bearer_token_file. From Alertmanager 0.28 on add `timeout: 2s` under `url`: a hook that
@@ -43,6 +43,13 @@ impl Credentials {
         if self.ca.is_none() {
             text.push_str(
                 "  # Across a network use https: see --web.config.file, and --ca-file here.\n",
+            );
+        }
+        if fleet.nodes.len() > 1 && !self.token.contains(HOST) {
+            text.push_str(
+                "  # Here all have the same token: name its file in each guard's hook.bearer_token_file. Where each guard
+  # has its own, give --token-file='/etc/alertmanager/{host}.token'.
+",
             );
         }
         for node in &fleet.nodes {
@@ -64,7 +71,7 @@ impl Credentials {
     }
 
     /// One receiver that takes the address from the alert.
-    pub(super) fn templated(&self) -> anyhow::Result<String> {
+    pub(crate) fn templated(&self) -> anyhow::Result<String> {
         let one =
             "every guard gets the same token where the address is templated; give a path without";
         ensure!(!self.token.contains(HOST), "--token-file: {one} {HOST}");
@@ -90,7 +97,7 @@ impl Credentials {
 }
 
 /// Of a node's receiver, quoted.
-pub(super) fn name(node: &Node) -> String {
+pub(crate) fn name(node: &Node) -> String {
     format!("'guard-{node}'")
 }
 
@@ -116,11 +123,11 @@ fn http_config(token: &str, ca: Option<&Path>) -> anyhow::Result<String> {
 }
 
 /// A flag's path for YAML: in quotes, unless it is as plain as most are.
-pub(super) fn quoted(flag: &str, path: &Path) -> anyhow::Result<String> {
+pub(crate) fn quoted(flag: &str, path: &Path) -> anyhow::Result<String> {
     let said = path.display();
     let text = path
         .to_str()
-        .with_context(|| format!("{flag}={said}: not UTF-8, so it can't stand in YAML"))?;
+        .with_context(|| format!("{flag}={said}: not UTF-8, so YAML can't contain it"))?;
     ensure!(
         path.is_absolute(),
         "{flag}={said}: a path from the root is wanted, as it will be on the host that reads this file"

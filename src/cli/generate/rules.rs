@@ -1,8 +1,9 @@
 //! The rules: those of `alerts/`, for another pace or another port.
 
-use anyhow::{bail, ensure};
+use anyhow::{Context, bail, ensure};
 use clap::Args;
 
+use super::job::{JOB, Job};
 use super::node::{Fleet, GUARD_PORT, Nodes};
 use super::pace::{Pace, TUNED};
 
@@ -10,22 +11,93 @@ const GUARD: &str = include_str!("../../../alerts/thermal-guard.rules.yml");
 const DCGM: &str = include_str!("../../../alerts/thermal-guard-dcgm.rules.yml");
 
 #[derive(Debug, Args)]
-pub(super) struct Options {
+pub(crate) struct Options {
     #[command(flatten)]
     nodes: Nodes,
 
     /// Rules on the metrics of dcgm-exporter, where Prometheus scrapes that and not the guards.
     #[arg(long)]
     dcgm: bool,
+
+    /// Name of the scrape job of the guards.
+    #[arg(long, value_name = "NAME", default_value = JOB, conflicts_with = "dcgm")]
+    job: Job,
+
+    /// For a Prometheus that runs already, at its own resend delay: the settings of the guards in the header are
+    /// those that go with it.
+    #[arg(long, conflicts_with = "dcgm")]
+    fragment: bool,
+
+    /// Only the alerts that tell people: none that throttles, and no heartbeat.
+    #[arg(long, conflicts_with = "dcgm")]
+    people_only: bool,
+
+    /// Where people find the runbook: each alert links to its part of it [default: docs/runbook.md].
+    #[arg(long, value_name = "URL", value_parser = runbook)]
+    runbook_url: Option<String>,
 }
 
-pub(super) fn text(options: &Options) -> anyhow::Result<String> {
-    let fleet = options.nodes.fleet()?;
-    if options.dcgm {
-        dcgm(&fleet)
-    } else {
-        guard(fleet.pace)
+/// It goes into YAML, in single quotes, and Prometheus takes `{{` for a template.
+fn runbook(text: &str) -> anyhow::Result<String> {
+    let address = text.strip_prefix("https://");
+    let address = address.or_else(|| text.strip_prefix("http://"));
+    ensure!(
+        address.is_some_and(|it| !it.is_empty()),
+        "an address that begins with http:// or https:// is accepted"
+    );
+    let foreign = |c: char| c.is_whitespace() || c.is_control() || "'\"{}#".contains(c);
+    if let Some(found) = text.chars().find(|c| foreign(*c)) {
+        bail!("contains {found:?}, which the rules can't; give the page without its anchor");
     }
+    Ok(text.to_owned())
+}
+
+pub(crate) fn text(options: &Options) -> anyhow::Result<String> {
+    let fleet = options.nodes.fleet()?;
+    let rules = if options.dcgm {
+        dcgm(&fleet)?
+    } else {
+        of_job(guard(fleet.pace)?, &options.job)?
+    };
+    let pace = fleet.pace;
+    let rules = if options.fragment {
+        replace(&rules, &[(pace.guard_settings(), pace.learning_settings())])?
+    } else {
+        rules
+    };
+    let rules = if options.people_only {
+        for_people(&rules)?
+    } else {
+        rules
+    };
+    let Some(url) = &options.runbook_url else {
+        return Ok(rules);
+    };
+    let link = |page: &str| format!("runbook_url: '{page}#");
+    replace(&rules, &[(link("docs/runbook.md"), link(url))])
+}
+
+/// The file's last group, with a header that speaks of nothing else. No guard is told, so none has to be set.
+fn for_people(rules: &str) -> anyhow::Result<String> {
+    const BEFORE: &str = "  # For people.";
+    let group = rules.find(BEFORE).and_then(|at| rules.get(at..));
+    let group =
+        group.with_context(|| format!("a fault in this program: the rules have no {BEFORE:?}"))?;
+    let header = "# Rules for thermal-guard. They need Prometheus 2.42 or newer (keep_firing_for).\ngroups:\n";
+    Ok(format!("{header}{group}"))
+}
+
+fn of_job(rules: String, job: &Job) -> anyhow::Result<String> {
+    let name = job.as_str();
+    if name == JOB {
+        return Ok(rules);
+    }
+    let asked = |name: &str| format!("job=\"{name}\"");
+    let named = |name: &str| format!("scrape job \"{name}\"");
+    replace(
+        &rules,
+        &[(asked(JOB), asked(name)), (named(JOB), named(name))],
+    )
 }
 
 /// The driving rules draw a line through five scrapes, so its window grows with them, and it must
@@ -80,7 +152,7 @@ fn dcgm(fleet: &Fleet) -> anyhow::Result<String> {
     )
 }
 
-/// What changes with the pace in either.
+/// The values that depend on the pace.
 fn at(pace: Pace, rules: &str) -> anyhow::Result<String> {
     let interval = |pace: Pace| format!("    interval: {}s\n", pace.evaluation);
     let pieces = [

@@ -14,7 +14,7 @@ use tracing_subscriber::registry::LookupSpan;
 const STREAM: &str = "JOURNAL_STREAM";
 
 /// Whether standard error is that stream. It may have been led elsewhere since.
-pub(super) fn is_stderr() -> bool {
+pub(crate) fn is_stderr() -> bool {
     let Ok(stream) = env::var(STREAM) else {
         return false;
     };
@@ -32,9 +32,9 @@ fn priority(level: Level) -> u8 {
 }
 
 /// A format with the priority before it, which the journal takes away again.
-pub(super) struct Prefixed<F> {
-    pub(super) format: F,
-    pub(super) in_journal: bool,
+pub(crate) struct Prefixed<F> {
+    pub(crate) format: F,
+    pub(crate) in_journal: bool,
 }
 
 impl<F, S, N> FormatEvent<S, N> for Prefixed<F>

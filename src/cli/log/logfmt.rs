@@ -4,6 +4,7 @@
 use std::fmt::{self, Debug};
 use std::time::UNIX_EPOCH;
 
+use anstyle::Style;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::field::RecordFields;
@@ -11,11 +12,14 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::guard::Clock;
+use crate::cli::style::{BAD, DIM, GOOD, WARN};
+use crate::clock::Clock;
 
 /// One event, one line.
-pub(super) struct Logfmt {
-    pub(super) timestamp: bool,
+pub(crate) struct Logfmt {
+    pub(crate) timestamp: bool,
+    /// For people at a terminal.
+    pub(crate) coloured: bool,
 }
 
 impl<S, N> FormatEvent<S, N> for Logfmt
@@ -30,10 +34,16 @@ where
         event: &Event<'_>,
     ) -> fmt::Result {
         if self.timestamp {
-            let now = humantime::format_rfc3339_nanos(UNIX_EPOCH + Clock::unix());
+            let now = humantime::format_rfc3339_millis(UNIX_EPOCH + Clock::unix());
             write!(writer, "ts={now} ")?;
         }
-        write!(writer, "level={}", name(*event.metadata().level()))?;
+        let level = *event.metadata().level();
+        let style = if self.coloured {
+            style(level)
+        } else {
+            Style::new()
+        };
+        write!(writer, "level={style}{}{style:#}", name(level))?;
         let mut fields = Fields {
             writer: &mut writer,
             result: Ok(()),
@@ -41,6 +51,15 @@ where
         event.record(&mut fields);
         fields.result?;
         writeln!(writer)
+    }
+}
+
+const fn style(level: Level) -> Style {
+    match level {
+        Level::ERROR => BAD,
+        Level::WARN => WARN,
+        Level::INFO => GOOD,
+        _ => DIM,
     }
 }
 
@@ -55,7 +74,7 @@ fn name(level: Level) -> &'static str {
 }
 
 /// Spans are of no use here, and nothing is kept of their fields.
-pub(super) struct Nothing;
+pub(crate) struct Nothing;
 
 impl<'w> FormatFields<'w> for Nothing {
     fn format_fields<R: RecordFields>(&self, _: Writer<'w>, _: R) -> fmt::Result {

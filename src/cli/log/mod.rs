@@ -6,18 +6,19 @@ mod logfmt;
 
 use std::io;
 
+use anstream::{AutoStream, ColorChoice};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::fmt::layer;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use super::{LogFormat, LogLevel};
+use super::flags::{LogFormat, LogLevel};
 
 use journal::Prefixed;
 use logfmt::{Logfmt, Nothing};
 
 /// Starts logging. A second start in one process keeps the first.
-pub(super) fn start(level: LogLevel, format: LogFormat) {
+pub(crate) fn start(level: LogLevel, format: LogFormat) {
     let filter = match level {
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Info => LevelFilter::INFO,
@@ -31,6 +32,7 @@ pub(super) fn start(level: LogLevel, format: LogFormat) {
             // The journal has a time of its own.
             let logfmt = Logfmt {
                 timestamp: !in_journal,
+                coloured: AutoStream::choice(&io::stderr()) != ColorChoice::Never,
             };
             let lines = layer().fmt_fields(Nothing).with_writer(io::stderr);
             let lines = lines.event_format(Prefixed {
@@ -48,14 +50,14 @@ pub(super) fn start(level: LogLevel, format: LogFormat) {
     };
 }
 
-/// What a person should know beside a command's answer, to standard error.
-pub(super) fn remark(text: &str) {
+/// Prints a remark to standard error, beside the command's answer.
+pub(crate) fn remark(text: &str) {
     let prefix = if journal::is_stderr() { "<6>" } else { "" };
     eprintln!("{prefix}{text}");
 }
 
-/// What ends a command, to standard error, for people; an error in the journal.
-pub(super) fn complain(text: &str) {
+/// Prints the reason why a command fails to standard error; in the journal, as an error.
+pub(crate) fn complain(text: &str) {
     let prefix = if journal::is_stderr() { "<3>" } else { "" };
     for line in text.lines() {
         eprintln!("{prefix}{line}");

@@ -1,18 +1,19 @@
-//! From events to incidents: whatever begins is kept open until it ends, the guard dies, or the
-//! log is at its end.
+//! Turns events into incidents: an incident stays open until it ends, the guard dies, or the log ends.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::guard::events::{
-    Event, GpuName, History, Outcome, Throttle, Weight, What, span, trouble,
+use crate::config::Mode;
+use crate::events::{
+    Event, GpuName, History, Outcome, Throttle, Trouble, Weight, What, Word, span,
 };
+use crate::policy::ChainState;
 
 use super::incident::{Course, Incident};
-use super::record::{Gpu, Guard, Record};
+use super::record::{Gpu, Guard, Record, hotter};
 
-/// What the log says of the time from `since` to `until`.
-pub(super) fn all(history: &History, since: Duration, until: Duration) -> Record {
+/// The report for the time from `since` to `until`.
+pub(crate) fn all(history: &History, since: Duration, until: Duration) -> Record {
     let mut gather = Gather {
         since,
         record: Record {
@@ -28,16 +29,17 @@ pub(super) fn all(history: &History, since: Duration, until: Duration) -> Record
         gpus: BTreeMap::new(),
         throttles: BTreeMap::new(),
         spells: BTreeMap::new(),
-        running: false,
+        running: BTreeMap::new(),
+        unended: unended(&history.events),
         observes: false,
         last: Duration::ZERO,
     };
     let visits = visits(&history.events);
     for (index, event) in history.events.iter().enumerate() {
         if !visits.contains(&index) {
-            gather.take(event);
+            gather.take(index, event);
         }
-        // `restore` is no sign of life of a guard, nor is one that didn't start.
+        // `restore` is no sign of life of a guard, and neither is a guard that didn't start.
         if !matches!(
             event.what,
             What::Restored { .. } | What::StartRefused { .. }
@@ -48,7 +50,7 @@ pub(super) fn all(history: &History, since: Duration, until: Duration) -> Record
     gather.finish(until)
 }
 
-/// The starts of guards that were refused because a running one has the GPU: that one goes on.
+/// Starts of guards that were refused because a running guard has the GPU; the running guard continues.
 fn visits(events: &[Event]) -> BTreeSet<usize> {
     let mut starts = BTreeMap::new();
     let mut visits = BTreeSet::new();
@@ -62,7 +64,26 @@ fn visits(events: &[Event]) -> BTreeSet<usize> {
     visits
 }
 
-/// What is open, and whose it is: a GPU's UUID or, of the guard, nothing.
+/// The starts of guards that never said that they stopped. Guards of one directory may overlap: one
+/// that only observes runs beside the service, and each says its process id.
+fn unended(events: &[Event]) -> BTreeSet<usize> {
+    let mut starts = BTreeMap::new();
+    let mut unended = BTreeSet::new();
+    for (index, event) in events.iter().enumerate() {
+        match event.what {
+            What::Started { pid, .. } => unended.extend(starts.insert(pid, index)),
+            What::Stopped { pid, .. } => drop(starts.remove(&pid)),
+            _ => {}
+        }
+    }
+    unended.extend(starts.into_values());
+    unended
+}
+
+/// The kind of incident that is a slowdown by the card itself.
+const OWN_SLOWDOWN: &str = "own_slowdown";
+
+/// Key of an open incident: its kind, and the GPU's UUID; none for the guard itself.
 type Key = (String, String);
 
 struct Gather {
@@ -72,7 +93,9 @@ struct Gather {
     /// By UUID.
     throttles: BTreeMap<String, Incident>,
     spells: BTreeMap<Key, Incident>,
-    running: bool,
+    /// The latest start of each mode that hasn't stopped: its place in the log, and its process.
+    running: BTreeMap<String, (usize, u32)>,
+    unended: BTreeSet<usize>,
     /// The guard that runs, or ran last, writes to nothing.
     observes: bool,
     /// The event before.
@@ -80,11 +103,11 @@ struct Gather {
 }
 
 impl Gather {
-    fn take(&mut self, event: &Event) {
+    fn take(&mut self, index: usize, event: &Event) {
         let time = event.time;
         let recent = time >= self.since;
         match (&event.gpu, &event.what) {
-            (None, what) => self.of_guard(event, what, recent),
+            (None, what) => self.of_guard(index, event, what, recent),
             (Some(gpu), What::Throttled(it) | What::Blinded(it) | What::Escalated(it)) => {
                 self.throttled(event, gpu, it, recent);
             }
@@ -104,9 +127,13 @@ impl Gather {
                     course.felt(seen.temperature_celsius);
                 }
             }
-            (Some(_), What::TroubleBegan { trouble, .. }) => self.begin(event, trouble),
+            (Some(_), What::SlowedItself(_)) => self.begin(event, OWN_SLOWDOWN),
+            (Some(_), What::SlowedItselfEnded(outcome)) => {
+                self.end_own_slowdown(time, &key(event, OWN_SLOWDOWN), outcome);
+            }
+            (Some(_), What::TroubleBegan { trouble, .. }) => self.begin(event, trouble.as_str()),
             (Some(_), What::TroubleEnded { trouble, .. }) => {
-                self.end(time, &key(event, trouble));
+                self.end(time, &key(event, trouble.as_str()));
             }
             (Some(gpu), What::Xid { xid, count }) if recent => {
                 let seen = self.gpu(gpu).xids.entry(*xid).or_default();
@@ -117,28 +144,38 @@ impl Gather {
                 self.gpu(gpu).pauses += 1;
                 self.point(event, "pause");
             }
-            // Told by what they lead to.
+            // Other events report their effect.
             _ => {}
         }
     }
 
-    fn of_guard(&mut self, event: &Event, what: &What, recent: bool) {
+    fn of_guard(&mut self, index: usize, event: &Event, what: &What, recent: bool) {
         let time = event.time;
         match what {
-            What::Started { mode, .. } => {
-                self.started(event, recent);
-                self.observes = mode == "observe";
+            What::Started { mode, pid, .. } => {
+                let before = self.running.insert(mode.to_string(), (index, *pid));
+                let died = before.is_some_and(|(start, _)| self.unended.contains(&start));
+                self.started(event, died, recent);
+                self.observes = *mode == Mode::Observe;
             }
-            What::Stopped { refused: false, .. } => {
-                self.running = false;
-                self.end_all(time);
+            What::Stopped {
+                refused: false,
+                pid,
+            } => {
+                self.running.retain(|_, (_, running)| running != pid);
+                if self.running.is_empty() {
+                    self.end_all(time);
+                }
             }
             What::Stopped { refused: true, .. } | What::StartRefused { .. } if recent => {
                 self.point(event, "guard");
             }
-            What::TroubleBegan { trouble, .. } => self.begin(event, trouble),
-            What::TroubleEnded { trouble, .. } => self.end(time, &key(event, trouble)),
-            What::Chain { to, .. } if to == "stale" || to == "down" => self.begin(event, "chain"),
+            What::TroubleBegan { trouble, .. } => self.begin(event, trouble.as_str()),
+            What::TroubleEnded { trouble, .. } => self.end(time, &key(event, trouble.as_str())),
+            What::Chain {
+                to: Word::Known(ChainState::Stale | ChainState::Down),
+                ..
+            } => self.begin(event, "chain"),
             What::Chain { .. } => self.end(time, &key(event, "chain")),
             What::Detached => self.begin(event, "detached"),
             What::Attached => self.end(time, &key(event, "detached")),
@@ -156,10 +193,12 @@ impl Gather {
     }
 
     /// A guard that is still running never says that it stopped: it was killed, or the power was.
-    fn started(&mut self, event: &Event, recent: bool) {
-        let died = std::mem::replace(&mut self.running, true);
+    fn started(&mut self, event: &Event, died: bool, recent: bool) {
         let last = self.last;
-        self.end_all(last);
+        // Beside another one that is running, nothing ends.
+        if died || self.running.len() == 1 {
+            self.end_all(last);
+        }
         self.record.guard.starts += u32::from(recent);
         if died && recent {
             self.record.guard.deaths += 1;
@@ -247,7 +286,10 @@ impl Gather {
         if let Some(name) = &open.gpu {
             let gpu = self.gpu(&name.clone());
             gpu.book(&open);
-            if open.throttle.is_none() {
+            if open.kind == OWN_SLOWDOWN {
+                gpu.own_slowdowns.add(open.seconds.unwrap_or(0.0));
+                gpu.own_hottest_celsius = hotter(gpu.own_hottest_celsius, open.hottest_celsius);
+            } else if open.throttle.is_none() {
                 let spells = gpu.troubles.entry(open.kind.clone()).or_default();
                 spells.add(open.seconds.unwrap_or(0.0));
             }
@@ -256,7 +298,7 @@ impl Gather {
             let spells = match open.kind.as_str() {
                 "chain" => Some(&mut guard.chain_outages),
                 "detached" => Some(&mut guard.detached),
-                trouble::DRIVER_GONE => Some(&mut guard.driver_outages),
+                kind if kind == Trouble::DriverGone.name() => Some(&mut guard.driver_outages),
                 _ => None,
             };
             if let Some(spells) = spells {
@@ -282,7 +324,19 @@ impl Gather {
         }
     }
 
-    /// The guard is gone: what it saw, it sees no more. A throttle waits for the next guard.
+    /// The guard noticed the beginning and the end late, and says how long it was.
+    fn end_own_slowdown(&mut self, time: Duration, key: &Key, outcome: &Outcome) {
+        if let Some(open) = self.spells.get_mut(key) {
+            open.seconds = Some(outcome.seconds);
+            open.hottest_celsius = outcome.hottest_celsius;
+            if let Some(hottest) = outcome.hottest_celsius {
+                open.what = format!("{}, hottest {hottest:.0} °C", open.what);
+            }
+        }
+        self.end(time, key);
+    }
+
+    /// The guard is gone, so the conditions that it saw end here. A throttle waits for the next guard.
     fn end_all(&mut self, time: Duration) {
         for key in self.spells.keys().cloned().collect::<Vec<_>>() {
             self.end(time, &key);
@@ -298,7 +352,7 @@ impl Gather {
         }
     }
 
-    /// What has no length.
+    /// An incident without a duration.
     fn point(&mut self, event: &Event, kind: &str) {
         let incident = Incident::at(event.time, event.gpu.clone(), kind, event.what.to_string());
         let incident = incident.weighing(event.weight());
@@ -311,7 +365,7 @@ impl Gather {
         }
         for (_, open) in std::mem::take(&mut self.throttles) {
             let (until, how) = if open.ongoing {
-                (until, "goes on, as far as the log tells")
+                (until, "ongoing, as far as the log shows")
             } else {
                 (self.last, "left capped by a guard that is gone")
             };

@@ -1,55 +1,60 @@
-//! One thing that happened, from its begin to its end.
+//! One incident, from its beginning to its end.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use crate::guard::events::{GpuName, Outcome, Throttle, Weight};
+use crate::events::{Cost, GpuName, Outcome, Throttle, Weight};
 
-use super::record::some_tenths;
+use super::format::{rfc3339, some_tenths};
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(super) struct Incident {
+pub(crate) struct Incident {
     #[serde(serialize_with = "rfc3339")]
-    pub(super) began: Duration,
-    /// How long, where it lasts at all; so far, while it goes on.
+    pub(crate) began: Duration,
+    /// Its duration, if it has one; the duration so far while it is ongoing.
     #[serde(
         skip_serializing_if = "Option::is_none",
         serialize_with = "some_tenths"
     )]
-    pub(super) seconds: Option<f64>,
-    pub(super) ongoing: bool,
+    pub(crate) seconds: Option<f64>,
+    pub(crate) ongoing: bool,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    pub(super) gpu: Option<GpuName>,
+    pub(crate) gpu: Option<GpuName>,
     /// `throttle`, a trouble's name, `chain`, `xid`, `guard`, …
-    pub(super) kind: String,
+    pub(crate) kind: String,
     #[serde(serialize_with = "name")]
-    pub(super) weight: Weight,
+    pub(crate) weight: Weight,
     /// For people.
-    pub(super) what: String,
+    pub(crate) what: String,
+    /// Of a slowdown by the card itself.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) throttle: Option<Course>,
+    pub(crate) hottest_celsius: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) throttle: Option<Course>,
 }
 
 /// How a throttle went.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub(super) struct Course {
+pub(crate) struct Course {
     /// The highest.
-    pub(super) level: String,
-    /// Who brought it about first; `None`: not known any more, a guard before this one.
-    pub(super) trigger: Option<String>,
-    pub(super) why: String,
-    /// Begun, escalated, begun again before all was given back.
-    pub(super) events: u32,
-    /// A guard died over it, and the next went on with it.
-    pub(super) taken_over: bool,
-    pub(super) recovered: bool,
-    pub(super) recovery_seconds: f64,
-    pub(super) hottest_celsius: Option<f64>,
+    pub(crate) level: String,
+    /// The first cause; `None`: unknown, an earlier guard began it.
+    pub(crate) trigger: Option<String>,
+    pub(crate) why: String,
+    /// Number of throttle events: begun, escalated, begun again before everything was restored.
+    pub(crate) events: u32,
+    /// A guard died during it, and the next one took it over.
+    pub(crate) taken_over: bool,
+    pub(crate) recovered: bool,
+    pub(crate) recovery_seconds: f64,
+    pub(crate) hottest_celsius: Option<f64>,
+    #[serde(flatten)]
+    pub(crate) cost: Cost,
 }
 
 impl Incident {
-    pub(super) fn at(time: Duration, gpu: Option<GpuName>, kind: &str, what: String) -> Self {
+    pub(crate) fn at(time: Duration, gpu: Option<GpuName>, kind: &str, what: String) -> Self {
         Self {
             began: time,
             seconds: None,
@@ -58,32 +63,33 @@ impl Incident {
             kind: kind.to_owned(),
             weight: Weight::Warn,
             what,
+            hottest_celsius: None,
             throttle: None,
         }
     }
 
-    pub(super) fn weighing(self, weight: Weight) -> Self {
+    pub(crate) fn weighing(self, weight: Weight) -> Self {
         Self { weight, ..self }
     }
 
-    /// When it was over, or the time of the report if it isn't.
-    pub(super) fn end(&self) -> Duration {
+    /// The end, or the time of the report if it is ongoing.
+    pub(crate) fn end(&self) -> Duration {
         let lasted = Duration::try_from_secs_f64(self.seconds.unwrap_or(0.0));
         self.began.saturating_add(lasted.unwrap_or_default())
     }
 }
 
 impl Course {
-    pub(super) fn begun(throttle: &Throttle) -> Self {
+    pub(crate) fn begun(throttle: &Throttle) -> Self {
         Self {
-            trigger: throttle.trigger.as_deref().map(str::to_owned),
+            trigger: throttle.trigger.as_ref().map(ToString::to_string),
             why: throttle.why.to_string(),
             ..Self::default()
         }
     }
 
     /// Begun, escalated, or begun again.
-    pub(super) fn goes_on(&mut self, throttle: &Throttle) {
+    pub(crate) fn goes_on(&mut self, throttle: &Throttle) {
         self.events += u32::from(throttle.trigger.is_some());
         self.taken_over |= throttle.trigger.is_none();
         if self.level != "emergency" {
@@ -92,21 +98,22 @@ impl Course {
         self.felt(throttle.seen.temperature_celsius);
     }
 
-    pub(super) fn felt(&mut self, temperature: Option<f64>) {
+    pub(crate) fn felt(&mut self, temperature: Option<f64>) {
         self.hottest_celsius = match (self.hottest_celsius, temperature) {
             (Some(hottest), Some(now)) => Some(hottest.max(now)),
             (hottest, now) => hottest.or(now),
         };
     }
 
-    pub(super) fn ends(&mut self, outcome: &Outcome) {
+    pub(crate) fn ends(&mut self, outcome: &Outcome) {
         self.recovered = true;
         self.recovery_seconds = outcome.recovery_seconds;
+        self.cost = outcome.cost;
         self.felt(outcome.hottest_celsius);
     }
 
-    /// In words, with how it ended.
-    pub(super) fn sentence(&self, end: &str) -> String {
+    /// As a sentence, with its end.
+    pub(crate) fn sentence(&self, end: &str) -> String {
         let mut text = self.level.clone();
         match &self.trigger {
             Some(trigger) => text = format!("{text} by {trigger} ({})", self.why),
@@ -118,12 +125,8 @@ impl Course {
         if let Some(hottest) = self.hottest_celsius {
             text = format!("{text}, hottest {hottest:.0} °C");
         }
-        format!("{text}: {end}")
+        format!("{text}: {end}{}", self.cost)
     }
-}
-
-pub(super) fn rfc3339<S: Serializer>(at: &Duration, to: S) -> Result<S::Ok, S::Error> {
-    to.collect_str(&humantime::format_rfc3339_millis(UNIX_EPOCH + *at))
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]

@@ -1,6 +1,7 @@
-//! `report`: what happened, from the event log; no guard needs to run. Exit codes: 0, 1 without a
-//! log that can be read.
+//! `report`: reads the event log and reports what happened; needs no running guard. Exit codes: 0, or 1
+//! without a readable log.
 
+mod format;
 mod gather;
 mod incident;
 mod record;
@@ -13,18 +14,26 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::Args;
 
-use crate::guard::Clock;
-use crate::guard::events::{History, history};
+use crate::clock::Clock;
+use crate::events::{History, history};
 
-use super::{Flags, period, say};
+use super::durations;
+use super::flags::Flags;
+use super::output::say;
+use super::when::Zone;
+use super::width::Width;
 use record::Record;
+use text::Look;
 
 #[derive(Debug, Args)]
-pub(super) struct Options {
+pub(crate) struct Options {
     /// How far to look back, such as 24h or 7d.
-    #[arg(long, value_name = "DURATION", default_value = "7d", value_parser = period::of_years, allow_hyphen_values = true)]
+    #[arg(long, value_name = "DURATION", default_value = "7d", value_parser = durations::of_years, allow_hyphen_values = true)]
     last: Duration,
-    /// All of it, for programs.
+    /// Tell times in UTC instead of local time.
+    #[arg(long)]
+    utc: bool,
+    /// Print JSON, with all details. Its times are in UTC.
     #[arg(long)]
     json: bool,
 }
@@ -45,14 +54,20 @@ pub(super) fn run(flags: &Flags, options: &Options) -> anyhow::Result<()> {
         let json = serde_json::to_string_pretty(&record)?;
         return say(&format!("{json}\n"));
     }
-    say(&text::page(&record))
+    let zone = if options.utc {
+        Zone::UTC
+    } else {
+        Zone::local()
+    };
+    let width = Width::of_stdout();
+    say(&text::page(&record, &Look { width, zone }))
 }
 
 /// Both forms of the report.
 pub(crate) fn both(history: &History, last: Duration) -> (String, String) {
     let record = record(history, last);
     let json = serde_json::to_string_pretty(&record).unwrap_or_default();
-    (text::page(&record), json)
+    (text::page(&record, &Look::PLAIN), json)
 }
 
 fn record(history: &History, last: Duration) -> Record {

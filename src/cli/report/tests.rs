@@ -65,7 +65,7 @@ Incidents (UTC)
   2026-03-02 10:11:05  GPU 1      2m  not even the coldest rung holds it
   2026-03-02 10:14:00  GPU 1          Xid 79
   2026-03-02 11:00:00  guard          4 events weren't recorded
-  2026-03-02 11:59:00  GPU 0     1m…  gradual by manual (lease), hottest 50 °C: goes on, as far as the log tells
+  2026-03-02 11:59:00  GPU 0     1m…  gradual by manual (lease), hottest 50 °C: ongoing, as far as the log shows
 ";
 
 fn at(text: &str) -> Duration {
@@ -81,7 +81,7 @@ fn read(log: &str) -> History {
 
 fn page(log: &str, since: &str, until: &str) -> String {
     let record = gather::all(&read(log), at(since), at(until));
-    anstream::adapter::strip_str(&text::page(&record)).to_string()
+    anstream::adapter::strip_str(&text::page(&record, &Look::PLAIN)).to_string()
 }
 
 #[test]
@@ -90,15 +90,33 @@ fn a_week_is_told_on_a_page() {
     assert_eq!(page, PAGE, "{page}");
 }
 
+/// One throttle of which all is known, and one of which it isn't known what the card would have done.
+const COSTS: &str = r#"
+{"time":"2026-03-01T09:00:00Z","gpu":0,"uuid":"GPU-a","event":"throttled","level":"gradual","trigger":"local","why":"set point","temperature_celsius":77.0}
+{"time":"2026-03-01T09:10:00Z","gpu":0,"uuid":"GPU-a","event":"recovered","seconds":600.0,"recovery_seconds":8.0,"hottest_celsius":78.0,"work_asked_seconds":600.0,"work_lost_ratio":0.17,"work_lost_least_ratio":0.051,"unguarded_work_lost_ratio":0.12,"unguarded_work_lost_least_ratio":0.03,"unguarded_work_lost_most_ratio":0.14,"unguarded_hottest_celsius":86.0}
+{"time":"2026-03-01T10:00:00Z","gpu":0,"uuid":"GPU-a","event":"throttled","level":"gradual","trigger":"local","why":"set point","temperature_celsius":77.0}
+{"time":"2026-03-01T10:10:00Z","gpu":0,"uuid":"GPU-a","event":"recovered","seconds":600.0,"recovery_seconds":8.0,"hottest_celsius":78.0,"work_asked_seconds":200.0,"work_lost_ratio":0.003,"work_lost_least_ratio":0.001}
+"#;
+
+#[test]
+fn what_a_throttle_cost_is_told_and_what_isn_t_known_too() {
+    let page = page(COSTS, "2026-03-01T00:00:00Z", "2026-03-02T00:00:00Z");
+    let lines = [
+        "work lost         1m 43s at the most, 12.8 % of the work while throttled; without the guard, it would be 12.0 % (known for 75 % of that work)",
+        "it cost 5 to 17 % of the work; without the guard, it would be 3 to 14 % at up to 86 °C",
+        "it cost less than 1 % of the work; the cost without the guard isn't known",
+    ];
+    for line in lines {
+        assert!(page.contains(line), "{line}\n{page}");
+    }
+}
+
 #[test]
 fn what_was_over_before_is_left_out_and_what_reaches_in_is_not() {
     let page = page(LOG, "2026-03-02T10:12:00Z", "2026-03-02T12:00:00Z");
     assert!(!page.contains("2026-03-01"), "{page}");
     assert!(!page.contains("without a word"), "{page}");
-    assert!(
-        page.contains("10:00:00  GPU 1     20m  emergency"),
-        "{page}"
-    );
+    assert!(page.contains("10:00:00  GPU 1   20m  emergency"), "{page}");
     assert!(page.contains("couldn't be held  once"), "{page}");
 }
 
@@ -133,15 +151,15 @@ fn a_quiet_week_says_so_and_a_tampered_log_moves_no_cursor() {
     assert!(page.ends_with("No incident.\n"), "{page}");
     let evil = r#"{"time":"2026-03-01T09:00:00Z","gpu":0,"uuid":"\u001b[2J","event":"trouble_began","trouble":"\u001b[2J"}"#;
     let record = gather::all(&read(evil), Duration::ZERO, at("2026-03-02T12:00:00Z"));
-    let page = text::page(&record);
+    let page = text::page(&record, &Look::PLAIN);
     assert!(!page.contains("\u{1b}[2J"), "{page:?}");
 }
 
 #[test]
 fn a_period_is_a_duration_within_reason() {
-    assert_eq!(period::of_years("24h"), Ok(Duration::from_secs(86400)));
+    assert_eq!(durations::of_years("24h"), Ok(Duration::from_secs(86400)));
     for wrong in ["7x", "", "0s", "-1d", "9999y", "7"] {
-        assert!(period::of_years(wrong).is_err(), "{wrong}");
+        assert!(durations::of_years(wrong).is_err(), "{wrong}");
     }
 }
 
@@ -175,7 +193,7 @@ fn a_second_guard_that_was_refused_is_no_death_of_the_first() {
     let page = page(&log, "2026-03-02T00:00:00Z", "2026-03-02T12:00:00Z");
     assert!(!page.contains("died"), "{page}");
     assert!(page.contains("guard refused: another one"), "{page}");
-    assert!(page.contains("goes on, as far as the log tells"), "{page}");
+    assert!(page.contains("ongoing, as far as the log shows"), "{page}");
     // The control: one that wasn't refused came after a death.
     let control = log.replace(",\"refused\":true", "");
     let record = gather::all(&read(&control), Duration::ZERO, at("2026-03-02T12:00:00Z"));
@@ -224,5 +242,25 @@ fn faults_of_sensors_and_knobs_and_unguarded_times_are_reported() {
         "1m…  unguarded, nothing can be done for it (no_permission)",
     ] {
         assert!(page.contains(told), "{told} in\n{page}");
+    }
+}
+
+#[test]
+fn a_slowdown_by_the_card_itself_is_told_like_a_throttle() {
+    let log = r#"
+{"time":"2026-03-01T08:00:00Z","event":"started","version":"1.0.0","mode":"enforce","simulated":false,"pid":7}
+{"time":"2026-03-01T09:00:05Z","gpu":0,"uuid":"GPU-a","event":"slowed_itself","target_celsius":83.0,"temperature_celsius":83.0,"margin_to_alert_celsius":3.0}
+{"time":"2026-03-01T10:01:00Z","gpu":0,"uuid":"GPU-a","event":"slowed_itself_ended","seconds":3600.0,"recovery_seconds":0.0,"hottest_celsius":84.0}
+{"time":"2026-03-01T11:00:00Z","gpu":0,"uuid":"GPU-a","event":"slowed_itself","temperature_celsius":80.0}
+"#;
+    let page = page(log, "2026-03-01T00:00:00Z", "2026-03-01T11:10:00Z");
+    for line in [
+        "  throttle events   none\n",
+        "  slowed itself     2 times, 1h 10m, hottest 84 °C\n",
+        "  failures          none\n",
+        "GPU 0     1h  slows itself down for heat at 83 °C, 3.0 °C under alert, at its own target of 83 °C, hottest 84 °C\n",
+        "GPU 0   10m…  slows itself down for heat at 80 °C\n",
+    ] {
+        assert!(page.contains(line), "{line:?} in {page}");
     }
 }

@@ -1,20 +1,21 @@
-//! Applications: told to go on as normal, as far as a dead guard had told them otherwise.
+//! Applications: tells them normal again, if a dead guard had told them to slow down.
 
 use std::path::Path;
 use std::time::Duration;
 
+use crate::apps::Apps;
+use crate::apps::Unknown;
 use crate::config::AppConfig;
-use crate::guard::Apps;
-use crate::guard::apps::Unknown;
 
-use super::Outcome;
+use super::report::Outcome;
 
-/// How long they may take to hear of it.
+/// How long this may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// `None`: nobody had been told anything. What is in the journal can be given back whatever the
-/// configuration says; it only helps with a journal of an older guard, or one that can't be read.
-pub(super) fn give_back(apps: Vec<AppConfig>, state_dir: &Path) -> Option<Outcome> {
+/// `None`: no application had been told anything. The journal is enough to give back, whatever the
+/// configuration says. The configuration only helps if the journal is an older guard's, or can't be
+/// read.
+pub(crate) fn give_back(apps: Vec<AppConfig>, state_dir: &Path) -> Option<Outcome> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
@@ -33,7 +34,7 @@ pub(super) fn give_back(apps: Vec<AppConfig>, state_dir: &Path) -> Option<Outcom
             told.push(status);
         }
     }
-    // Not waited for: a request may hang.
+    // Don't wait: a request may hang.
     runtime.shutdown_background();
     let heard = told.iter().filter(|app| app.notifications_ok > 0);
     let names: Vec<_> = heard.map(|app| app.name.clone()).collect();
@@ -57,7 +58,7 @@ pub(super) fn give_back(apps: Vec<AppConfig>, state_dir: &Path) -> Option<Outcom
     (!names.is_empty()).then(|| Outcome::Done(format!("told normal: {}", names.join(", "))))
 }
 
-/// What can't be said, and what helps.
+/// What isn't known, and the remedy.
 fn unread(unknown: &Unknown, told: &[String], state_dir: &Path) -> String {
     let file = state_dir.join(Apps::JOURNAL);
     let file = file.display();

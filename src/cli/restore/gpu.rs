@@ -1,56 +1,50 @@
-//! One GPU: wait until it is cool, give back, prove it.
+//! One GPU: waits until it is cool enough to give back.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use crate::clock::Clock;
 use crate::config::SensorConfig;
-use crate::device::{Cadence, ClockRange, Driver, Gpu, Missing, Reading, Uuid};
-use crate::guard::Clock;
-use crate::guard::actuate::{Hand, OutOfReach};
-use crate::guard::events::{Events, GpuName, What};
-use crate::guard::inherit::{Inherited, inherit, recount};
-use crate::guard::journal::{self, Entry, Journal, Reason};
-use crate::guard::probe::Probes;
-use crate::guard::tally::{Action, ActionResult, Tally};
-use crate::policy::{Claim, Doubt, Judge, Judgement, Probe, TripOverrides, View};
-use crate::units::{Moment, Watts};
+use crate::device::{Cadence, ClockRange, Driver, Gpu, Missing, Reading};
+use crate::events::{Events, GpuName, What};
+use crate::guard::actuate::journal::{Entry, JournalDirs};
+use crate::guard::actuate::takeover::{confirmed, recount};
+use crate::guard::gpu::sensors::Probes;
+use crate::policy::{ExtraSensor, Judge, Judgement, TripOverrides, View};
+use crate::units::Moment;
 
-use super::Outcome;
+use super::report::Outcome;
+use super::words::unseen;
 
-/// Between two looks at a GPU that isn't ready yet.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Between two readings of a GPU that isn't ready yet.
+const READ_EVERY: Duration = Duration::from_secs(1);
 
-/// A raise waits for the journal, and a disk may be slow at first: so many tries, so far apart.
-const TRIES: u32 = 5;
-const TRY_EVERY: Duration = Duration::from_millis(300);
-
-/// What to do on one GPU.
-pub(super) struct Job {
-    pub(super) driver: Arc<dyn Driver>,
-    pub(super) clock: Clock,
-    pub(super) deadline: Moment,
-    pub(super) force: bool,
-    pub(super) observe: bool,
-    pub(super) trips: TripOverrides,
-    pub(super) sensors: Vec<SensorConfig>,
-    pub(super) restore_clock: Option<ClockRange>,
-    pub(super) state_dir: PathBuf,
-    pub(super) events: Arc<Events>,
-    pub(super) entry: Entry,
+/// The work on one GPU.
+pub(crate) struct Job {
+    pub(crate) driver: Arc<dyn Driver>,
+    pub(crate) clock: Clock,
+    pub(crate) deadline: Moment,
+    pub(crate) force: bool,
+    pub(crate) observe: bool,
+    pub(crate) trips: TripOverrides,
+    pub(crate) sensors: Vec<SensorConfig>,
+    pub(crate) restore_clock: Option<ClockRange>,
+    pub(crate) journal_dirs: JournalDirs,
+    pub(crate) events: Arc<Events>,
+    pub(crate) entry: Entry,
 }
 
 /// Whether a GPU may be given back now.
 enum Readiness {
     Ready,
-    /// Why not yet.
+    /// Not yet, and why.
     Wait(String),
 }
 
 impl Job {
-    /// Returns by the deadline, unless the driver hangs. What came of it is an event, too.
-    pub(super) fn run(self) -> Outcome {
+    /// Returns by the deadline, unless the driver hangs. The outcome is an event, too.
+    pub(crate) fn run(self) -> Outcome {
         let mut gpu = None;
         let outcome = self.attempt(&mut gpu);
         if !self.observe {
@@ -73,10 +67,10 @@ impl Job {
         let mut probes = Probes::default();
         let mut judge = None;
         loop {
-            let reading = self.look(gpu);
-            let beside = self.look_beside(gpu.as_deref(), &reading, &mut probes);
-            let judged = self.judge(&mut judge, gpu.as_deref(), &reading, &beside);
-            let why = match self.readiness(gpu.as_deref(), &reading, judged, &beside) {
+            let reading = self.read(gpu);
+            let extra = self.read_extra(gpu.as_deref(), &reading, &mut probes);
+            let judged = self.judge(&mut judge, gpu.as_deref(), &reading, &extra);
+            let why = match self.readiness(gpu.as_deref(), &reading, judged, &extra) {
                 Readiness::Ready => return self.settle(gpu.as_deref_mut(), &reading),
                 Readiness::Wait(why) => why,
             };
@@ -84,12 +78,12 @@ impl Job {
             if left.is_zero() {
                 return Outcome::Kept(format!("kept throttled: {why}"));
             }
-            thread::sleep(left.min(LOOK_EVERY));
+            thread::sleep(left.min(READ_EVERY));
         }
     }
 
-    /// A full reading, through a handle opened anew if the last was lost.
-    fn look(&self, gpu: &mut Option<Box<dyn Gpu>>) -> Reading {
+    /// A full reading. Opens the GPU again if it was lost.
+    fn read(&self, gpu: &mut Option<Box<dyn Gpu>>) -> Reading {
         let now = self.clock.now();
         if gpu.is_none() {
             *gpu = self.driver.open(&self.entry.uuid).ok();
@@ -98,6 +92,8 @@ impl Job {
             || Reading::missing(now, Missing::Lost),
             |gpu| {
                 let reading = gpu.read(now, Cadence::Full).plausible(gpu.facts());
+                let limit = confirmed(gpu.as_mut(), reading.limit, &self.entry.claim);
+                let reading = Reading { limit, ..reading };
                 recount(gpu.as_mut(), &self.entry, reading)
             },
         );
@@ -107,27 +103,27 @@ impl Job {
         reading
     }
 
-    /// The sensors beside the card's own.
-    fn look_beside(
+    /// The extra sensors.
+    fn read_extra(
         &self,
         gpu: Option<&dyn Gpu>,
         reading: &Reading,
         probes: &mut Probes,
-    ) -> Vec<Probe> {
+    ) -> Vec<ExtraSensor> {
         let Some(gpu) = gpu else {
             return Vec::new();
         };
         probes.choose(&self.sensors, gpu.identity());
-        probes.read(reading.at, LOOK_EVERY, gpu.identity())
+        probes.read(reading.at, READ_EVERY, gpu.identity())
     }
 
-    /// The judgement that a guard would come to, which starts from what the dead one doubted.
+    /// The judgement of a guard that starts from the doubts of the dead one.
     fn judge(
         &self,
         judge: &mut Option<Judge>,
         gpu: Option<&dyn Gpu>,
         reading: &Reading,
-        beside: &[Probe],
+        extra: &[ExtraSensor],
     ) -> Option<Judgement> {
         let facts = gpu?.facts();
         let judge = judge.get_or_insert_with(|| {
@@ -135,7 +131,7 @@ impl Job {
             judge.inherit(&self.entry.reason.doubts());
             judge
         });
-        Some(judge.look(reading.at, reading, facts, beside, true))
+        Some(judge.judge(reading.at, reading, facts, extra, true))
     }
 
     fn readiness(
@@ -143,7 +139,7 @@ impl Job {
         gpu: Option<&dyn Gpu>,
         reading: &Reading,
         judged: Option<Judgement>,
-        beside: &[Probe],
+        extra: &[ExtraSensor],
     ) -> Readiness {
         match self.entry.still_there(reading) {
             // Nothing is to be raised: no need to wait.
@@ -158,8 +154,8 @@ impl Job {
             }
             Ok(_) => {}
         }
-        // The dead guard may have held on for what this one said last: nobody knows any more.
-        let lost = beside.iter().find(|probe| probe.now.is_none());
+        // The dead guard may have throttled because of this sensor, which can't tell any more.
+        let lost = extra.iter().find(|probe| probe.now.is_none());
         let heat = match judged.map(|judged| judged.view) {
             Some(View::Clear(heat)) => Some(heat),
             _ => None,
@@ -179,161 +175,5 @@ impl Job {
             }
             (None, _) => Readiness::Wait(unseen(judged, &self.entry.reason)),
         }
-    }
-
-    fn settle(&self, gpu: Option<&mut (dyn Gpu + 'static)>, reading: &Reading) -> Outcome {
-        let uuid = &self.entry.uuid;
-        if self.observe {
-            return Outcome::Kept(format!(
-                "kept, as nothing is written in observe mode; would give back {}",
-                described(&self.entry.claim)
-            ));
-        }
-        let journal = Journal::open(&self.state_dir, uuid);
-        let mut hand = Hand::new(uuid.clone(), journal);
-        hand.set_restore_clock(self.restore_clock);
-        let mut tally = Tally::default();
-        let inherited = inherit(&mut hand, &self.entry, reading, &mut tally);
-        let mut ours = *hand.claim();
-        let mut out_of_reach = None;
-        if let Some(gpu) = gpu {
-            self.give_back(&mut hand, gpu, &mut tally);
-            out_of_reach = settle_for_nearest(&mut hand, &mut tally);
-        }
-        if !hand.claim().is_empty() {
-            return Outcome::Kept(format!(
-                "kept: {} not given back ({})",
-                described(hand.claim()),
-                trouble(&tally, hand.last_limit())
-            ));
-        }
-        if !self.is_forgotten(uuid) {
-            return Outcome::Kept("given back, but its journal can't be removed".to_owned());
-        }
-        if let Inherited::Nothing(reason) = inherited {
-            return Outcome::Done(format!("nothing to give back: {reason}"));
-        }
-        if out_of_reach.is_some() {
-            ours.limit = None;
-        }
-        let given_back = (!ours.is_empty()).then(|| format!("gave back {}", described(&ours)));
-        let foreign = matches!(inherited, Inherited::AllButTheLimit);
-        let foreign = foreign.then(|| self.left_alone(reading));
-        let parts = [given_back, out_of_reach.map(said), foreign];
-        Outcome::Done(parts.into_iter().flatten().collect::<Vec<_>>().join("; "))
-    }
-
-    /// What somebody else has set, and what was there before the guard: for whoever knows better.
-    fn left_alone(&self, reading: &Reading) -> String {
-        let theirs = reading.limit.map(|limit| format!(" to {limit}"));
-        let before = self.entry.claim.limit.map(|ours| {
-            let original = ours.original;
-            format!(" (it was {original} before the guard)")
-        });
-        format!(
-            "somebody else has set the power limit{} since{}: left alone",
-            theirs.unwrap_or_default(),
-            before.unwrap_or_default()
-        )
-    }
-
-    fn give_back(&self, hand: &mut Hand, gpu: &mut dyn Gpu, tally: &mut Tally) {
-        for _ in 0..TRIES {
-            if hand.claim().is_empty() {
-                return;
-            }
-            let facts = gpu.facts().clone();
-            let reading = gpu.read(self.clock.now(), Cadence::Full).plausible(&facts);
-            hand.set_range(&facts);
-            hand.give_back(gpu, &reading, tally);
-            if !hand.claim().is_empty() {
-                thread::sleep(TRY_EVERY);
-            }
-        }
-    }
-
-    /// The journal's thread may still be about to remove the file.
-    fn is_forgotten(&self, uuid: &Uuid) -> bool {
-        for _ in 0..TRIES {
-            if matches!(journal::load(&self.state_dir, uuid), Ok(None)) {
-                return true;
-            }
-            thread::sleep(TRY_EVERY);
-        }
-        false
-    }
-}
-
-/// An original limit that the card doesn't take any more is given up once the nearest is set.
-fn settle_for_nearest(hand: &mut Hand, tally: &mut Tally) -> Option<OutOfReach> {
-    let out_of_reach = hand.out_of_reach()?;
-    let claim = Claim {
-        limit: None,
-        ..*hand.claim()
-    };
-    hand.reclaim(claim, tally);
-    Some(out_of_reach)
-}
-
-fn said(it: OutOfReach) -> String {
-    let OutOfReach {
-        original,
-        range,
-        set,
-    } = it;
-    let (min, max) = (range.min, range.max);
-    format!("{original} isn't taken any more ({min} to {max}): {set} is set, the nearest")
-}
-
-/// Why the temperature isn't known; what the dead guard doubted is its word.
-fn unseen(judged: Option<Judgement>, left: &Reason) -> String {
-    let doubted = judged.and_then(|it| it.doubted.zip(it.doubt));
-    let doubted = doubted.map(|(sensor, doubt)| match doubt {
-        Doubt::Inherited => (sensor, left.doubted[sensor].unwrap_or(doubt)),
-        _ => (sensor, doubt),
-    });
-    let why = match doubted {
-        Some((sensor, Doubt::Missing)) => format!("its {} sensor can't be read", sensor.name()),
-        Some((sensor, doubt)) => format!(
-            "its {} sensor isn't believed ({}), as the guard that left it so found, and hasn't proven itself",
-            sensor.name(),
-            doubt.name()
-        ),
-        None => "its temperature can't be read".to_owned(),
-    };
-    format!("{why}; `thermal-guard restore --force` gives back blindly")
-}
-
-/// What a claim holds, in words.
-fn described(claim: &Claim) -> String {
-    let limit = claim
-        .limit
-        .map(|limit| format!("the power limit {}", limit.original));
-    let gpu_clock = claim.gpu_clock.then(|| "the SM clock".to_owned());
-    let memory_clock = claim.memory_clock.then(|| "the memory clock".to_owned());
-    let parts: Vec<String> = [limit, gpu_clock, memory_clock]
-        .into_iter()
-        .flatten()
-        .collect();
-    parts.join(" and ")
-}
-
-/// What writes came to, but for those that worked; `now` is the limit that is on the card.
-fn trouble(tally: &Tally, now: Option<Watts>) -> String {
-    let mut troubles = Vec::new();
-    for action in Action::ALL {
-        for result in ActionResult::ALL {
-            if result != ActionResult::Ok && tally.actions[action as usize][result as usize] > 0 {
-                troubles.push(format!("{}: {}", action.name(), result.name()));
-            }
-        }
-    }
-    match now {
-        Some(now) if !troubles.is_empty() => {
-            format!("the card has {now}; {}", troubles.join(", "))
-        }
-        None if !troubles.is_empty() => troubles.join(", "),
-        Some(now) => format!("the card takes no more than the {now} that are on it now"),
-        None => "the limit can't be read".to_owned(),
     }
 }

@@ -1,5 +1,5 @@
-//! Whether each application's `env_file` could be written from inside this service, known before it
-//! has to be: at the start, after a reload, and every minute, as rights and mounts change.
+//! Checks in advance whether the service can write each application's `env_file`: at the start, after a
+//! reload, and every minute, because permissions and mounts change.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,29 +8,29 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
+use crate::apps::envfile::{could_edit, remedy};
 use crate::config::{AppConfig, EnvFileConfig};
-use crate::files;
-use crate::guard::envfile::{could_edit, remedy};
+use crate::disk;
 
-const LOOK_EVERY: Duration = Duration::from_secs(60);
+const CHECK_EVERY: Duration = Duration::from_secs(60);
 
 /// For the disk that a file is on.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Default)]
-pub(super) struct EnvFiles {
+pub(crate) struct EnvFiles {
     /// By application.
     wanted: Mutex<BTreeMap<String, EnvFileConfig>>,
     found: Mutex<Found>,
     again: Notify,
 }
 
-/// By application: nothing, or why its file can't be written, and what helps.
+/// By application: `Ok`, or the reason why its file can't be written, with the remedy.
 type Found = BTreeMap<String, Result<(), String>>;
 
 impl EnvFiles {
-    /// These from now on, looked at at once.
-    pub(super) fn look_at(&self, apps: &[AppConfig]) {
+    /// Checks these files from now on, the first time at once.
+    pub(crate) fn watch_files(&self, apps: &[AppConfig]) {
         let with_file = apps.iter().filter_map(|app| {
             let file = app.env_file.clone()?;
             Some((app.name.clone(), file))
@@ -39,22 +39,22 @@ impl EnvFiles {
         self.again.notify_one();
     }
 
-    /// `None`: it has no file, or that wasn't looked at yet.
-    pub(super) fn of(&self, app: &str) -> Option<Result<(), String>> {
+    /// `None`: the app has no file, or the file hasn't been checked yet.
+    pub(crate) fn of(&self, app: &str) -> Option<Result<(), String>> {
         lock(&self.found).get(app).cloned()
     }
 
     /// Until the service ends.
-    pub(super) async fn watch(self: Arc<Self>) {
+    pub(crate) async fn watch(self: Arc<Self>) {
         loop {
             let files = self.clone();
-            // A panic is in the log, and no reason never to look again.
-            let _ = tokio::task::spawn_blocking(move || files.look()).await;
-            let _ = timeout(LOOK_EVERY, self.again.notified()).await;
+            // A panic is logged, and the next check still runs.
+            let _ = tokio::task::spawn_blocking(move || files.check()).await;
+            let _ = timeout(CHECK_EVERY, self.again.notified()).await;
         }
     }
 
-    fn look(&self) {
+    fn check(&self) {
         let wanted = lock(&self.wanted).clone();
         let found: Found = wanted
             .into_iter()
@@ -83,10 +83,10 @@ impl EnvFiles {
 
 fn trouble(file: EnvFileConfig) -> Result<(), String> {
     let path = file.path.clone();
-    let looked = files::patiently(&path, PATIENCE, move || {
+    let checked = disk::patiently(&path, PATIENCE, move || {
         could_edit(&file).map_err(|error| format!("{error}; {}", remedy(&file.path, &error)))
     });
-    looked.unwrap_or_else(|error| {
+    checked.unwrap_or_else(|error| {
         Err(format!(
             "{}: {error}; see the disk that it is on",
             path.display()

@@ -1,21 +1,24 @@
-//! The file with the service's flags, `/etc/default/thermal-guard`: systemd reads it, as `NAME=VALUE` lines and no shell, and
-//! skips what it can't read. A guard that was told to observe by such a line would enforce, so it doesn't start.
+//! Checks the file with the service's flags, `/etc/default/thermal-guard`. systemd reads it as
+//! `NAME=VALUE` lines, without a shell, and skips lines that it can't read. If it skipped a line that
+//! asks for `observe`, the guard would enforce; so the guard refuses to start.
 //!
-//! What is looked for are names only: values are systemd's to read, and may be secrets.
+//! Only names are checked. Values are for systemd to read, and may be secrets.
 
+use std::env;
 use std::fmt::{self, Display, Formatter};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::{env, fs};
 
-/// Where the file is: the unit says it, and nobody else.
+use crate::disk;
+
+/// The unit sets this variable to the path of the file.
 const PLACE: &str = "THERMAL_GUARD_FLAGS_FILE";
 /// The unit's name for the flags.
 const FLAGS: &str = "ARGS";
 
 /// Flags that systemd didn't hand over.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Refused {
+pub(crate) struct Refused {
     file: PathBuf,
     skipped: Skipped,
 }
@@ -25,48 +28,63 @@ impl Display for Refused {
         let Skipped { line, name } = &self.skipped;
         write!(
             f,
-            "{}:{line}: systemd skips \"{name}\", so the flags there would not be in force\n\
-             systemd runs no shell: write {FLAGS}=\"--a-flag --another\" at the beginning of a line, without \"export\", then start the guard again",
+            "{}:{line}: systemd skips {name}, so the flags there would not be in force\n\
+             systemd runs no shell and reads UTF-8: write {FLAGS}=\"--a-flag --another\" at the beginning of a line, without \"export\", then start the guard again",
             self.file.display()
         )
     }
 }
 
-/// A line that systemd skips: where it begins, and what stands there before the value.
+/// A line that systemd skips: its number, and the text before the value.
 #[derive(Debug, PartialEq, Eq)]
 struct Skipped {
     line: usize,
     name: String,
 }
 
-/// Looks into the file that the unit names. Lines that are skipped and can't be flags are warnings.
-pub(super) fn heeded() -> Result<(), Refused> {
-    env::var_os(PLACE).map_or(Ok(()), |file| look(Path::new(&file)))
+/// Checks the file that the unit names. A skipped line that can't be flags is only a warning.
+pub(crate) fn check() -> Result<(), Refused> {
+    env::var_os(PLACE).map_or(Ok(()), |file| check_file(Path::new(&file)))
 }
 
-fn look(file: &Path) -> Result<(), Refused> {
-    let text = match fs::read(file) {
+fn check_file(file: &Path) -> Result<(), Refused> {
+    let text = match disk::read(file, disk::MAX_BYTES) {
         Ok(text) => text,
-        // The unit does without it, too.
+        // The unit doesn't need the file either.
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         Err(error) => {
             tracing::warn!(file = %file.display(), %error, "can't look whether systemd skips flags there; make the file readable");
             return Ok(());
         }
     };
+    if let Some(line) = unreadable_line(&text) {
+        let name = "the whole file, because this line is no text in UTF-8".to_owned();
+        let skipped = Skipped { line, name };
+        let file = file.to_owned();
+        return Err(Refused { file, skipped });
+    }
     for skipped in skipped(&String::from_utf8_lossy(&text)) {
         if skipped.name.contains(FLAGS) || skipped.name.starts_with('-') {
             let file = file.to_owned();
+            let name = format!("\"{}\"", skipped.name);
+            let skipped = Skipped { name, ..skipped };
             return Err(Refused { file, skipped });
         }
         let place = format!("{}:{}", file.display(), skipped.line);
-        tracing::warn!(place, name = %skipped.name, "systemd skips this line: it wants NAME=VALUE, without \"export\"");
+        tracing::warn!(place, name = %skipped.name, "systemd skips this line: write NAME=VALUE, without \"export\"");
     }
     Ok(())
 }
 
-/// As systemd reads an `EnvironmentFile=`: a name to the first `=`, a value that quotes and backslashes may carry over several
-/// lines, comments that begin a line.
+/// The first line for which systemd drops the whole file: bytes that are no UTF-8, or a NUL.
+fn unreadable_line(text: &[u8]) -> Option<usize> {
+    let mut lines = text.split(|byte| *byte == b'\n');
+    let found = lines.position(|line| line.contains(&0) || str::from_utf8(line).is_err());
+    found.map(|before| before + 1)
+}
+
+/// Parses as systemd parses an `EnvironmentFile=`: a name up to the first `=`, a value that quotes and
+/// backslashes may continue over several lines, comments from the beginning of a line.
 fn skipped(text: &str) -> Vec<Skipped> {
     let mut found = Vec::new();
     let mut line = 1;
@@ -104,7 +122,7 @@ fn skipped(text: &str) -> Vec<Skipped> {
     found
 }
 
-/// Goes past a value; how many lines it ends.
+/// Skips a value, and returns the number of lines that it ends.
 fn value_lines(rest: &mut impl Iterator<Item = char>) -> usize {
     let mut lines = 0;
     let mut quote = None;
@@ -137,6 +155,8 @@ fn is_name(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn lines(text: &str) -> Vec<(usize, String)> {
@@ -180,7 +200,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("flags");
         fs::write(&file, "export TOKEN=hidden\nexport ARGS=hidden\n").unwrap();
-        let said = look(&file).unwrap_err().to_string();
+        let said = check_file(&file).unwrap_err().to_string();
         assert!(
             said.contains("flags:2: systemd skips \"export ARGS\""),
             "{said}"
@@ -188,13 +208,22 @@ mod tests {
         assert!(!said.contains("hidden"), "{said}");
         fs::write(&file, "ARGS=\"\"\n--mode=observe\n").unwrap();
         assert!(
-            look(&file)
+            check_file(&file)
                 .unwrap_err()
                 .to_string()
                 .contains("flags:2: systemd skips \"--mode\"")
         );
         fs::write(&file, "export TOKEN=hidden\nARGS=\"\"\n").unwrap();
-        assert_eq!(look(&file), Ok(()));
-        assert_eq!(look(&directory.path().join("none")), Ok(()));
+        assert_eq!(check_file(&file), Ok(()));
+        for line in [&b"OWNER=\"J\xf6rg\""[..], b"X=a\0b"] {
+            let bytes = [b"ARGS=\"--mode=observe\"\n", line].concat();
+            fs::write(&file, bytes).unwrap();
+            let said = check_file(&file).unwrap_err().to_string();
+            assert!(
+                said.contains("flags:2: systemd skips the whole file"),
+                "{said}"
+            );
+        }
+        assert_eq!(check_file(&directory.path().join("none")), Ok(()));
     }
 }

@@ -2,52 +2,48 @@
 //! cannot start, 78 bad configuration.
 
 mod env_files;
-mod files;
 mod flags_file;
+mod listeners;
+mod parts;
 mod reload;
 mod signals;
-mod site;
 mod systemd;
+mod web_service;
 
 use std::process::{self, ExitCode};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 
-use crate::config::{Config, Mode, OnExit};
-use crate::device::Driver;
-use crate::device::dry_run::Observing;
-use crate::device::nvml::NvmlDriver;
-use crate::guard::events::What;
-use crate::guard::memory::{self, CHAIN_EXPECTED_FOR, Record};
-use crate::guard::shared::TellApps;
-use crate::guard::{Apps, Clock, Events, Guard, Live, Plan, Shared, journal};
-use crate::policy::Chain;
-use crate::web::Web;
-use crate::web::pull::{Pull, Puller};
-use crate::web::snapshot::ReloadStatus;
+use crate::alerts::pull::Pull;
+use crate::clock::Clock;
+use crate::config::{Config, Mode};
+use crate::disk::state_lock::{StateLock, StateLockError};
+use crate::events::{self, Events, What};
+use crate::guard::Guard;
+use crate::guard::actuate::journal;
+use crate::web::App;
 
-use super::manager;
-use super::{Flags, log, showcase};
+use super::flags::Flags;
+use super::setup::{Refusal, good_configuration, live_web_config};
+use super::{log, manager};
 
-pub(super) use files::{configuration, examine, remedy};
-
-use files::{Refusal, good_configuration, security};
+use listeners::Listeners;
 use reload::Reloader;
 use signals::Signals;
-use site::{About, Doors, Site};
 use systemd::Service;
+use web_service::WebService;
 
 /// HTTP threads. The GPUs have their own.
 const WEB_THREADS: usize = 2;
 
-/// How long a stop waits for the apps to hear of it.
+/// How long a stop waits for the apps to be back to normal.
 const APPS_PATIENCE: Duration = Duration::from_secs(5);
 
-pub(super) fn run(flags: &Flags) -> ExitCode {
+pub(crate) fn run(flags: &Flags) -> ExitCode {
     log::start(flags.log_level, flags.log_format);
-    if let Err(refused) = flags_file::heeded() {
+    if let Err(refused) = flags_file::check() {
         eprintln!("thermal-guard: {refused}");
         return not_started(flags, &Refusal::mistake(refused.to_string()));
     }
@@ -56,97 +52,108 @@ pub(super) fn run(flags: &Flags) -> ExitCode {
         Err(refusal) => return not_started(flags, &refusal),
     };
     match start(flags, config) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        // Its own event says so.
+        Ok(Err(error)) => {
             tracing::error!(error = format!("{error:#}"), "stopped");
+            Refusal::of(&error).code()
+        }
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "not started");
             not_started(flags, &Refusal::of(&error))
         }
     }
 }
 
-/// The report tells of a time without a guard for a mistake in a file.
+/// How long one reason for a failed start stays out of the log after it was written. systemd tries
+/// each second.
+const REFUSED_AGAIN: Duration = Duration::from_secs(3600);
+
+/// Logs an event, so that the report explains the time without a guard.
 fn not_started(flags: &Flags, refusal: &Refusal) -> ExitCode {
-    if refusal.is_mistake && !flags.simulate {
-        let events = Events::new();
-        events.write_to(&flags.state_dir());
+    if !flags.simulate {
         let first = refusal.why.lines().next().unwrap_or_default().to_owned();
-        let detail = first.into();
-        events.note(None, What::StartRefused { detail });
-        events.close();
+        let refused = What::StartRefused {
+            detail: first.into(),
+        };
+        let newest = events::newest(&flags.state_dir());
+        let is_told = newest.is_some_and(|event| {
+            event.what == refused && Clock::unix().saturating_sub(event.time) < REFUSED_AGAIN
+        });
+        if !is_told {
+            let events = Events::new();
+            events.write_to(&flags.state_dir());
+            events.note(None, refused);
+            events.close();
+        }
     }
     refusal.code()
 }
 
-/// The GPUs: simulated or NVML's, and never written to in `observe`.
-pub(super) fn driver(flags: &Flags, mode: Mode, clock: Clock) -> Arc<dyn Driver> {
-    let driver: Arc<dyn Driver> = if flags.simulate {
-        Arc::new(showcase::rack(clock))
-    } else {
-        Arc::new(NvmlDriver::new(flags.nvml_library.clone()))
-    };
-    match mode {
-        Mode::Enforce => driver,
-        Mode::Observe => Arc::new(Observing(driver)),
-    }
-}
+/// The outer error: no guard started, or another one has the GPU. The inner one: it stopped because it
+/// could not go on.
+type Ended = anyhow::Result<anyhow::Result<()>>;
 
-fn start(flags: &Flags, config: Config) -> anyhow::Result<()> {
+fn start(flags: &Flags, config: Config) -> Ended {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WEB_THREADS)
         .enable_all()
         .build()
         .context("no HTTP runtime")?;
     let result = runtime.block_on(serve(flags, config));
-    // Not waited for: an app's file may be on a disk that hangs, and a stop must not hang with it.
+    // Doesn't wait: an app's file may be on a disk that hangs, and a stop must not hang with it.
     runtime.shutdown_background();
     result
 }
 
-async fn serve(flags: &Flags, config: Config) -> anyhow::Result<()> {
+async fn serve(flags: &Flags, config: Config) -> Ended {
     let signals = Signals::listen().context("no signals")?;
     announce(flags, &config);
-    let doors = Doors::open(flags).await?;
+    let _lock = lock_state(flags, &config)?;
+    let listeners = Listeners::open(flags).await?;
     let clock = Clock::start(flags.time_scale);
-    let security = Arc::new(security(flags, clock)?);
-    let settings = site::settings(flags, &config, &doors)?;
+    let security = Arc::new(live_web_config(flags, clock)?);
+    let actuators = Arc::new(web_service::actuators(flags, &config)?);
 
-    let reloader = Reloader::new(flags, &config);
-    let apps = reloader.apps();
-    let tell_apps = Box::new(move |gpu: &_, mode| {
-        apps.wish(gpu, mode);
-        apps.are_well(gpu)
-    });
-    let shared = shared(flags, &config, clock, tell_apps);
-    let apps = reloader.apps();
-    shared.on_roll(Box::new(move |gpus| apps.list(gpus)));
-    let about = Arc::new(About {
-        mode: config.mode,
-        simulated: flags.simulate,
-        reload: Mutex::new(ReloadStatus {
-            successful: true,
-            last_success: Some(Clock::unix()),
-        }),
-    });
-    let web = site::web(&shared, settings, reloader.hook());
-    reloader.serve(&web, &about);
-    let exposition = site::exposition(&web, reloader.apps(), reloader.env_files(), about);
+    let apps = Arc::new(parts::apps(flags, &config));
+    let shared = parts::shared(flags, &config, clock, apps.clone());
+    let desk = web_service::desk(&config, &listeners, &shared);
+    let puller = parts::puller(&config, &desk)?;
+    let node = desk.settings().node.name().to_owned();
+    let events = &shared.events;
+    events.tell(parts::notifier(flags, &config, &node, events)?);
+    let reloader = Reloader::new(flags, &config, apps, desk.clone(), actuators.clone());
+    let app = Arc::new(App::new(desk, actuators, reloader.hook()));
+    let snapshots = web_service::snapshots(
+        &app,
+        reloader.apps(),
+        reloader.env_files(),
+        (config.mode, flags.simulate),
+    );
     tokio::spawn(reloader.env_files().watch());
 
-    let puller = puller(&config, &web)?;
-
-    let guard = Guard::start(plan(flags, &config, clock), shared.clone())?;
+    note_start(flags, &config, &shared.events);
+    Service::set_watchdog(&shared);
+    let guard = Guard::start(parts::plan(flags, &config, clock), shared.clone())?;
     let pull = puller.map(Pull::start);
-    let site = Site::start(doors, &security, &web, &exposition, &flags.telemetry_path);
-    let mut service = Service::start(&guard, &shared);
+    let web_service = WebService::start(
+        listeners,
+        &security,
+        &app,
+        &snapshots,
+        web_service::counters(&app, reloader.counters()),
+        &flags.telemetry_path,
+    );
+    let mut service = Service::start(&guard);
     let stop = signals.until_stopped(&guard, &reloader).await;
     service.stopping();
-    if manager::looks_after_the_end() {
+    if manager::unit_restores_after_exit() {
         shared.leave_to_the_next();
     }
     if let Some(pull) = pull {
         pull.close().await;
     }
-    // The web goes on while the guard ends: probes and scrapes see it stop.
+    // The web keeps running while the guard stops: probes and scrapes see it stop.
     if !tokio::task::spawn_blocking(|| guard.stop()).await? {
         tracing::warn!(
             "a GPU's worker hangs inside NVML and is left behind: see dmesg; after a reset or reboot `thermal-guard restore` gives back what is left"
@@ -155,51 +162,36 @@ async fn serve(flags: &Flags, config: Config) -> anyhow::Result<()> {
     if !reloader.apps().settle(APPS_PATIENCE).await {
         tracing::warn!("not every app heard that it is back to normal; the next start tells them");
     }
-    site.close().await;
-    shared.events.note(
-        None,
-        What::Stopped {
-            pid: process::id(),
-            refused: stop.is_err(),
-        },
-    );
+    web_service.close().await;
+    let never_began = stop.is_err() && shared.events.withdraw_start();
+    if !never_began {
+        let (pid, refused) = (process::id(), stop.is_err());
+        shared.events.note(None, What::Stopped { pid, refused });
+    }
     tokio::task::spawn_blocking(move || shared.close()).await?;
-    stop
+    if never_began { stop.map(Ok) } else { Ok(stop) }
 }
 
-/// What all share, with what the guard before remembered.
-fn shared(flags: &Flags, config: &Config, clock: Clock, tell_apps: TellApps) -> Arc<Shared> {
-    let known = remembered(flags);
-    let chain = chain(config, clock, &known);
-    let shared = Shared::new(clock, chain, live(config), tell_apps);
-    write_events(flags, config, &shared.events);
-    if !flags.simulate {
-        shared.remember_in(&flags.state_dir());
+/// Held until the end. A directory that can't be locked costs its log, and not the guard.
+fn lock_state(flags: &Flags, config: &Config) -> anyhow::Result<Option<StateLock>> {
+    match StateLock::acquire(&flags.state_dir(), config.mode == Mode::Observe) {
+        Ok(lock) => Ok(Some(lock)),
+        Err(held @ StateLockError::Held { .. }) => Err(held.into()),
+        Err(error) => {
+            tracing::warn!(%error, "the state directory can't be locked: make it writable, and don't start a second guard with it");
+            Ok(None)
+        }
     }
-    shared.recall(&known);
-    Arc::new(shared)
 }
 
-/// What the guard before was told, and is to go on.
-fn remembered(flags: &Flags) -> Record {
-    if flags.simulate {
-        return Record::default();
-    }
-    memory::load(&flags.state_dir())
-}
-
-/// What happens from here on is written down; also in `observe` and simulated, each in its place.
-fn write_events(flags: &Flags, config: &Config, events: &Events) {
-    events.write_to(&flags.state_dir());
-    events.note(
-        None,
-        What::Started {
-            version: env!("CARGO_PKG_VERSION").into(),
-            mode: config.mode.name().into(),
-            simulated: flags.simulate,
-            pid: process::id(),
-        },
-    );
+/// Only a GPU's lock can refuse the start now. The first look at the GPUs will tell.
+fn note_start(flags: &Flags, config: &Config, events: &Events) {
+    events.starting(What::Started {
+        version: env!("CARGO_PKG_VERSION").into(),
+        mode: config.mode.into(),
+        simulated: flags.simulate,
+        pid: process::id(),
+    });
 }
 
 fn announce(flags: &Flags, config: &Config) {
@@ -218,63 +210,9 @@ fn announce(flags: &Flags, config: &Config) {
     }
 }
 
-/// What a guard left throttled stays so while this one only observes.
+/// In `observe`, the guard restores nothing that a previous guard left throttled; the log says so.
 fn tell_of_remains(flags: &Flags) {
-    for entry in journal::load_all(&flags.state_dir()).0 {
-        tracing::warn!(uuid = %entry.uuid, "a guard before this one left the GPU throttled, and observe gives nothing back: `thermal-guard restore` does");
-    }
-}
-
-fn chain(config: &Config, clock: Clock, known: &Record) -> Chain {
-    let alertmanager = &config.alertmanager;
-    let now = clock.wall();
-    let chain = Chain::new(alertmanager.expected(), alertmanager.heartbeat_timeout, now);
-    let age = known.heartbeat_age(Clock::unix());
-    let expected = age.and_then(|age| CHAIN_EXPECTED_FOR.checked_sub(age));
-    match age.zip(expected) {
-        Some((age, left)) => chain.remembering(age, now + left),
-        None => chain,
-    }
-}
-
-fn puller(config: &Config, web: &Arc<Web>) -> anyhow::Result<Option<Puller>> {
-    let pull = config.alertmanager.pull.as_ref();
-    Ok(pull.map(|pull| Puller::new(web, pull)).transpose()?)
-}
-
-fn apps(flags: &Flags, config: &Config) -> Apps {
-    let state_dir = flags.state_dir();
-    let observe = config.mode == Mode::Observe;
-    let remembers = (!observe).then_some(state_dir.as_path());
-    Apps::spawn(
-        config.apps.clone(),
-        remembers,
-        observe,
-        &tokio::runtime::Handle::current(),
-    )
-}
-
-fn plan(flags: &Flags, config: &Config, clock: Clock) -> Plan {
-    let writes = config.mode == Mode::Enforce && !flags.simulate;
-    Plan {
-        driver: driver(flags, config.mode, clock),
-        state_dir: writes.then(|| flags.state_dir()),
-        lock_dir: writes.then(|| flags.lock_dir.clone()),
-    }
-}
-
-fn live(config: &Config) -> Live {
-    let gpus = config.gpus.clone();
-    let told: Vec<_> = config.apps.iter().map(|app| app.gpus.clone()).collect();
-    Live {
-        settings: config.policy_settings(),
-        poll_interval: config.poll_interval,
-        observes: config.mode == Mode::Observe,
-        gpus: config.gpus.clone(),
-        selects: Box::new(move |identity| gpus.matches(identity)),
-        has_app: Box::new(move |identity| told.iter().any(|gpus| gpus.matches(identity))),
-        sensors: config.sensors.clone(),
-        restore_clock: config.actuators.gpu_clock_restore,
-        keep_on_exit: config.on_exit == OnExit::Keep,
+    for entry in journal::load_all(&flags.journal_dirs()).0 {
+        tracing::warn!(uuid = %entry.uuid, "an earlier guard left the GPU throttled, and observe restores nothing: run `thermal-guard restore`");
     }
 }

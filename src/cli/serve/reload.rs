@@ -1,25 +1,29 @@
-//! SIGHUP and `POST /-/reload`: the file read again. A bad one changes nothing, and says so in a
-//! metric; what needs a restart is refused as a whole.
+//! Reloads the configuration on SIGHUP and `POST /-/reload`. A bad file changes nothing and shows in a
+//! metric. A file with a change that needs a restart is refused as a whole.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::runtime::Handle;
 
-use crate::cli::Flags;
+use crate::alerts::{Desk, Settings};
+use crate::apps::Apps;
+use crate::cli::flags::Flags;
+use crate::cli::setup;
+use crate::clock::Clock;
 use crate::config::{Config, Mode};
-use crate::guard::events::What;
-use crate::guard::{Apps, Clock};
-use crate::web::snapshot::ReloadStatus;
-use crate::web::{Reload, Settings, Web};
+use crate::events::What;
+use crate::web::Reload;
+use crate::web::access::actuators::Actuators;
+use crate::web::actuate::reload_counters::ReloadCounters;
 
 use super::env_files::EnvFiles;
-use super::site::About;
+use super::parts;
 use super::systemd;
 
-/// Holds what a reload replaces.
+/// The settings that a reload replaces.
 #[derive(Clone)]
-pub(super) struct Reloader(Arc<Inner>);
+pub(crate) struct Reloader(Arc<Inner>);
 
 struct Inner {
     flags: Flags,
@@ -27,65 +31,73 @@ struct Inner {
     config: Mutex<Config>,
     apps: Arc<Apps>,
     env_files: Arc<EnvFiles>,
-    /// Known once the web is: reloads come through it.
-    served: OnceLock<(Arc<Web>, Arc<About>)>,
-    /// One at a time: what is read later is in force later.
+    desk: Arc<Desk>,
+    actuators: Arc<Actuators>,
+    counters: ReloadCounters,
+    /// One reload at a time, so that the file that was read last is in force.
     turn: Mutex<()>,
-    /// What signals asked for.
+    /// Reloads requested by signals.
     asked: Mutex<Asked>,
 }
 
-/// Reloads that nobody waits for.
+/// Reloads in the background, without a caller that waits.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Asked {
     No,
     UnderWay,
-    /// Once more after the one under way, which may have read the file before it was changed.
+    /// Once more after the current one, which may have read the file before the change.
     Again,
 }
 
 impl Reloader {
-    pub(super) fn new(flags: &Flags, config: &Config) -> Self {
+    pub(crate) fn new(
+        flags: &Flags,
+        config: &Config,
+        apps: Arc<Apps>,
+        desk: Arc<Desk>,
+        actuators: Arc<Actuators>,
+    ) -> Self {
         let env_files = Arc::new(EnvFiles::default());
         if config.mode == Mode::Enforce {
-            env_files.look_at(&config.apps);
+            env_files.watch_files(&config.apps);
         }
         Self(Arc::new(Inner {
             env_files,
             flags: flags.clone(),
             runtime: Handle::current(),
-            apps: Arc::new(super::apps(flags, config)),
+            apps,
             config: Mutex::new(config.clone()),
-            served: OnceLock::new(),
+            desk,
+            actuators,
+            counters: ReloadCounters::started(Clock::unix()),
             turn: Mutex::new(()),
             asked: Mutex::new(Asked::No),
         }))
     }
 
-    pub(super) fn serve(&self, web: &Arc<Web>, about: &Arc<About>) {
-        // Called once, while starting.
-        let _ = self.0.served.set((web.clone(), about.clone()));
+    pub(crate) fn counters(&self) -> &ReloadCounters {
+        &self.0.counters
     }
 
-    /// All apps, whatever is reloaded.
-    pub(super) fn apps(&self) -> Arc<Apps> {
+    /// The apps; they outlive every reload.
+    pub(crate) fn apps(&self) -> Arc<Apps> {
         Arc::clone(&self.0.apps)
     }
 
-    /// Theirs; none in `observe`, where none is written.
-    pub(super) fn env_files(&self) -> Arc<EnvFiles> {
+    /// Checks of the apps' files; empty in `observe`, which writes none.
+    pub(crate) fn env_files(&self) -> Arc<EnvFiles> {
         Arc::clone(&self.0.env_files)
     }
 
-    /// What `POST /-/reload` calls.
-    pub(super) fn hook(&self) -> Reload {
+    /// The function that `POST /-/reload` calls.
+    pub(crate) fn hook(&self) -> Reload {
         let reloader = self.clone();
         Box::new(move || reloader.reload())
     }
 
-    /// Reloads beside whoever asks: a file that hangs must not keep the process from ending. What was
-    /// wrong is logged and in a metric; the old configuration goes on.
-    pub(super) fn request(&self) {
+    /// Reloads in the background: a file that hangs must not keep the process from ending. A mistake is
+    /// logged and shows in a metric; the old configuration stays in force.
+    pub(crate) fn request(&self) {
         let mut asked = self.asked();
         if *asked != Asked::No {
             *asked = Asked::Again;
@@ -95,7 +107,7 @@ impl Reloader {
         let reloader = self.clone();
         self.0.runtime.spawn_blocking(move || {
             loop {
-                // A panic is in the log, and no reason never to reload again.
+                // A panic is logged, and a later reload still runs.
                 let _ = catch_unwind(AssertUnwindSafe(|| reloader.reload()));
                 let mut asked = reloader.asked();
                 *asked = match *asked {
@@ -113,56 +125,55 @@ impl Reloader {
         self.0.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn reload(&self) -> Result<(), String> {
+    pub(crate) fn reload(&self) -> Result<(), String> {
         let _turn = self.0.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some((web, about)) = self.0.served.get() else {
-            return Err("starting".to_owned());
-        };
         systemd::reloading();
-        let result = self.0.take_over(web);
+        let result = self.0.take_over();
         systemd::reloaded();
         let ok = result.is_ok();
-        web.shared.events.note(None, What::Reloaded { ok });
-        let mut status = about.reload.lock().unwrap_or_else(PoisonError::into_inner);
+        self.0.desk.shared.events.note(None, What::Reloaded { ok });
+        self.0.counters.count(ok, Clock::unix());
+        self.0.desk.shared.generation.advance();
         match &result {
-            Ok(()) => {
-                *status = ReloadStatus {
-                    successful: true,
-                    last_success: Some(Clock::unix()),
-                };
-                tracing::info!("configuration reloaded");
-            }
-            Err(error) => {
-                status.successful = false;
-                tracing::error!(
-                    error,
-                    "configuration not reloaded: the old one stays in force"
-                );
-            }
+            Ok(()) => tracing::info!("configuration reloaded"),
+            Err(error) => tracing::error!(
+                error,
+                "configuration not reloaded: the old one stays in force"
+            ),
         }
         result
     }
 }
 
 impl Inner {
-    fn take_over(&self, web: &Web) -> Result<(), String> {
-        let config = super::configuration(&self.flags).map_err(|error| error.to_string())?;
+    fn take_over(&self) -> Result<(), String> {
+        let config = setup::configuration(&self.flags).map_err(|error| error.to_string())?;
         let mut current = self.config.lock().unwrap_or_else(PoisonError::into_inner);
         refuse_what_needs_a_restart(&current, &config)?;
-        let held = web.settings();
-        web.reconfigure(Settings {
-            tokens: held.tokens.clone(),
-            client_allowed_sans: config.hook.client_allowed_sans.clone(),
+        let events = &self.desk.shared.events;
+        let node = self.desk.settings().node.name().to_owned();
+        // Made first: its file of authorities may be wrong, and then nothing changes.
+        let notifier = (config.notify != current.notify)
+            .then(|| parts::notifier(&self.flags, &config, &node, events))
+            .transpose()
+            .map_err(|error| format!("{error:#}"))?;
+        self.actuators
+            .allow(config.hook.client_allowed_sans.clone());
+        let held = self.desk.settings();
+        self.desk.reconfigure(Settings {
             lease: config.hook.lease,
             severity_map: config.hook.severity_map.clone(),
             node: held.node.clone().also(&config.node_names),
         });
-        web.shared.reload(super::live(&config));
+        self.desk.shared.reload(parts::live(&config));
+        if let Some(notifier) = notifier {
+            events.tell(notifier);
+        }
         if config.apps != current.apps {
             self.apps.reconfigure(config.apps.clone());
         }
         if config.mode == Mode::Enforce {
-            self.env_files.look_at(&config.apps);
+            self.env_files.watch_files(&config.apps);
         }
         *current = config;
         Ok(())

@@ -8,16 +8,16 @@ use crate::guard::Guard;
 
 use super::reload::Reloader;
 
-/// What was sent is kept until it is asked for. Nothing here waits for a disk.
-pub(super) struct Signals {
+/// Signals wait here until `until_stopped` reads them. Nothing here waits for a disk.
+pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
 }
 
 impl Signals {
-    /// First thing of all: until then, a SIGHUP that somebody sends too soon ends the process.
-    pub(super) fn listen() -> io::Result<Self> {
+    /// To be called first: before this, an early SIGHUP would end the process.
+    pub(crate) fn listen() -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -26,7 +26,7 @@ impl Signals {
     }
 
     /// Returns when asked to stop, or with the reason why the guard can't go on.
-    pub(super) async fn until_stopped(
+    pub(crate) async fn until_stopped(
         mut self,
         guard: &Guard,
         reloader: &Reloader,

@@ -1,8 +1,7 @@
-//! What systemd is told of a service of `Type=notify`: ready, reloading, stopping, and, with
-//! `WatchdogSec=`, that the control loops go on. Without `$NOTIFY_SOCKET` nobody is told anything.
+//! Notifies systemd for a service of `Type=notify`: ready, reloading, stopping, and, with
+//! `WatchdogSec=`, that the control loops run. Does nothing without `$NOTIFY_SOCKET`.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::thread;
 use std::time::Duration;
@@ -11,8 +10,9 @@ use sd_notify::NotifyState;
 use tokio::task::JoinSet;
 use tokio::time::{interval, timeout};
 
-use crate::guard::feed::Feed;
-use crate::guard::{Guard, Shared};
+use crate::guard::Guard;
+use crate::guard::state::Shared;
+use crate::guard::watchdog::Watchdog;
 
 /// How long readiness waits for a driver that doesn't answer. Long enough for one that takes its
 /// GPUs out of sleep; a unit that never gets ready would be killed and started for ever, and a
@@ -20,35 +20,40 @@ use crate::guard::{Guard, Shared};
 const DRIVER_PATIENCE: Duration = Duration::from_secs(30);
 
 /// The running service, as systemd sees it.
-pub(super) struct Service {
+pub(crate) struct Service {
     ready: JoinSet<()>,
     watchdog: JoinSet<()>,
 }
 
 impl Service {
     /// To be called once the listeners are bound.
-    pub(super) fn start(guard: &Guard, shared: &Arc<Shared>) -> Self {
+    pub(crate) fn start(guard: &Guard) -> Self {
         let looked = guard.looked();
         let mut ready = JoinSet::new();
         ready.spawn(async move {
             let _ = timeout(DRIVER_PATIENCE, looked).await;
             tell(&[NotifyState::Ready]);
         });
-        if let Some(deadline) = sd_notify::watchdog_enabled() {
-            match messenger() {
-                Ok(tell) => shared.feed_by(Feed::new(deadline, Box::new(tell))),
-                Err(error) => {
-                    tracing::error!(%error, "no thread to feed the watchdog: systemd will start the guard anew; raise TasksMax= of the service or the system's limit");
-                }
-            }
-        }
         Self {
             ready,
             watchdog: JoinSet::new(),
         }
     }
 
-    pub(super) fn stopping(&mut self) {
+    /// To be called before the first control loop starts: a loop that rests without a watchdog in
+    /// sight rests for its whole interval.
+    pub(crate) fn set_watchdog(shared: &Shared) {
+        if let Some(deadline) = sd_notify::watchdog_enabled() {
+            match messenger() {
+                Ok(tell) => shared.set_watchdog(Watchdog::new(deadline, Box::new(tell))),
+                Err(error) => {
+                    tracing::error!(%error, "no thread to feed the watchdog: systemd will restart the guard; raise TasksMax= of the service or the system's limit");
+                }
+            }
+        }
+    }
+
+    pub(crate) fn stopping(&mut self) {
         self.ready.abort_all();
         if let Some(deadline) = sd_notify::watchdog_enabled() {
             self.watchdog.spawn(feed(deadline));
@@ -58,13 +63,13 @@ impl Service {
 }
 
 /// Between these two, `systemctl reload` waits. The time is for `Type=notify-reload`.
-pub(super) fn reloading() {
+pub(crate) fn reloading() {
     let since = NotifyState::monotonic_usec_now().ok();
     let states: Vec<_> = [NotifyState::Reloading].into_iter().chain(since).collect();
     tell(&states);
 }
 
-pub(super) fn reloaded() {
+pub(crate) fn reloaded() {
     tell(&[NotifyState::Ready]);
 }
 
@@ -74,8 +79,8 @@ fn tell(states: &[NotifyState<'_>]) {
     }
 }
 
-/// A thread of its own for what the control loops have to tell: systemd may be too busy to take it,
-/// and no loop must wait for that.
+/// A thread that passes the control loops' signs of life on: systemd may be too busy to read them, and
+/// no loop must wait for that.
 fn messenger() -> io::Result<impl Fn() + Send + Sync + use<>> {
     let (ask, asked) = sync_channel(1);
     let thread = thread::Builder::new().name("watchdog".to_owned());
@@ -90,7 +95,7 @@ fn messenger() -> io::Result<impl Fn() + Send + Sync + use<>> {
     })
 }
 
-/// A stop has a time-out of its own, and no loops.
+/// While the guard stops, there are no loops to feed the watchdog; the stop has a timeout of its own.
 async fn feed(deadline: Duration) {
     let mut looks = interval(deadline / 4);
     loop {
@@ -100,5 +105,4 @@ async fn feed(deadline: Duration) {
 }
 
 #[cfg(test)]
-#[path = "systemd_tests.rs"]
 mod tests;

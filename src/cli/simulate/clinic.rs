@@ -2,17 +2,19 @@
 
 use std::fmt::Write;
 
-use super::run::{Played, Policy};
-use super::table::{aligned, label};
-use super::ward::{Served, Ward};
-use super::work::Result;
+use super::table::label;
+use crate::cli::table::aligned;
+use crate::sim::scenarios::clinic::workload::{Served, Workload};
+use crate::sim::scenarios::jobs::StoryResult;
+use crate::sim::scenarios::policy::Policy;
+use crate::sim::scenarios::run::RunResult;
 
-/// A row of the article's, with what it claims without and with its script.
+/// A row of the article's table, with its figures without and with the script.
 struct Row {
     name: &'static str,
     without: &'static str,
     with: &'static str,
-    answer: fn(&Ward, &[Served]) -> String,
+    answer: fn(&Workload, &[Served]) -> String,
 }
 
 const ROWS: [Row; 9] = [
@@ -20,10 +22,10 @@ const ROWS: [Row; 9] = [
         name: "mean temperature, °C",
         without: "81.3",
         with: "69.7",
-        answer: |ward, _| {
+        answer: |workload, _| {
             format!(
                 "{:.1}",
-                ward.days.core_sum / ward.days.seconds.max(1) as f64
+                workload.days.core_sum / workload.days.seconds.max(1) as f64
             )
         },
     },
@@ -31,52 +33,52 @@ const ROWS: [Row; 9] = [
         name: "hottest, °C",
         without: "",
         with: "",
-        answer: |ward, _| format!("{:.1}", ward.days.hottest),
+        answer: |workload, _| format!("{:.1}", workload.days.hottest),
     },
     Row {
         name: "time over 78 °C",
         without: "",
         with: "",
-        answer: |ward, _| share(ward.days.over_78, ward.days.seconds),
+        answer: |workload, _| share(workload.days.over_78, workload.days.seconds),
     },
     Row {
         name: "time over 85 °C",
         without: "",
         with: "",
-        answer: |ward, _| share(ward.days.over_85, ward.days.seconds),
+        answer: |workload, _| share(workload.days.over_85, workload.days.seconds),
     },
     Row {
         name: "longest run under 85 °C, hours",
         without: "11.2",
         with: "24.0",
-        answer: |ward, _| format!("{:.1}", ward.days.longest_run as f64 / 3600.0),
+        answer: |workload, _| format!("{:.1}", workload.days.longest_run as f64 / 3600.0),
     },
     Row {
         name: "throttles, from trigger to full recovery",
         without: "",
         with: "",
-        answer: |ward, _| ward.days.recoveries.to_string(),
+        answer: |workload, _| workload.days.recoveries.to_string(),
     },
     Row {
         name: "their mean length, seconds",
         without: "",
         with: "47",
-        answer: |ward, _| match ward.days.recoveries {
+        answer: |workload, _| match workload.days.recoveries {
             0 => "-".to_owned(),
-            count => format!("{:.0}", ward.days.recovering as f64 / count as f64),
+            count => format!("{:.0}", workload.days.recovering as f64 / count as f64),
         },
     },
     Row {
         name: "response time while throttled",
         without: "",
         with: "+18 %",
-        answer: |ward, free| penalty(ward, free, |served| served.throttled),
+        answer: |workload, free| penalty(workload, free, |served| served.throttled),
     },
     Row {
         name: "response time while over 78 °C",
         without: "+32 %",
         with: "",
-        answer: |ward, free| penalty(ward, free, |served| served.hot),
+        answer: |workload, free| penalty(workload, free, |served| served.hot),
     },
 ];
 
@@ -87,18 +89,18 @@ Can't be simulated: inference failures (2.1 -> 0.0 %), report consistency (86.7 
 interventions (4.3 -> 0 a day): no thermal model knows what a hot card computes.
 ";
 
-/// Nothing for other scenarios.
-pub(super) fn rows(result: &Result) -> String {
+/// Empty for other scenarios.
+pub(crate) fn rows(result: &StoryResult) -> String {
     let seconds = result.story.seconds;
-    let wards: Vec<(&Played, &Ward)> = result
+    let wards: Vec<(&RunResult, &Workload)> = result
         .played
         .iter()
-        .filter_map(|played| Some((played, played.ward.as_ref()?)))
+        .filter_map(|played| Some((played, played.workload.as_ref()?)))
         .collect();
     if wards.is_empty() {
         return String::new();
     }
-    let mut free = Ward::unlimited(seconds);
+    let mut free = Workload::unlimited(seconds);
     free.sort_by_key(|served| served.job);
     let mut head = vec![String::new(), "ARTICLE".to_owned()];
     let (without, with): (Vec<_>, Vec<_>) = wards
@@ -109,8 +111,8 @@ pub(super) fn rows(result: &Result) -> String {
     head.extend(with.iter().map(|(played, _)| label(played.policy)));
     let mut cells = vec![head];
     for row in &ROWS {
-        let answers = |wards: &[(&Played, &Ward)]| -> Vec<String> {
-            let answer = |(_, ward): &(&Played, &Ward)| (row.answer)(ward, &free);
+        let answers = |wards: &[(&RunResult, &Workload)]| -> Vec<String> {
+            let answer = |(_, workload): &(&RunResult, &Workload)| (row.answer)(workload, &free);
             wards.iter().map(answer).collect()
         };
         let mut line = vec![row.name.to_owned(), claim(row.without)];
@@ -120,7 +122,7 @@ pub(super) fn rows(result: &Result) -> String {
         cells.push(line);
     }
     let mut text = "\nThe article's table (without its script, then with):\n\n".to_owned();
-    text.push_str(&aligned(&cells));
+    text.push_str(&aligned("    ", &cells));
     let busy = 100.0 * free.iter().map(|served| served.response).sum::<f64>()
         / (seconds.max(1) as f64 * result.story.cards() as f64);
     let _ = write!(
@@ -140,10 +142,10 @@ fn share(seconds: u64, of: u64) -> String {
     format!("{:.1} %", 100.0 * seconds as f64 / of.max(1) as f64)
 }
 
-/// How much longer the chosen X-rays took than on cards that nothing slows.
-fn penalty(ward: &Ward, free: &[Served], chosen: impl Fn(&Served) -> bool) -> String {
+/// How much longer the chosen X-rays took than on cards without any throttle.
+fn penalty(workload: &Workload, free: &[Served], chosen: impl Fn(&Served) -> bool) -> String {
     let (mut took, mut would) = (0.0, 0.0);
-    for served in ward.served.iter().filter(|served| chosen(served)) {
+    for served in workload.served.iter().filter(|served| chosen(served)) {
         if let Ok(at) = free.binary_search_by_key(&served.job, |served| served.job) {
             took += served.response;
             would += free[at].response;

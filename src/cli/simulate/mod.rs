@@ -1,49 +1,40 @@
 //! `thermal-guard simulate`: policies against the thermal model, in virtual time, through the very
 //! worker and policy that run on a node. The same command gives the same numbers.
 //!
-//! Reading order: [`scenario`] and [`room`] (the stories), [`scene`] (one telling), [`stage`] (a
-//! policy at work in it), [`oracle`] (what physics allows), [`run`] (the record), then the views.
+//! The scenarios are in [`crate::sim::scenarios`]; here are the command and its views.
 
 mod clinic;
-mod days;
-mod fixed_step;
-mod oracle;
-mod physics;
 mod plot;
-mod room;
-mod run;
-mod scenario;
-mod scene;
-mod score;
-mod stage;
 mod table;
-mod ward;
-mod work;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use anyhow::Context;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use serde::Serialize;
 
-use crate::device::profile::{self, Profile};
+use crate::sim::profile;
+use crate::sim::profile::Profile;
 
-use super::say;
-use run::{Policy, Run};
-use scenario::Scenario;
-use scene::Story;
-use work::Result;
+use super::output::say;
+use super::own_file::OwnFile;
+use super::width::Width;
+use super::{durations, log, progress};
+use crate::sim::scenarios::jobs::{self, StoryResult};
+use crate::sim::scenarios::policy::Policy;
+use crate::sim::scenarios::run::Run;
+use crate::sim::scenarios::scenario::{Scenario, Story};
 
 /// Bad usage, as clap's.
 const EXIT_USAGE: u8 = 2;
 
-/// The cards without `--profile`: one of each kind.
+/// The cards without `--profile`: one of each kind with a power limit.
 const PROFILES: [&str; 5] = ["a100-80gb", "v100-32gb", "h100", "l40s", "rtx-4090"];
 
 #[derive(Debug, Args)]
-pub(super) struct Options {
+pub(crate) struct Options {
     /// What happens [default: all but clinic].
     #[arg(value_name = "SCENARIO", value_parser = PossibleValuesParser::new(Scenario::ALL.map(Scenario::name)))]
     scenarios: Vec<String>,
@@ -53,7 +44,7 @@ pub(super) struct Options {
         long = "profile",
         value_name = "PROFILE",
         value_delimiter = ',',
-        value_parser = PossibleValuesParser::new(profile::ALL.map(|profile| profile.key))
+        value_parser = PossibleValuesParser::new(profile::KNOWN.map(|profile| profile.key))
     )]
     profiles: Vec<String>,
 
@@ -70,10 +61,14 @@ pub(super) struct Options {
     #[arg(long)]
     json: bool,
 
-    /// Also draws temperature, limit and level over time: a row for each card and scenario, a
-    /// panel for each policy.
-    #[arg(long, value_name = "FILE.svg")]
+    /// Also draws temperature, limit and level over time, as SVG: a panel for each card, scenario and
+    /// policy. Replaces only a drawing of its own.
+    #[arg(long, value_name = "FILE.svg", value_parser = svg)]
     plot: Option<PathBuf>,
+
+    /// Draws only the last part of each run, such as 20m.
+    #[arg(long, value_name = "DURATION", requires = "plot", value_parser = durations::of_years)]
+    window: Option<Duration>,
 
     /// Another length than the scenario's own.
     #[arg(long, hide = true, value_parser = hours)]
@@ -85,27 +80,29 @@ struct Record<'a> {
     runs: Vec<&'a Run>,
 }
 
-pub(super) fn run(options: &Options) -> ExitCode {
+pub(crate) fn run(options: &Options) -> ExitCode {
     match tell(options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("thermal-guard: {error:#}");
+            log::complain(&format!("thermal-guard: {error:#}"));
             ExitCode::from(EXIT_USAGE)
         }
     }
 }
 
 fn tell(options: &Options) -> anyhow::Result<()> {
+    let drawing = options.plot.as_deref().map(plot::file);
+    // Before the work, not after it.
+    drawing.as_ref().map_or(Ok(()), OwnFile::check)?;
     let stories = options.stories();
-    let results = work::all(&stories, &options.policies(), options.plot.is_some());
-    if let Some(path) = &options.plot {
-        let drawing = plot::draw(&results);
-        std::fs::write(path, drawing).with_context(|| {
-            format!(
-                "--plot={} can't be written; wanted: a file in a directory that is there",
-                path.display()
-            )
-        })?;
+    let traced = options.plot.is_some();
+    let results = jobs::all(&stories, &options.policies(), traced, |done, all| {
+        progress::count(done, all, "runs");
+    });
+    if let Some(drawing) = &drawing {
+        let window = options.window.map(|window| window.as_secs_f64() / 3600.0);
+        drawing.write(&plot::draw(&results, window))?;
+        log::remark(&format!("thermal-guard: wrote {}", drawing.path.display()));
     }
     if options.json {
         let runs = results.iter().flat_map(|result| &result.runs).collect();
@@ -117,8 +114,8 @@ fn tell(options: &Options) -> anyhow::Result<()> {
 }
 
 /// The tables, and the clinic's rows under its own.
-fn page(results: &[Result]) -> String {
-    let mut text = table::table(results);
+fn page(results: &[StoryResult]) -> String {
+    let mut text = table::table(results, Width::of_stdout());
     for result in results {
         text.push_str(&clinic::rows(result));
     }
@@ -140,7 +137,9 @@ impl Options {
     /// A scenario on each of the cards that it can be told of.
     fn of(&self, scenario: Scenario) -> Vec<Story> {
         let keys: Vec<&str> = match self.profiles.is_empty() {
-            true if scenario == Scenario::Clinic => vec![scenario::CLINIC_PROFILE],
+            true if scenario == Scenario::Clinic => {
+                vec![crate::sim::scenarios::scenario::CLINIC_PROFILE]
+            }
             true => PROFILES.to_vec(),
             false => self.profiles.iter().map(String::as_str).collect(),
         };
@@ -168,7 +167,20 @@ impl Options {
     }
 }
 
-fn hours(text: &str) -> std::result::Result<f64, String> {
+/// The name says what is in the file: other programs go by it.
+fn svg(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    let is_svg = path
+        .extension()
+        .is_some_and(|kind| kind.eq_ignore_ascii_case("svg"));
+    if is_svg {
+        Ok(path)
+    } else {
+        Err("the drawing is SVG: wanted a name that ends with .svg".to_owned())
+    }
+}
+
+fn hours(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(hours) if (0.01..=1000.0).contains(&hours) => Ok(hours),
         _ => Err("a number from 0.01 to 1000".to_owned()),

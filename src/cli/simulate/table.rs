@@ -2,54 +2,61 @@
 
 use std::fmt::Write;
 
-use super::physics::ALERT_BELOW_CRITICAL;
-use super::run::{Policy, Run};
-use super::work::Result;
+use crate::cli::table::{Column, aligned, fitting, heads, only};
+use crate::cli::width::Width;
+use crate::sim::scenarios::jobs::StoryResult;
+use crate::sim::scenarios::physics::ALERT_BELOW_CRITICAL;
+use crate::sim::scenarios::policy::Policy;
+use crate::sim::scenarios::run::Run;
 
-const LEGEND: &str = "\
-work: of the same load never limited; of bound: of what an oracle gets that runs at full power until
-alert and then holds exactly that; x script: times what fixed-step gets where it hears of heat at once
-(the oracle's: the most that physics allows whoever stays under alert); over: true °C over alert;
-> alert, > crit.: share of the time; temperatures are true ones, of the sensor nearest to its limit;
-limits/h: limits written in an hour; clocks/h: clock locks set and reset; back: all given back after a
-cool-down.
-fixed-step is the article's script: at its own 78 °C, whatever the card's alert, 120 W (or the card's
-minimum) and batch 1 (keeps 37 % of the work, draws 70 %); back after 30 s at or below 72 °C.
-";
-
-const COLUMNS: [&str; 12] = [
-    "POLICY",
-    "WORK %",
-    "OF BOUND %",
-    "x SCRIPT",
-    "OVER °C",
-    "HOTTEST °C",
-    "MEAN °C",
-    "> ALERT %",
-    "> CRIT. %",
-    "LIMITS/H",
-    "CLOCKS/H",
-    "BACK",
+/// A paragraph each.
+const LEGEND: [&str; 2] = [
+    "work: of the same load never limited; of bound: of what an oracle gets that runs at full power until alert and then holds exactly that; x script: times what fixed-step gets where it hears of heat at once (the oracle's: the most that physics allows whoever stays under alert); over: true °C over alert; > alert, > crit.: share of the time; temperatures are true ones, of the sensor nearest to its limit; limits/h: limits written in an hour; clocks/h: clock locks set and reset; back: all given back after a cool-down.",
+    "fixed-step is the script of a published article: at its own 78 °C, whatever the card's alert, 120 W (or the card's minimum) and batch 1 (keeps 37 % of the work, draws 70 %); back after 30 s at or below 72 °C.",
 ];
 
-pub(super) fn table(results: &[Result]) -> String {
+/// Of the legend, where the terminal isn't narrower.
+const READABLE: usize = 100;
+
+const COLUMNS: [Column; 12] = [
+    Column::new("POLICY", 0),
+    Column::new("WORK %", 0),
+    Column::new("OF BOUND %", 0),
+    Column::new("x SCRIPT", 6),
+    Column::new("OVER °C", 0),
+    Column::new("HOTTEST °C", 3),
+    Column::new("MEAN °C", 5),
+    Column::new("> ALERT %", 2),
+    Column::new("> CRIT. %", 1),
+    Column::new("LIMITS/H", 0),
+    Column::new("CLOCKS/H", 4),
+    Column::new("BACK", 0),
+];
+
+/// Before each row.
+const INDENT: &str = "    ";
+
+pub(crate) fn table(results: &[StoryResult], width: Width) -> String {
     let mut text = String::new();
     let mut scenario = None;
     for result in results {
         if scenario != Some(result.story.scenario) {
             scenario = Some(result.story.scenario);
             let (name, about) = (result.story.scenario.name(), result.story.scenario.about());
-            let _ = writeln!(text, "{name}: {about}\n");
+            let _ = writeln!(text, "{}", width.paragraph("", &format!("{name}: {about}")));
         }
-        let _ = writeln!(text, "  {}", heading(result));
-        text.push_str(&rows(result));
+        text.push_str(&width.paragraph("  ", &heading(result)));
+        text.push_str(&rows(result, width));
         text.push('\n');
     }
-    text + LEGEND
+    for paragraph in LEGEND {
+        text.push_str(&width.at_most(READABLE).paragraph("", paragraph));
+    }
+    text
 }
 
-/// What physics says of this card in this story.
-fn heading(result: &Result) -> String {
+/// The oracle's figures for this card in this story.
+fn heading(result: &StoryResult) -> String {
     let profile = result.story.profile;
     let alert = profile.max_operating.degrees() - ALERT_BELOW_CRITICAL;
     let memory = profile.hbm.map_or(String::new(), |hbm| {
@@ -70,17 +77,18 @@ fn heading(result: &Result) -> String {
     )
 }
 
-fn rows(result: &Result) -> String {
-    let mut cells = vec![COLUMNS.map(str::to_owned).to_vec()];
+fn rows(result: &StoryResult, width: Width) -> String {
+    let mut cells = vec![heads(&COLUMNS)];
     cells.push(oracle(result));
     let runs = result.played.iter().zip(&result.runs);
     let script = script(result);
     cells.extend(runs.map(|(played, run)| row(label(played.policy), run, script)));
-    aligned(&cells)
+    let kept = fitting(&COLUMNS, &cells, INDENT.len(), width);
+    aligned(INDENT, &only(&kept, &cells))
 }
 
-/// What the policies are measured by.
-fn oracle(result: &Result) -> Vec<String> {
+/// The physical bound.
+fn oracle(result: &StoryResult) -> Vec<String> {
     let mut cells = vec![
         "(oracle)".to_owned(),
         format!("{:.1}", result.bound.throughput * 100.0),
@@ -92,8 +100,8 @@ fn oracle(result: &Result) -> Vec<String> {
     cells
 }
 
-/// What the script gets that hears of heat at once, if it was asked to run.
-fn script(result: &Result) -> Option<f64> {
+/// The throughput of the script without latency, if it ran.
+fn script(result: &StoryResult) -> Option<f64> {
     let mut runs = result.played.iter().zip(&result.runs);
     let prompt = Policy::FixedStep { latency_seconds: 0 };
     let at_once = runs.find(|(played, _)| played.policy == prompt);
@@ -107,28 +115,8 @@ fn times(throughput: f64, script: Option<f64>) -> String {
     })
 }
 
-/// The first column to the left, the others to the right.
-pub(super) fn aligned(cells: &[Vec<String>]) -> String {
-    let columns = cells.first().map_or(0, Vec::len);
-    let width = |column: usize| {
-        let widths = cells.iter().map(|row| row[column].chars().count());
-        widths.max().unwrap_or_default()
-    };
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    let mut text = String::new();
-    for row in cells {
-        let mut line = format!("    {:<1$}", row[0], widths[0]);
-        for (cell, width) in row.iter().zip(&widths).skip(1) {
-            let _ = write!(line, "  {cell:>width$}");
-        }
-        text.push_str(line.trim_end());
-        text.push('\n');
-    }
-    text
-}
-
 /// A policy in a table.
-pub(super) fn label(policy: Policy) -> String {
+pub(crate) fn label(policy: Policy) -> String {
     match policy.latency_seconds() {
         0 => policy.name().to_owned(),
         late => format!("{}, {late} s late", policy.name()),

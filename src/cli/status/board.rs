@@ -1,100 +1,34 @@
 //! The board: a header and a row for each GPU.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use anstyle::Style;
-use serde::Deserialize;
 
-use crate::cli::paint::{BAD, GOOD, WARN, plain};
-use crate::policy::ChainState;
-use crate::web::status::misheard;
+use crate::cli::style::{BAD, GOOD, WARN, plain};
+use crate::cli::table::{Column, fitting, heads, widths};
+use crate::cli::width::Width;
+use crate::policy::State;
+use crate::web::status::{Gpu, Limit, Status, misheard};
 
-/// What the board shows of the guard's document. Whatever an older or newer guard leaves out is
-/// shown as `-`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Board {
-    version: String,
-    mode: String,
-    simulated: bool,
-    names: Vec<String>,
-    chain: Chain,
-    driver: Option<Driver>,
-    gpus: Vec<Gpu>,
+/// The guard's document, to be shown at a terminal.
+pub(crate) struct Board {
+    pub(crate) status: Status,
+    pub(crate) width: Width,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Chain {
-    state: String,
-    fallback: bool,
-    heartbeat_age_seconds: Option<f64>,
-    instance: Option<String>,
-    other_instance: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Driver {
-    up: bool,
-    detached: bool,
-    error: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Gpu {
-    index: Option<u32>,
-    name: String,
-    state: String,
-    why: String,
-    temperature_celsius: Option<f64>,
-    hour: Option<Hour>,
-    power_draw_watts: Option<f64>,
-    limit: Limit,
-    throttle_events: u64,
-    recoveries: u64,
-    throttled_seconds: ByLevel,
-    /// Since the present throttle began, also under a guard before this one.
-    held_for_seconds: Option<f64>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Hour {
-    max_celsius: Option<f64>,
-    mean_celsius: Option<f64>,
-}
-
-/// Watts.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Limit {
-    current: Option<f64>,
-    /// Only while something of the guard's is on the GPU.
-    original: Option<f64>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct ByLevel {
-    gradual: f64,
-    emergency: f64,
-}
-
-const COLUMNS: [&str; 11] = [
-    "GPU",
-    "NAME",
-    "STATE",
-    "°C",
-    "MAX 1H",
-    "MEAN 1H",
-    "DRAW W",
-    "LIMIT/ORIGINAL W",
-    "EVENTS",
-    "RECOVERIES",
-    "THROTTLED",
+const COLUMNS: [Column; 11] = [
+    Column::new("GPU", 0),
+    Column::new("NAME", 7),
+    Column::new("STATE", 0),
+    Column::new("°C", 0),
+    Column::new("MAX 1H", 3),
+    Column::new("MEAN 1H", 6),
+    Column::new("DRAW W", 1),
+    Column::new("LIMIT/ORIGINAL W", 0),
+    Column::new("THROTTLES", 4),
+    Column::new("RECOVERIES", 5),
+    Column::new("THROTTLED", 2),
 ];
 
 /// The coloured one.
@@ -103,124 +37,138 @@ const STATE: usize = 2;
 /// Words stand left, numbers right.
 const LEFT: std::ops::RangeInclusive<usize> = 1..=2;
 
+/// Before a reason that has a line of its own.
+const BELOW: &str = "     ";
+
+/// With more GPUs, only those that aren't normal have such a line.
+const FEW: usize = 4;
+
 impl fmt::Display for Board {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.header(f)?;
-        let rows: Vec<_> = self.gpus.iter().map(Gpu::cells).collect();
-        let mut widths = COLUMNS.map(width);
-        for row in &rows {
-            for (column, cell) in row.iter().enumerate() {
-                widths[column] = widths[column].max(width(cell));
+        let Self { status, width } = self;
+        header(status, *width, f)?;
+        let mut cells = vec![heads(&COLUMNS)];
+        cells.extend(status.gpus.iter().map(|gpu| cells_of(gpu).to_vec()));
+        let kept = fitting(&COLUMNS, &cells, 0, *width);
+        let widths = widths(&cells);
+        let beside = status.gpus.iter().all(|gpu| {
+            let used: usize = kept.iter().map(|place| widths[*place] + 2).sum();
+            width.has_room_for(used + plain(&gpu.why).chars().count())
+        });
+        line(f, &kept, &cells[0], &widths, Style::new())?;
+        f.write_str(if beside { "  WHY\n" } else { "\n" })?;
+        for (row, gpu) in cells[1..].iter().zip(&status.gpus) {
+            line(f, &kept, row, &widths, style(gpu))?;
+            let why = plain(&gpu.why);
+            if beside {
+                writeln!(f, "  {why}")?;
+                continue;
             }
-        }
-        line(f, &COLUMNS.map(str::to_owned), &widths, "WHY", Style::new())?;
-        for (row, gpu) in rows.iter().zip(&self.gpus) {
-            line(f, row, &widths, &plain(&gpu.why), gpu.style())?;
+            f.write_str("\n")?;
+            let is_calm = gpu.state.known() == Some(State::Normal);
+            if !is_calm || status.gpus.len() <= FEW {
+                f.write_str(&width.paragraph(BELOW, &why))?;
+            }
         }
         Ok(())
     }
 }
 
-impl Board {
-    fn header(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let simulated = if self.simulated { ", simulated" } else { "" };
-        let (version, mode) = (plain(&self.version), plain(&self.mode));
-        let chain = plain(&self.chain.state);
-        write!(
+fn header(status: &Status, width: Width, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let (chain, driver) = (&status.chain, &status.driver);
+    let simulated = if status.simulated { ", simulated" } else { "" };
+    let (version, mode) = (plain(&status.version), plain(status.mode.name()));
+    let state = plain(chain.state.name());
+    let mut text = format!("thermal-guard {version}, mode {mode}{simulated}, alert chain {state}");
+    if let Some(age) = chain.heartbeat_age_seconds {
+        let _ = write!(text, ", heartbeat {age:.0} s ago");
+        if let Some(instance) = &chain.instance {
+            let _ = write!(text, " for {}", plain(instance));
+        }
+    }
+    if chain.fallback {
+        let _ = write!(text, ": {WARN}FALLBACK, the local loop stands in{WARN:#}");
+        if let Some(fault) = chain.fault() {
+            let _ = write!(text, "; {fault}");
+        }
+    }
+    f.write_str(&width.paragraph("", &text))?;
+    if let Some(others) = chain.misses() {
+        let text = plain(&misheard(others, &status.names));
+        write!(f, "{WARN}{}{WARN:#}", width.paragraph("", &text))?;
+    }
+    if driver.detached {
+        writeln!(
             f,
-            "thermal-guard {version}, mode {mode}{simulated}, alert chain {chain}"
-        )?;
-        if let Some(age) = self.chain.heartbeat_age_seconds {
-            write!(f, ", heartbeat {age:.0} s ago")?;
-            if let Some(instance) = &self.chain.instance {
-                write!(f, " for {}", plain(instance))?;
-            }
-        }
-        if self.chain.fallback {
-            write!(f, ": {WARN}FALLBACK, the local loop stands in{WARN:#}")?;
-        }
-        f.write_str("\n")?;
-        if let Some(others) = self.chain.misses() {
-            let text = plain(&misheard(others, &self.names));
-            writeln!(f, "{WARN}{text}{WARN:#}")?;
-        }
-        match &self.driver {
-            Some(driver) if driver.detached => writeln!(
-                f,
-                "{BAD}detached: no GPU is protected until `thermal-guard attach`{BAD:#}"
-            ),
-            Some(driver) if !driver.up => {
-                let error = plain(driver.error.as_deref().unwrap_or("unknown"));
-                writeln!(f, "{BAD}no NVIDIA driver: {error}{BAD:#}")
-            }
-            _ => Ok(()),
-        }
+            "{BAD}detached: no GPU is protected until `thermal-guard attach`{BAD:#}"
+        )
+    } else if !driver.up {
+        let error = plain(driver.error.as_deref().unwrap_or("unknown"));
+        let text = format!("no NVIDIA driver: {error}");
+        write!(f, "{BAD}{}{BAD:#}", width.paragraph("", &text))
+    } else {
+        Ok(())
     }
 }
 
-impl Chain {
-    fn misses(&self) -> Option<&str> {
-        let others = self.other_instance.as_deref();
-        others.filter(|_| self.state != ChainState::Ok.name())
-    }
+fn cells_of(gpu: &Gpu) -> [String; COLUMNS.len()] {
+    let hour = gpu.hour.as_ref();
+    let Limit {
+        current, original, ..
+    } = gpu.limit;
+    [
+        gpu.index
+            .map_or_else(|| "-".to_owned(), |index| index.to_string()),
+        plain(&gpu.name),
+        plain(gpu.state.name()),
+        number(gpu.now.temperature_celsius),
+        number(hour.map(|hour| hour.max_celsius)),
+        number(hour.map(|hour| hour.mean_celsius)),
+        number(gpu.now.power_draw_watts),
+        format!("{}/{}", number(current), number(original.or(current))),
+        gpu.throttle_events.to_string(),
+        gpu.recoveries.to_string(),
+        throttled(gpu),
+    ]
 }
 
-impl Gpu {
-    fn cells(&self) -> [String; COLUMNS.len()] {
-        let hour = self.hour.as_ref();
-        let (now, original) = (self.limit.current, self.limit.original);
-        [
-            self.index
-                .map_or_else(|| "-".to_owned(), |index| index.to_string()),
-            plain(&self.name),
-            plain(&self.state),
-            number(self.temperature_celsius),
-            number(hour.and_then(|hour| hour.max_celsius)),
-            number(hour.and_then(|hour| hour.mean_celsius)),
-            number(self.power_draw_watts),
-            format!("{}/{}", number(now), number(original.or(now))),
-            self.throttle_events.to_string(),
-            self.recoveries.to_string(),
-            self.throttled(),
-        ]
-    }
+/// A guard counts from its own start, and the throttle may have begun under the guard before it.
+fn throttled(gpu: &Gpu) -> String {
+    let counted = gpu.throttled_seconds.gradual + gpu.throttled_seconds.emergency;
+    let present = gpu.held_for_seconds.unwrap_or(0.0);
+    let seconds = counted.max(present).round();
+    let time = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+    humantime::format_duration(time).to_string()
+}
 
-    /// A guard counts from its own start on, and the throttle may have begun before that.
-    fn throttled(&self) -> String {
-        let ByLevel { gradual, emergency } = self.throttled_seconds;
-        let present = self.held_for_seconds.unwrap_or(0.0);
-        let seconds = (gradual + emergency).max(present).round();
-        let time = Duration::try_from_secs_f64(seconds).unwrap_or_default();
-        humantime::format_duration(time).to_string()
-    }
-
-    fn style(&self) -> Style {
-        match self.state.as_str() {
-            "normal" => GOOD,
-            "emergency" | "blind" | "unguarded" => BAD,
-            "gradual" | "recovering" => WARN,
-            _ => Style::new(),
-        }
+fn style(gpu: &Gpu) -> Style {
+    match gpu.state.known() {
+        Some(State::Normal) => GOOD,
+        Some(State::Emergency | State::Blind | State::Unguarded) => BAD,
+        Some(State::Gradual | State::Recovering) => WARN,
+        None => Style::new(),
     }
 }
 
 fn line(
     f: &mut fmt::Formatter<'_>,
-    cells: &[String; COLUMNS.len()],
-    widths: &[usize; COLUMNS.len()],
-    last: &str,
+    kept: &[usize],
+    cells: &[String],
+    widths: &[usize],
     state: Style,
 ) -> fmt::Result {
-    for (column, (cell, &width)) in cells.iter().zip(widths).enumerate() {
+    for (at, &column) in kept.iter().enumerate() {
+        let gap = if at == 0 { "" } else { "  " };
+        let (cell, width) = (&cells[column], widths[column]);
         if column == STATE {
-            write!(f, "{state}{cell:<width$}{state:#}  ")?;
+            write!(f, "{gap}{state}{cell:<width$}{state:#}")?;
         } else if LEFT.contains(&column) {
-            write!(f, "{cell:<width$}  ")?;
+            write!(f, "{gap}{cell:<width$}")?;
         } else {
-            write!(f, "{cell:>width$}  ")?;
+            write!(f, "{gap}{cell:>width$}")?;
         }
     }
-    writeln!(f, "{last}")
+    Ok(())
 }
 
 fn number(value: Option<f64>) -> String {
@@ -233,77 +181,5 @@ fn number(value: Option<f64>) -> String {
     )
 }
 
-fn width(text: &str) -> usize {
-    text.chars().count()
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn board(document: serde_json::Value) -> String {
-        let board: Board = serde_json::from_value(document).expect("lenient");
-        anstream::adapter::strip_str(&board.to_string()).to_string()
-    }
-
-    #[test]
-    fn rows_stand_under_their_columns() {
-        let text = board(json!({
-            "version": "0.1.0", "mode": "enforce", "chain": { "state": "down", "fallback": true },
-            "gpus": [
-                { "index": 0, "name": "A100", "state": "gradual", "why": "at alert", "unknown": 1,
-                  "temperature_celsius": 77.5, "hour": { "max_celsius": 79.0, "mean_celsius": 70.25 },
-                  "power_draw_watts": 250.0, "limit": { "current": 250.0, "original": 399.5 },
-                  "throttle_events": 2, "recoveries": 1,
-                  "throttled_seconds": { "gradual": 60.2, "emergency": 1.0 } },
-                { "index": 1, "name": "L40S", "state": "normal" },
-            ],
-        }));
-        let lines: Vec<_> = text.lines().collect();
-        assert!(lines[0].contains("chain down: FALLBACK"), "{text}");
-        assert!(lines[2].contains("77.5"), "{text}");
-        assert!(lines[2].contains("250/399.5"), "{text}");
-        assert!(lines[2].ends_with("1m 1s  at alert"), "{text}");
-        assert!(lines[3].contains("-/-"), "{text}");
-        let column = |line: &str, word: &str| {
-            let at = line.find(word).expect(word);
-            line[..at].chars().count()
-        };
-        assert_eq!(column(lines[1], "STATE"), column(lines[2], "gradual"));
-        assert_eq!(column(lines[1], "STATE"), column(lines[3], "normal"));
-    }
-
-    #[test]
-    fn a_state_that_hurts_is_red_and_colour_moves_no_column() {
-        let board = |state: &str| -> Board {
-            let gpus = json!([{ "state": state }, { "state": "recovering" }]);
-            serde_json::from_value(json!({ "gpus": gpus })).expect("lenient")
-        };
-        for state in ["blind", "emergency", "unguarded"] {
-            let red = format!("{BAD}{state:<10}{BAD:#}  ");
-            assert!(board(state).to_string().contains(&red), "{state}");
-        }
-        assert!(!board("normal").to_string().contains(&BAD.to_string()));
-    }
-
-    #[test]
-    fn a_throttle_counts_from_its_begin_under_whichever_guard() {
-        let throttled = |held: serde_json::Value| {
-            board(
-                json!({ "gpus": [{ "state": "gradual", "why": "x", "held_for_seconds": held,
-                "throttled_seconds": { "gradual": 60.0, "emergency": 0.0 } }] }),
-            )
-        };
-        assert!(throttled(json!(7205.0)).contains(" 2h 5s  x"));
-        assert!(throttled(json!(30.0)).contains(" 1m  x"));
-        assert!(throttled(json!(null)).contains(" 1m  x"));
-    }
-
-    #[test]
-    fn a_document_that_says_nothing_is_shown_all_the_same() {
-        assert!(board(json!({})).starts_with("thermal-guard"));
-        let text = board(json!({ "gpus": [{ "why": "\u{1b}[2J\nx", "hour": null }] }));
-        assert!(!text.contains('\u{1b}'), "{text:?}");
-    }
-}
+mod tests;

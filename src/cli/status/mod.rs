@@ -10,8 +10,14 @@ use anyhow::Context;
 use clap::Args;
 use serde_json::Value;
 
+use crate::clock::Clock;
+
 use super::client::Client;
-use super::{Flags, say};
+use super::flags::Flags;
+use super::output::say;
+use super::style::DIM;
+use super::when::Zone;
+use super::width::Width;
 use board::Board;
 
 const REFRESH: Duration = Duration::from_secs(2);
@@ -20,7 +26,7 @@ const REFRESH: Duration = Duration::from_secs(2);
 const CLEAR: &str = "\x1b[H\x1b[2J";
 
 #[derive(Debug, Args)]
-pub(super) struct Options {
+pub(crate) struct Options {
     /// Again every 2 s, until interrupted.
     #[arg(long)]
     watch: bool,
@@ -29,7 +35,7 @@ pub(super) struct Options {
     json: bool,
 }
 
-pub(super) fn run(flags: &Flags, options: &Options) -> anyhow::Result<()> {
+pub(crate) fn run(flags: &Flags, options: &Options) -> anyhow::Result<()> {
     let client = Client::new(flags)?;
     let mut text = look(&client, options)?;
     if !options.watch {
@@ -40,12 +46,23 @@ pub(super) fn run(flags: &Flags, options: &Options) -> anyhow::Result<()> {
         if clear {
             // Past `say`, which would take this out with the colours where those aren't wanted.
             print!("{CLEAR}");
+            say(&format!("{DIM}{}{DIM:#}\n", head(&client)))?;
         }
         say(&text)?;
         thread::sleep(REFRESH);
         // A guard that restarts is worth waiting for.
         text = look(&client, options).unwrap_or_else(|error| format!("{error:#}\n"));
     }
+}
+
+/// Where and when this was read, and how to leave.
+fn head(client: &Client) -> String {
+    let zone = Zone::local();
+    let (url, time) = (client.url(), zone.time_of_day(Clock::unix()));
+    format!(
+        "{url}  {time}  every {} s; Ctrl-C ends it",
+        REFRESH.as_secs()
+    )
 }
 
 fn look(client: &Client, options: &Options) -> anyhow::Result<String> {
@@ -58,5 +75,8 @@ fn look(client: &Client, options: &Options) -> anyhow::Result<String> {
 }
 
 fn board(status: Value) -> anyhow::Result<Board> {
-    serde_json::from_value(status).context("the guard's status is of a form unknown here")
+    let status = serde_json::from_value(status);
+    let status = status.context("the guard's status document has an unknown form: use the thermal-guard of the guard's own version")?;
+    let width = Width::of_stdout();
+    Ok(Board { status, width })
 }

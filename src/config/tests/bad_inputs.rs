@@ -90,6 +90,16 @@ fn each_mistake_names_its_key_and_remedy_and_nothing_else_is_blamed() {
             "true or false",
         ),
         (
+            "actuators: { gpu_clock: { gradual_floor: 0 } }",
+            "actuators.gpu_clock.gradual_floor",
+            "a fraction over 0, at most 1",
+        ),
+        (
+            "actuators: { gpu_clock: { gradual_floor: 1.2 } }",
+            "actuators.gpu_clock.gradual_floor",
+            "a fraction over 0, at most 1",
+        ),
+        (
             "actuators: { power_limit: { gradual_floor: 0 } }",
             "actuators.power_limit.gradual_floor",
             "a fraction over 0, at most 1",
@@ -135,9 +145,9 @@ fn each_mistake_names_its_key_and_remedy_and_nothing_else_is_blamed() {
             "did you mean actuators.gpu_clock.restore?",
         ),
         (
-            "actuators: { fan: { enabled: true } }",
-            "actuators.fan",
-            "power_limit, gpu_clock, memory_clock",
+            "actuators: { fan: { enabled: 2 } }",
+            "actuators.fan.enabled",
+            "true or false",
         ),
         ("apps: {}", "apps", "a list of mappings"),
         ("apps: [medgemma]", "apps[0]", "a mapping"),
@@ -147,9 +157,39 @@ fn each_mistake_names_its_key_and_remedy_and_nothing_else_is_blamed() {
             "1 to 64 of",
         ),
         (
+            "apps: [{ name: a, http: { url: http://h, bodies: { normal: { n: 1 } } } }]",
+            "apps[0].http.bodies.gradual",
+            "a mapping, sent as JSON",
+        ),
+        (
+            "apps: [{ name: a, http: { url: http://h, bodies: { normal: { n: 1 }, gradual: 3 } } }]",
+            "apps[0].http.bodies.gradual",
+            "a mapping, sent as JSON",
+        ),
+        (
+            "apps: [{ name: a, http: { url: \"http://h/{mode}\", method: GET, bodies: { normal: {}, gradual: {} } } }]",
+            "apps[0].http.bodies",
+            "POST, PUT or PATCH",
+        ),
+        (
+            "apps: [{ name: a, http: { url: http://h, modes: { gradual: eco, emergency: eco }, bodies: { normal: { n: 8 }, gradual: { n: 2 }, emergency: { n: 1 } } } }]",
+            "apps[0].http.bodies.emergency",
+            "a name of its own in modes",
+        ),
+        (
             "apps: [{ name: a, http: { url: http://h } }, { name: a, http: { url: http://h } }]",
             "apps[1].name",
             "unique names",
+        ),
+        (
+            "apps: [{ name: a, http: { url: http://h } }, { name: b, http: { url: \"http://H:80/\", bodies: { normal: {}, gradual: { n: 1 } } } }]",
+            "apps[1].http.bodies",
+            "a URL of its own",
+        ),
+        (
+            "apps: [{ name: a, http: { url: http://h } }, { name: b, http: { url: http://h, method: PUT } }]",
+            "apps[1].http.method",
+            "a URL of its own",
         ),
         (
             &app("gpus: none, http: { url: http://h }"),
@@ -405,6 +445,28 @@ fn each_mistake_names_its_key_and_remedy_and_nothing_else_is_blamed() {
             "alertmanager: { url: http://a, bearer_token_file: t, basic_auth: { username: u, password_file: p } }",
             "alertmanager.basic_auth",
             "one of the two",
+        ),
+        ("notify: ntfy.sh", "notify", "a mapping"),
+        ("notify: { url: ntfy.sh/x }", "notify.url", "http://"),
+        (
+            "notify: { format: slack }",
+            "notify.format",
+            "url or url_file",
+        ),
+        (
+            "notify: { url: http://a, url_file: b }",
+            "notify.url_file",
+            "one of the two",
+        ),
+        (
+            "notify: { url: http://a, format: irc }",
+            "notify.format",
+            "json, slack, ntfy",
+        ),
+        (
+            "notify: { url: http://a, min_severity: page }",
+            "notify.min_severity",
+            "info, warn, error",
         ),
         ("on_exit: reset", "on_exit", "restore, keep"),
         ("\"on\\nexit\": keep", "on\\nexit", "did you mean on_exit?"),

@@ -1,39 +1,37 @@
-//! Loads the library, shares it among those who hold GPUs, and lets it go after the last of them.
+//! Loads the library, shares it among the open GPUs, and unloads it after the last of them.
 
 use std::collections::BTreeMap;
-use std::mem;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use nvml_wrapper::Nvml;
 use nvml_wrapper::error::NvmlError;
-use tracing::warn;
+use tracing::{info, warn};
 
-use crate::device::nvml_raw::Card;
-use crate::device::{Driver, DriverError, EventSource, Gpu, Identity, NvmlCode, Uuid};
+use crate::device::{CriticalErrors, Driver, DriverError, Gpu, Identity, Uuid};
 
-use super::codes::{Failure, Fault, classify, driver_error};
-use super::events::XidEvents;
+use super::codes::{Failure, Fault, classify, code, driver_error};
 use super::facts;
 use super::gpu::NvmlGpu;
+use super::library::{Libraries, Origin};
+use super::raw::Card;
+use super::xid::XidEvents;
 
 /// NVIDIA's driver, through its library.
 ///
-/// Holds nothing open itself: only open GPUs and event sources do.
+/// It keeps nothing open itself: only open GPUs and event sets do.
 #[derive(Debug)]
 pub struct NvmlDriver {
-    /// `None`: [`SONAME`], found by the system's loader.
-    library: Option<PathBuf>,
     state: Mutex<State>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
+    libraries: Libraries,
     instance: Weak<Nvml>,
-    /// The library lacks what nvml-wrapper can't do without. Not loaded a second time: it can't be
-    /// unloaded again.
-    is_incomplete: bool,
-    /// GPUs that aren't in the inventory, by index, as last said in the log.
+    /// Where the library was found that was last in use.
+    origin: Option<Origin>,
+    /// GPUs that aren't in the inventory, by index, as the log last reported them.
     left_out: BTreeMap<u32, LeftOut>,
 }
 
@@ -41,7 +39,7 @@ struct State {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum LeftOut {
     Failed(Failure),
-    /// Another one has the same UUID, by which this one can't be told from it.
+    /// Another GPU has the same UUID, so the two can't be distinguished.
     Twin {
         uuid: Uuid,
         pci_bus_id: String,
@@ -49,47 +47,37 @@ enum LeftOut {
     },
 }
 
-/// The library's name as drivers install it; nvml-wrapper's default on Linux.
-const SONAME: &str = "libnvidia-ml.so.1";
-
-/// What to do about a library that can't be loaded.
-const REMEDY: &str = "install the NVIDIA driver on this node (in a container: run it with the \
-                      NVIDIA container runtime), or name the library with --nvml.library";
-
 impl NvmlDriver {
-    /// `library` is the path of the NVML library, for where the system's loader doesn't find it.
-    /// Nothing is loaded yet: a node may get its driver later.
+    /// `library`: the path of the NVML library; `None`: it is searched. This loads nothing yet: a
+    /// node may get its driver later.
     pub fn new(library: Option<PathBuf>) -> Self {
         Self {
-            library,
-            state: Mutex::default(),
+            state: Mutex::new(State {
+                libraries: Libraries::new(library),
+                instance: Weak::new(),
+                origin: None,
+                left_out: BTreeMap::new(),
+            }),
         }
     }
 
-    /// The instance in use, or a new one if there is none or its driver is gone from under it.
+    /// The instance in use, or a new one if there is none or its driver is gone.
     ///
-    /// NVML counts initialisations and may do nothing on all but the first. So a driver that went
-    /// and came back can be used again only when everyone has dropped what they held of the old
-    /// one; until then, opening fails with [`DriverError::DriverNotLoaded`].
+    /// NVML counts initialisations and may do nothing on all but the first. So after a driver was
+    /// unloaded and loaded again, it can be used only when every handle of the old one is dropped.
+    /// Until then, opening fails with [`DriverError::DriverNotLoaded`].
     ///
-    /// Locked throughout: while one thread hangs in here, others wait rather than call into a
-    /// driver that hangs.
+    /// The state stays locked during the call. If one thread hangs here, the others wait instead of
+    /// calling into a hung driver.
     fn nvml(&self) -> Result<Arc<Nvml>, DriverError> {
         let mut state = self.state();
         if let Some(nvml) = state.instance.upgrade().filter(|nvml| is_usable(nvml)) {
             return Ok(nvml);
         }
-        let library = self.library.as_deref();
-        if state.is_incomplete {
-            return Err(incomplete(library));
-        }
-        let nvml = initialise(library)?;
-        let lib = nvml.lib();
-        if lib.nvmlShutdown.is_err() || lib.nvmlEventSetFree.is_err() {
-            // Dropping what such a library can't free, nvml-wrapper panics. Left loaded instead.
-            mem::forget(nvml);
-            state.is_incomplete = true;
-            return Err(incomplete(library));
+        let (nvml, origin) = state.libraries.load()?;
+        if state.origin.as_ref() != Some(&origin) {
+            info!(library = %origin, "NVML library loaded");
+            state.origin = Some(origin);
         }
         let nvml = Arc::new(nvml);
         state.instance = Arc::downgrade(&nvml);
@@ -97,11 +85,11 @@ impl NvmlDriver {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing in here can be left half changed.
+        // A panic can't leave this state half changed.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Says of GPUs that are left out that they are, when that changes.
+    /// Logs which GPUs are left out, when that changes.
     fn report(&self, left_out: BTreeMap<u32, LeftOut>) {
         let mut state = self.state();
         for (index, why) in &left_out {
@@ -116,8 +104,8 @@ impl NvmlDriver {
 impl LeftOut {
     fn report(&self, index: u32) {
         match self {
-            Self::Failed(Failure { call, code, .. }) => {
-                let code = NvmlCode(*code);
+            Self::Failed(Failure { call, number, .. }) => {
+                let code = code(*number);
                 let (meaning, remedy) =
                     (code.meaning().unwrap_or("no more is known"), code.remedy());
                 warn!(gpu = index, call, error = %code, meaning, remedy, "GPU left out of the inventory: it isn't guarded");
@@ -164,6 +152,11 @@ impl Driver for NvmlDriver {
         Ok(identities)
     }
 
+    fn library(&self) -> Option<String> {
+        let state = self.state();
+        state.origin.as_ref().map(ToString::to_string)
+    }
+
     fn count(&self) -> Result<usize, DriverError> {
         let count = count(&*self.nvml()?)?;
         Ok(usize::try_from(count).unwrap_or(usize::MAX))
@@ -172,17 +165,17 @@ impl Driver for NvmlDriver {
     fn open(&self, uuid: &Uuid) -> Result<Box<dyn Gpu>, DriverError> {
         let nvml = self.nvml()?;
         let card = Card::by_uuid(&nvml, uuid.as_str()).map_err(|error| match error {
-            NvmlError::NotFound | NvmlError::InvalidArg => DriverError::NoSuchGpu(uuid.clone()),
+            NvmlError::NotFound | NvmlError::InvalidArg => no_such_gpu(uuid),
             other => driver_error("nvmlDeviceGetHandleByUUID", other),
         })?;
         let index = index(&nvml, &card, uuid)?;
         Ok(Box::new(NvmlGpu::open(card, index)?))
     }
 
-    fn events(&self) -> Result<Option<Box<dyn EventSource>>, DriverError> {
+    fn critical_errors(&self) -> Result<Option<Box<dyn CriticalErrors>>, DriverError> {
         let nvml = self.nvml()?;
         let events = XidEvents::register(&nvml, count(&nvml)?)?;
-        Ok(events.map(|events| Box::new(events) as Box<dyn EventSource>))
+        Ok(events.map(|events| Box::new(events) as Box<dyn CriticalErrors>))
     }
 }
 
@@ -192,7 +185,7 @@ fn listed(nvml: &Arc<Nvml>, index: u32) -> Result<Identity, Failure> {
     facts::identity(&card, index)
 }
 
-/// The card's own word, or where it is found among all.
+/// The index that the card reports, or else its position among all cards.
 fn index(nvml: &Arc<Nvml>, card: &Card, uuid: &Uuid) -> Result<u32, DriverError> {
     let error = match card.device().index() {
         Ok(index) => return Ok(index),
@@ -213,7 +206,7 @@ fn count(nvml: &Nvml) -> Result<u32, DriverError> {
         .map_err(|error| driver_error("nvmlDeviceGetCount_v2", error))
 }
 
-/// Asks the instance something cheap. One lost GPU doesn't make it unusable; a lost driver does.
+/// Makes a cheap call. A lost GPU doesn't make the instance unusable; a lost driver does.
 fn is_usable(nvml: &Nvml) -> bool {
     match nvml.device_count() {
         Ok(_) => true,
@@ -221,38 +214,12 @@ fn is_usable(nvml: &Nvml) -> bool {
     }
 }
 
-fn initialise(library: Option<&Path>) -> Result<Nvml, DriverError> {
-    let mut builder = Nvml::builder();
-    if let Some(path) = library {
-        builder.lib_path(path.as_os_str());
+/// Also for the simulated driver.
+pub fn no_such_gpu(uuid: &Uuid) -> DriverError {
+    DriverError::NoSuchGpu {
+        uuid: uuid.clone(),
+        code: code(6),
     }
-    builder.init().map_err(|error| init_error(library, error))
-}
-
-fn init_error(library: Option<&Path>, error: NvmlError) -> DriverError {
-    match error {
-        // Names the file itself.
-        NvmlError::LibloadingError(error) => {
-            DriverError::LibraryMissing(format!("{error}; {REMEDY}"))
-        }
-        NvmlError::LibraryNotFound => {
-            DriverError::LibraryMissing(format!("{}: {error}; {REMEDY}", name(library)))
-        }
-        NvmlError::FailedToLoadSymbol(_) => incomplete(library),
-        other => driver_error("nvmlInit_v2", other),
-    }
-}
-
-/// The error for a library that isn't NVML, or not all of it.
-fn incomplete(library: Option<&Path>) -> DriverError {
-    let name = name(library);
-    DriverError::LibraryMissing(format!(
-        "{name} is not a complete NVML library; check --nvml.library"
-    ))
-}
-
-fn name(library: Option<&Path>) -> String {
-    library.map_or_else(|| SONAME.to_owned(), |path| path.display().to_string())
 }
 
 #[cfg(test)]
@@ -262,7 +229,7 @@ mod tests {
     #[test]
     fn a_missing_library_is_named_with_a_remedy() {
         let driver = NvmlDriver::new(Some(PathBuf::from("/nonexistent/libnvidia-ml.so.1")));
-        let Err(DriverError::LibraryMissing(text)) = driver.inventory() else {
+        let Err(DriverError::LibraryMissing { problem: text, .. }) = driver.inventory() else {
             panic!("no such file")
         };
         assert!(text.contains("/nonexistent/libnvidia-ml.so.1"), "{text}");
@@ -273,7 +240,7 @@ mod tests {
     fn a_library_that_is_not_nvml_is_refused() {
         // Every Linux process has this one; it has no nvmlInit_v2.
         let driver = NvmlDriver::new(Some(PathBuf::from("libc.so.6")));
-        let Err(DriverError::LibraryMissing(text)) = driver.inventory() else {
+        let Err(DriverError::LibraryMissing { problem: text, .. }) = driver.inventory() else {
             panic!("libc is not NVML")
         };
         assert!(text.contains("libc.so.6 is not a complete NVML"), "{text}");

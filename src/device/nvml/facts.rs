@@ -1,7 +1,8 @@
-//! What an open card tells of itself: who it is, and its constants.
+//! The facts of an open card: its identity and its constants.
 //!
-//! What it refuses is absent. What merely failed is left out for now: a guard that keeps an eye on a
-//! card it knows little of beats one that won't open it. Each look at all of the card asks again.
+//! A fact that the card refuses is absent. A fact whose read failed is left out for now: it is
+//! better to guard a card with few facts than not to open it. Each full read asks for the missing
+//! ones again.
 
 use std::sync::Arc;
 
@@ -16,31 +17,29 @@ use nvml_wrapper::sys_exports::field_id::{
     NVML_FI_DEV_TEMPERATURE_SLOWDOWN_TLIMIT as SLOWDOWN_TLIMIT,
 };
 
-use crate::device::nvml_raw::Card;
-use crate::device::{ClockEvents, Facts, Identity, Thresholds, TlimitOffsets, Uuid};
+use crate::device::{Facts, Identity, MOST_FANS, MarginOffsets, SlowdownReasons, Thresholds, Uuid};
 use crate::units::{Celsius, Megahertz};
 
 use super::codes::Failure;
 use super::ledger::Ledger;
 use super::power::Power;
+use super::raw::Card;
+use super::reasons::slowdown_reasons;
 
 /// A card's constants, as far as they are known.
 #[derive(Debug)]
-pub(super) struct Constants {
-    pub(super) identity: Arc<Identity>,
-    pub(super) facts: Arc<Facts>,
-    /// How many the driver controls: none on passively cooled cards.
-    pub(super) fans: u32,
+pub(crate) struct Constants {
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) facts: Arc<Facts>,
+    /// The number of fans that the driver controls: none on passively cooled cards.
+    pub(crate) fans: u32,
     power: Power,
     ledger: Ledger,
 }
 
-/// More than any card has; a larger number is not to be believed, nor memory taken for so many.
-const MOST_FANS: u32 = 16;
-
 impl Constants {
-    /// Fails with the card or the driver, and where it doesn't say its UUID.
-    pub(super) fn of(card: &Card, index: u32) -> Result<Self, Failure> {
+    /// Fails if the card or the driver is gone, or if the card doesn't give its UUID.
+    pub(crate) fn of(card: &Card, index: u32) -> Result<Self, Failure> {
         let identity = unnamed(card, index)?;
         let ledger = Ledger::of(index, identity.uuid.clone());
         let mut constants = Self {
@@ -54,13 +53,13 @@ impl Constants {
         Ok(constants)
     }
 
-    /// Asks for what isn't known yet, and what may have changed. Facts that are other ones now are
-    /// in a new `Arc`.
-    pub(super) fn ask(&mut self, card: &Card) -> Result<(), Failure> {
+    /// Asks for the facts that aren't known yet or may have changed. Changed facts are in a new
+    /// `Arc`.
+    pub(crate) fn ask(&mut self, card: &Card) -> Result<(), Failure> {
         let mut identity = (*self.identity).clone();
         let mut facts = (*self.facts).clone();
         let asked = self.fill(card, &mut identity, &mut facts);
-        // Also of a card that was lost halfway: what was told isn't asked for again.
+        // Also if the card was lost halfway: known facts aren't asked for again.
         if identity != *self.identity {
             self.identity = Arc::new(identity);
         }
@@ -77,24 +76,33 @@ impl Constants {
         facts: &mut Facts,
     ) -> Result<(), Failure> {
         let ledger = &mut self.ledger;
-        // First: without it nothing protects the card.
+        // The power limit's range comes first: without it, nothing protects the card.
         let power = self.power.ask(card, ledger);
         facts.power = self.power.constraints();
         power?;
         thresholds(card, &mut facts.thresholds, ledger)?;
-        tlimit(card, &mut facts.tlimit, ledger)?;
+        tlimit(card, &mut facts.margin_offsets, ledger)?;
         clocks(card, facts, ledger)?;
-        supported_events(card, &mut facts.supported_events, ledger)?;
+        supported_reasons(card, &mut facts.supported_reasons, ledger)?;
         let fans = || card.device().num_fans();
         if let Some(fans) = ledger.ask(("nvmlDeviceGetNumFans", 0), fans)? {
-            self.fans = fans.min(MOST_FANS);
+            self.fans = fans;
+            facts.fans = usize::try_from(fans).map_or(MOST_FANS, |fans| fans.min(MOST_FANS));
+        }
+        if self.fans > 0 {
+            let range = || card.device().min_max_fan_speed();
+            let range = ledger.ask(("nvmlDeviceGetMinMaxFanSpeed", 0), range)?;
+            let told = range.map(|(_, highest)| highest);
+            facts.fan_highest = told
+                .filter(|it| (1..=100).contains(it))
+                .or(facts.fan_highest);
         }
         name(card, identity, ledger)
     }
 }
 
-/// Who the card at `index` is, as far as it says so at once.
-pub(super) fn identity(card: &Card, index: u32) -> Result<Identity, Failure> {
+/// The identity of the card at `index`, as far as it answers at once.
+pub(crate) fn identity(card: &Card, index: u32) -> Result<Identity, Failure> {
     let mut identity = unnamed(card, index)?;
     name(card, &mut identity, &mut Ledger::default())?;
     Ok(identity)
@@ -113,7 +121,7 @@ fn unnamed(card: &Card, index: u32) -> Result<Identity, Failure> {
         driver_version: None,
         architecture: None,
         brand: None,
-        mig_uuids: Vec::new(),
+        instance_uuids: Vec::new(),
     })
 }
 
@@ -145,12 +153,12 @@ fn name(card: &Card, identity: &mut Identity, ledger: &mut Ledger) -> Result<(),
         identity.brand = brand_name(brand).map(str::to_owned);
     }
     if let Some(uuids) = ledger.ask(("nvmlDeviceGetMigMode", 0), || mig_uuids(&device))? {
-        identity.mig_uuids = uuids;
+        identity.instance_uuids = uuids;
     }
     Ok(())
 }
 
-/// A text that isn't one of the driver's ways to say "none".
+/// The text, unless it is one of the driver's forms of "none".
 fn text(text: String) -> Option<String> {
     Some(text).filter(|text| !matches!(text.as_str(), "" | "N/A" | "[N/A]"))
 }
@@ -160,7 +168,7 @@ fn thresholds(card: &Card, known: &mut Thresholds, ledger: &mut Ledger) -> Resul
     let mut ask = |place: &mut Option<Celsius>, kind: TemperatureThreshold| {
         let key = ("nvmlDeviceGetTemperatureThreshold", kind.as_c());
         let degrees = ledger.ask(key, || device.temperature_threshold(kind))?;
-        // No card slows down at 0 °C: that is a driver without a number.
+        // No card slows down at 0 °C: 0 means that the driver has no value.
         if let Some(degrees) = degrees.map(u32::cast_signed).filter(|it| *it > 0) {
             *place = Some(Celsius::new(f64::from(degrees)));
         }
@@ -171,15 +179,36 @@ fn thresholds(card: &Card, known: &mut Thresholds, ledger: &mut Ledger) -> Resul
     ask(&mut known.gpu_max, TemperatureThreshold::GpuMax)?;
     ask(&mut known.mem_max, TemperatureThreshold::MemoryMax)?;
     ask(&mut known.acoustic_min, TemperatureThreshold::AcousticMin)?;
-    ask(
-        &mut known.acoustic_current,
-        TemperatureThreshold::AcousticCurr,
-    )?;
-    ask(&mut known.acoustic_max, TemperatureThreshold::AcousticMax)
+    ask(&mut known.acoustic_max, TemperatureThreshold::AcousticMax)?;
+    target(&device, &mut known.acoustic_current, ledger)
 }
 
-/// All offsets in one call, of which each may fail by itself.
-fn tlimit(card: &Card, known: &mut TlimitOffsets, ledger: &mut Ledger) -> Result<(), Failure> {
+/// The target that the firmware holds by itself. Programs set it and drivers drop it, so it is asked
+/// for again. A changed value counts only if the card gives it twice.
+fn target(
+    device: &Device<'_>,
+    known: &mut Option<Celsius>,
+    ledger: &mut Ledger,
+) -> Result<(), Failure> {
+    const KIND: TemperatureThreshold = TemperatureThreshold::AcousticCurr;
+    let key = ("nvmlDeviceGetTemperatureThreshold", KIND.as_c());
+    let mut ask = || {
+        let degrees = ledger.ask_again(key, || device.temperature_threshold(KIND))?;
+        let degrees = degrees.map(u32::cast_signed).filter(|it| *it > 0);
+        Ok::<_, Failure>(degrees.map(|it| Celsius::new(f64::from(it))))
+    };
+    let Some(said) = ask()? else {
+        return Ok(());
+    };
+    let is_other = known.is_some_and(|known| known != said);
+    if !is_other || ask()? == Some(said) {
+        *known = Some(said);
+    }
+    Ok(())
+}
+
+/// Reads all offsets in one call. Each may fail on its own.
+fn tlimit(card: &Card, known: &mut MarginOffsets, ledger: &mut Ledger) -> Result<(), Failure> {
     const CALL: &str = "nvmlDeviceGetFieldValues";
     const FIELDS: [u32; 4] = [
         SHUTDOWN_TLIMIT,
@@ -220,8 +249,12 @@ fn clocks(card: &Card, known: &mut Facts, ledger: &mut Ledger) -> Result<(), Fai
         let key = ("nvmlDeviceGetSupportedGraphicsClocks", 0);
         let clocks = ledger.ask(key, || card.graphics_clocks(highest.megahertz()))?;
         if let Some(clocks) = clocks.filter(|clocks| !clocks.is_empty()) {
-            known.gpu_clock_min = clocks.iter().min().copied().map(Megahertz::new);
-            known.gpu_clock_max = clocks.iter().max().copied().map(Megahertz::new);
+            let mut clocks: Vec<Megahertz> = clocks.into_iter().map(Megahertz::new).collect();
+            clocks.sort_unstable_by(|a, b| b.cmp(a));
+            clocks.dedup();
+            known.gpu_clock_min = clocks.last().copied();
+            known.gpu_clock_max = clocks.first().copied();
+            known.gpu_clocks = clocks;
         }
     }
     let mut max = |place: &mut Option<Megahertz>, domain: Clock| {
@@ -238,10 +271,10 @@ fn clocks(card: &Card, known: &mut Facts, ledger: &mut Ledger) -> Result<(), Fai
     max(&mut known.video_clock_max, Clock::Video)
 }
 
-/// By the newer name, or by the one before CUDA 12.
-fn supported_events(
+/// By the newer function, or by the one from before CUDA 12.
+fn supported_reasons(
     card: &Card,
-    known: &mut ClockEvents,
+    known: &mut SlowdownReasons,
     ledger: &mut Ledger,
 ) -> Result<(), Failure> {
     const NEWER: (&str, u32) = ("nvmlDeviceGetSupportedClocksEventReasons", 0);
@@ -251,12 +284,13 @@ fn supported_events(
         mask = ledger.ask(OLDER, || card.supported_throttle_reasons())?;
     }
     if let Some(mask) = mask {
-        *known = ClockEvents::from_bits(mask);
+        *known = slowdown_reasons(mask);
     }
     Ok(())
 }
 
-/// Instances the card is split into. Numbers may have gaps; what can't be listed is left out.
+/// The MIG instances of the card. Their numbers may have gaps; an instance that can't be listed is
+/// left out.
 fn mig_uuids(device: &Device<'_>) -> Result<Vec<String>, NvmlError> {
     if device.mig_mode()?.current != MIG_ENABLED {
         return Ok(Vec::new());
@@ -266,13 +300,13 @@ fn mig_uuids(device: &Device<'_>) -> Result<Vec<String>, NvmlError> {
     Ok(uuids.collect())
 }
 
-/// A card has at most seven; a number that nobody means must not become as many calls.
+/// A card has at most seven. A wrong number must not cause as many calls.
 const MOST_INSTANCES: u32 = 64;
 
 /// `NVML_DEVICE_MIG_ENABLE`.
 const MIG_ENABLED: u32 = 1;
 
-/// NVIDIA's way of writing it.
+/// The brand's name as NVIDIA writes it.
 fn brand_name(brand: Brand) -> Option<&'static str> {
     Some(match brand {
         Brand::Unknown => return None,

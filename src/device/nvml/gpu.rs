@@ -1,67 +1,71 @@
-//! One open GPU: what it says every tick, and what it can be told.
+//! One open GPU: its readings on each tick, and its settings.
 
 use std::sync::Arc;
 
 use nvml_wrapper::Device;
 use nvml_wrapper::enum_wrappers::device::{Clock, TemperatureSensor};
-use nvml_wrapper::enums::device::GpuLockedClocksSetting;
+use nvml_wrapper::enums::device::{FanControlPolicy, GpuLockedClocksSetting};
 use nvml_wrapper::error::NvmlError;
 use nvml_wrapper::sys_exports::field_id::NVML_FI_DEV_MEMORY_TEMP;
 
-use crate::device::nvml_raw::Card;
 use crate::device::plausible::is_temperature;
 use crate::device::{
-    Actuator, ActuatorError, Cadence, ClockEvents, ClockRange, DriverError, Facts, Identity,
-    Missing, Reading, Sensor, Slow,
+    Actuator, ActuatorError, Cadence, ClockDomain, ClockRange, DriverError, Facts, FanSetting,
+    Identity, Missing, Reading, Sensor, Slow, SlowdownReasons,
 };
 use crate::units::{Celsius, Megahertz, Moment, Ratio, Watts};
 
 use super::codes::classify;
 use super::facts::Constants;
-use super::probe::{Call, Probe, Way};
+use super::power::Profiles;
+use super::raw::Card;
+use super::reasons::slowdown_reasons;
 use super::slow;
+use super::unsupported::{Call, OpenCard, Way};
 
 /// A GPU through its NVML handle. Dropping the last one unloads the library.
 #[derive(Debug)]
-pub(super) struct NvmlGpu {
+pub(crate) struct NvmlGpu {
     constants: Constants,
-    probe: Probe,
-    /// The memory sensor has given a temperature on this handle, so it has one.
+    card: OpenCard,
+    /// The memory sensor has given a temperature on this handle, so the card has one.
     memory_seen: bool,
+    profiles: Profiles,
     slow: Slow,
 }
 
 impl NvmlGpu {
-    pub(super) fn open(card: Card, index: u32) -> Result<Self, DriverError> {
+    pub(crate) fn open(card: Card, index: u32) -> Result<Self, DriverError> {
         Ok(Self {
             constants: Constants::of(&card, index)?,
-            probe: Probe::new(card),
+            card: OpenCard::new(card),
             memory_seen: false,
+            profiles: Profiles::default(),
             slow: Slow::default(),
         })
     }
 
-    /// The core sensor. Without it the guard is blind, so a card that refuses both calls is asked
-    /// on every tick, where other calls would be given up.
+    /// The core sensor. Without it the guard is blind. So it is asked on every tick, even if the
+    /// card refuses both calls, while other calls would be given up.
     fn core(&mut self) -> Result<Celsius, Missing> {
         let legacy = |card: &Card| {
             let degrees = card.device().temperature(TemperatureSensor::Gpu)?;
-            // The call's type has no sign, the sensor has.
+            // The call returns an unsigned number, but the sensor is signed.
             Ok(celsius(degrees.cast_signed()))
         };
         let newer = |card: &Card| card.temperature().map(celsius);
         let ways: [Way<Celsius>; 2] = [(Call::Temperature, legacy), (Call::TemperatureV, newer)];
-        let core = self.probe.either(ways, is_temperature);
+        let core = self.card.either(ways, is_temperature);
         if core == Err(Missing::NotSupported) {
-            self.probe.forget(Call::Temperature);
-            self.probe.forget(Call::TemperatureV);
+            self.card.forget(Call::Temperature);
+            self.card.forget(Call::TemperatureV);
         }
         core
     }
 
     /// The HBM sensor.
     fn memory(&mut self) -> Result<Celsius, Missing> {
-        let memory = self.probe.ask(Call::MemoryTemperature, |card| {
+        let memory = self.card.ask(Call::MemoryTemperature, |card| {
             let [memory] = card.temperature_fields([NVML_FI_DEV_MEMORY_TEMP])?;
             memory
         })?;
@@ -70,13 +74,13 @@ impl NvmlGpu {
         believed(memory, is_there)
     }
 
-    fn events(&mut self) -> Result<ClockEvents, Missing> {
+    fn slowdown_reasons(&mut self) -> Result<SlowdownReasons, Missing> {
         let ways: [Way<u64>; 2] = [
             (Call::EventReasons, Card::event_reasons),
             (Call::ThrottleReasons, Card::throttle_reasons),
         ];
-        let mask = self.probe.either(ways, |_| true);
-        mask.map(ClockEvents::from_bits)
+        let mask = self.card.either(ways, |_| true);
+        mask.map(slowdown_reasons)
     }
 
     fn watts(
@@ -84,11 +88,11 @@ impl NvmlGpu {
         call: Call,
         read: impl FnOnce(&Card) -> Result<u32, NvmlError>,
     ) -> Result<Watts, Missing> {
-        self.probe.ask(call, read).map(Watts::from_milliwatts)
+        self.card.ask(call, read).map(Watts::from_milliwatts)
     }
 
     fn device(&self) -> Device<'_> {
-        self.probe.card().device()
+        self.card.handle().device()
     }
 }
 
@@ -96,13 +100,14 @@ fn celsius(degrees: i32) -> Celsius {
     Celsius::new(f64::from(degrees))
 }
 
-/// What drivers say, with success, of a memory sensor that isn't there: nothing, all bits of a byte,
-/// all bits of a word with a sign and without.
+/// What drivers report, with success, for a memory sensor that doesn't exist: 0, all bits of a
+/// byte, all bits of a word, signed and unsigned.
 const PLACEHOLDERS: [f64; 4] = [0.0, 255.0, -1.0, 4_294_967_295.0];
 
-/// Cards without a memory sensor mostly refuse; some answer with a placeholder. From a sensor that
-/// `is_there` it is passed up as it is: a failed reading, for who judges readings.
-pub(in crate::device) fn believed(memory: Celsius, is_there: bool) -> Result<Celsius, Missing> {
+/// Most cards without a memory sensor refuse the call; some answer with a placeholder. If the
+/// sensor `is_there`, the placeholder is returned as it is: the judge of readings treats it as a
+/// failed one.
+pub(crate) fn believed(memory: Celsius, is_there: bool) -> Result<Celsius, Missing> {
     let is_placeholder = PLACEHOLDERS.map(Celsius::new).contains(&memory);
     if is_placeholder && !is_there {
         Err(Missing::NotSupported)
@@ -123,17 +128,17 @@ impl Sensor for NvmlGpu {
     fn read(&mut self, now: Moment, cadence: Cadence) -> Reading {
         let core = self.core();
         if core == Err(Missing::Lost) {
-            // Nothing else would answer, and calls into a lost card may be slow to say so.
+            // No other call would answer, and calls into a lost card may be slow.
             return Reading::missing(now, Missing::Lost);
         }
         let utilization = self
-            .probe
+            .card
             .ask(Call::Utilization, |card| card.device().utilization_rates());
         let mut reading = Reading {
             at: now,
             core,
             memory: self.memory(),
-            margin: self.probe.ask(Call::Margin, Card::margin).map(celsius),
+            margin: self.card.ask(Call::Margin, Card::margin).map(celsius),
             draw: self.watts(Call::PowerUsage, |card| card.device().power_usage()),
             limit: self.watts(Call::PowerLimit, |card| {
                 card.device().power_management_limit()
@@ -142,10 +147,10 @@ impl Sensor for NvmlGpu {
                 card.device().enforced_power_limit()
             }),
             gpu_clock: self
-                .probe
+                .card
                 .ask(Call::SmClock, |card| card.device().clock_info(Clock::SM))
                 .map(Megahertz::new),
-            events: self.events(),
+            slowdown_reasons: self.slowdown_reasons(),
             utilization: utilization
                 .as_ref()
                 .map(|rates| Ratio::from_percent(rates.gpu))
@@ -153,11 +158,13 @@ impl Sensor for NvmlGpu {
             slow: Slow::default(),
         };
         if cadence == Cadence::Full {
-            // A card that is lost in here says so to the next read of its core.
-            let _ = self.constants.ask(self.probe.card());
-            // Last: it takes milliseconds, and the rest is to be of one moment.
+            // If the card is lost during this, the next read of its core shows it.
+            let _ = self.constants.ask(self.card.handle());
+            // This comes last, because it takes milliseconds, and the other readings should be of
+            // one moment.
             let fans = self.constants.fans;
-            self.slow = slow::read(&mut self.probe, fans, utilization.ok().as_ref());
+            self.slow = slow::read(&mut self.card, fans, utilization.ok().as_ref());
+            self.slow.power_profiles = self.profiles.read(&mut self.card);
         }
         reading.slow = self.slow.clone();
         reading
@@ -175,30 +182,57 @@ impl Actuator for NvmlGpu {
         written.map_err(actuator_error)
     }
 
-    fn lock_gpu_clock(&mut self, range: ClockRange) -> Result<(), ActuatorError> {
-        let setting = GpuLockedClocksSetting::Numeric {
-            min_clock_mhz: range.min.megahertz(),
-            max_clock_mhz: range.max.megahertz(),
+    fn lock_clock(&mut self, domain: ClockDomain, range: ClockRange) -> Result<(), ActuatorError> {
+        let (min_clock_mhz, max_clock_mhz) = (range.min.megahertz(), range.max.megahertz());
+        let mut device = self.device();
+        let written = match domain {
+            ClockDomain::Gpu => device.set_gpu_locked_clocks(GpuLockedClocksSetting::Numeric {
+                min_clock_mhz,
+                max_clock_mhz,
+            }),
+            ClockDomain::Memory => device.set_mem_locked_clocks(min_clock_mhz, max_clock_mhz),
         };
-        let written = self.device().set_gpu_locked_clocks(setting);
         written.map_err(actuator_error)
     }
 
-    fn reset_gpu_clock(&mut self) -> Result<(), ActuatorError> {
-        let written = self.device().reset_gpu_locked_clocks();
+    fn reset_clock(&mut self, domain: ClockDomain) -> Result<(), ActuatorError> {
+        let mut device = self.device();
+        let written = match domain {
+            ClockDomain::Gpu => device.reset_gpu_locked_clocks(),
+            ClockDomain::Memory => device.reset_mem_locked_clocks(),
+        };
         written.map_err(actuator_error)
     }
 
-    fn lock_memory_clock(&mut self, range: ClockRange) -> Result<(), ActuatorError> {
-        let (min, max) = (range.min.megahertz(), range.max.megahertz());
-        let written = self.device().set_mem_locked_clocks(min, max);
-        written.map_err(actuator_error)
+    fn fan(&mut self, fan: usize) -> Result<FanSetting, ActuatorError> {
+        self.fan_setting(number(fan)?).map_err(actuator_error)
     }
 
-    fn reset_memory_clock(&mut self) -> Result<(), ActuatorError> {
-        let written = self.device().reset_mem_locked_clocks();
+    fn set_fan(&mut self, fan: usize, setting: FanSetting) -> Result<(), ActuatorError> {
+        let fan = number(fan)?;
+        let mut device = self.device();
+        let written = match setting {
+            FanSetting::Automatic => device.set_default_fan_speed(fan),
+            FanSetting::Manual { percent } => device.set_fan_speed(fan, percent),
+        };
         written.map_err(actuator_error)
     }
+}
+
+impl NvmlGpu {
+    fn fan_setting(&self, fan: u32) -> Result<FanSetting, NvmlError> {
+        Ok(match self.device().fan_control_policy(fan)? {
+            FanControlPolicy::TemperatureContinousSw => FanSetting::Automatic,
+            FanControlPolicy::Manual => FanSetting::Manual {
+                percent: self.card.handle().fan_target(fan)?,
+            },
+        })
+    }
+}
+
+/// NVML's number of a fan.
+fn number(fan: usize) -> Result<u32, ActuatorError> {
+    u32::try_from(fan).map_err(|_| ActuatorError::OutOfRange)
 }
 
 fn actuator_error(error: NvmlError) -> ActuatorError {

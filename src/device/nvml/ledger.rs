@@ -1,26 +1,26 @@
-//! What a card tells of itself, asked until it is told.
+//! Which constants of a card are known, and which to ask for again.
 //!
-//! A constant that can't be read is left out and asked for again, so that a card is guarded with
-//! what it does tell. What it refuses time and again it doesn't have.
+//! A constant that can't be read is left out and asked for again, so that the card is guarded with
+//! the ones it gives. A constant that the card refuses again and again doesn't exist.
 
 use std::collections::BTreeMap;
 
 use nvml_wrapper::error::NvmlError;
 use tracing::{info, warn};
 
-use crate::device::{NvmlCode, Uuid};
+use crate::device::Uuid;
 
-use super::codes::{Failure, Fault};
-use super::probe::Offer;
+use super::codes::{Failure, Fault, code};
+use super::unsupported::Offer;
 
-/// A call of NVML's, and which of its answers where it gives several.
-pub(super) type Key = (&'static str, u32);
+/// A call of NVML, and which of its answers if it gives several.
+pub(crate) type Key = (&'static str, u32);
 
-/// How each constant of one card stands.
+/// The state of each constant of one card.
 #[derive(Debug, Default)]
-pub(super) struct Ledger {
+pub(crate) struct Ledger {
     standings: BTreeMap<Key, Standing>,
-    /// Whom the log is about; `None`: nothing is said.
+    /// The GPU for the log. `None`: nothing is logged.
     gpu: Option<(u32, Uuid)>,
 }
 
@@ -28,31 +28,32 @@ pub(super) struct Ledger {
 struct Standing {
     offer: Offer,
     told: bool,
-    /// The log says that it is left out.
+    /// The log has said that it is left out.
     said: bool,
 }
 
 impl Ledger {
-    /// Says what is left out, and when it is there after all.
-    pub(super) fn of(index: u32, uuid: Uuid) -> Self {
+    /// A ledger that logs which constants are left out, and when one can be read after all.
+    pub(crate) fn of(index: u32, uuid: Uuid) -> Self {
         Self {
             standings: BTreeMap::new(),
             gpu: Some((index, uuid)),
         }
     }
 
-    pub(super) fn is_told(&self, key: Key) -> bool {
+    pub(crate) fn is_told(&self, key: Key) -> bool {
         self.standings.get(&key).is_some_and(|it| it.told)
     }
 
-    /// Told, or never offered: not asked again.
-    pub(super) fn is_settled(&self, key: Key) -> bool {
+    /// It is known or never offered, so it isn't asked for again.
+    pub(crate) fn is_settled(&self, key: Key) -> bool {
         let standing = self.standings.get(&key);
         standing.is_some_and(|it| it.told || it.offer == Offer::Never)
     }
 
-    /// Asks what wasn't told yet. `None`: nothing new. Fails with the card or the driver only.
-    pub(super) fn ask<T>(
+    /// Asks for a constant that isn't known yet. `None`: nothing new. Fails only if the card or the
+    /// driver is gone.
+    pub(crate) fn ask<T>(
         &mut self,
         key: Key,
         read: impl FnOnce() -> Result<T, NvmlError>,
@@ -63,8 +64,8 @@ impl Ledger {
         self.ask_again(key, read)
     }
 
-    /// The same of what may change: also asked after it was told.
-    pub(super) fn ask_again<T>(
+    /// The same for a value that may change: it is also asked for when it is known.
+    pub(crate) fn ask_again<T>(
         &mut self,
         key: Key,
         read: impl FnOnce() -> Result<T, NvmlError>,
@@ -108,7 +109,7 @@ impl Ledger {
             && !std::mem::replace(&mut standing.said, true)
             && let Some((index, uuid)) = &self.gpu
         {
-            let error = NvmlCode(failure.code);
+            let error = code(failure.number);
             warn!(gpu = index, %uuid, call = failure.call, %error, "left out, and asked for again");
         }
     }
@@ -128,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fails_is_asked_until_it_is_told_and_then_left_alone() {
+    fn a_failed_constant_is_asked_for_until_it_is_known_and_then_no_more() {
         let mut ledger = Ledger::default();
         for code in [999, 3, 3, 3, 3, 3, 3, 10] {
             assert!(matches!(ask(&mut ledger, code), Ok(None)), "{code}");
@@ -140,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_refused_five_times_is_not_asked_again() {
+    fn a_constant_refused_five_times_is_not_asked_for_again() {
         let mut ledger = Ledger::default();
         for code in [3, 2, 4, 3, 3] {
             assert!(matches!(ask(&mut ledger, code), Ok(None)), "{code}");

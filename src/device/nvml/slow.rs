@@ -1,7 +1,7 @@
-//! The slow half of a reading. Nothing here steers anything: what can't be read is left out.
+//! The slow part of a reading. No throttle follows from it: a value that can't be read is left out.
 
 use nvml_wrapper::enum_wrappers::device::{Clock, EccCounter, MemoryError, PerformanceState};
-use nvml_wrapper::enums::device::SampleValue;
+use nvml_wrapper::enums::device::{FanControlPolicy, SampleValue};
 use nvml_wrapper::struct_wrappers::device::Utilization;
 use nvml_wrapper::structs::device::FieldId;
 use nvml_wrapper::sys_exports::field_id::{
@@ -12,23 +12,22 @@ use nvml_wrapper::sys_exports::field_id::{
     NVML_FI_DEV_CLOCKS_EVENT_REASON_SYNC_BOOST as SYNC_BOOST,
 };
 
-use crate::device::Slow;
-use crate::device::clock_events::CountedEvent;
+use crate::device::{Fan, FanPolicy, MOST_FANS, Slow, SlowdownReason};
 use crate::units::{Megahertz, Ratio};
 
-use super::probe::{Call, Probe};
+use super::unsupported::{Call, OpenCard};
 
 /// Kinds of ECC counts: corrected volatile and aggregate, uncorrected volatile and aggregate.
-pub(super) const ECC: [(MemoryError, EccCounter); 4] = [
+pub(crate) const ECC: [(MemoryError, EccCounter); 4] = [
     (MemoryError::Corrected, EccCounter::Volatile),
     (MemoryError::Corrected, EccCounter::Aggregate),
     (MemoryError::Uncorrected, EccCounter::Volatile),
     (MemoryError::Uncorrected, EccCounter::Aggregate),
 ];
 
-/// Fields that count nanoseconds, in [`CountedEvent::ALL`]'s order. The wrapper's own constants:
-/// it translates the last three to the numbers that drivers from 580.82 on use.
-pub(super) const EVENT_FIELDS: [u32; CountedEvent::ALL.len()] = [
+/// Fields that count nanoseconds, in [`SlowdownReason::TIMED`]'s order. They are the wrapper's own
+/// constants: it translates the last three to the numbers of drivers from 580.82 on.
+pub(crate) const REASON_FIELDS: [u32; SlowdownReason::TIMED.len()] = [
     SW_POWER_CAP,
     SYNC_BOOST,
     SW_THERM_SLOWDOWN,
@@ -36,49 +35,51 @@ pub(super) const EVENT_FIELDS: [u32; CountedEvent::ALL.len()] = [
     HW_POWER_BRAKE_SLOWDOWN,
 ];
 
-pub(super) fn read(probe: &mut Probe, fans: u32, utilization: Option<&Utilization>) -> Slow {
-    let memory = probe
-        .ask(Call::MemoryInfo, |card| card.device().memory_info())
+pub(crate) fn read(card: &mut OpenCard, fans: u32, utilization: Option<&Utilization>) -> Slow {
+    let memory = card
+        .ask(Call::MemoryInfo, |raw| raw.device().memory_info())
         .ok();
     let [
         corrected_volatile,
         corrected,
         uncorrected_volatile,
         uncorrected,
-    ] = ecc_errors(probe);
+    ] = ecc_errors(card);
     Slow {
-        graphics_clock: clock(probe, Call::GraphicsClock, Clock::Graphics),
-        memory_clock: clock(probe, Call::MemoryClock, Clock::Memory),
-        video_clock: clock(probe, Call::VideoClock, Clock::Video),
-        performance_state: performance_state(probe),
-        persistence_mode: probe
-            .ask(Call::PersistenceMode, |card| {
-                card.device().is_in_persistent_mode()
+        graphics_clock: clock(card, Call::GraphicsClock, Clock::Graphics),
+        memory_clock: clock(card, Call::MemoryClock, Clock::Memory),
+        video_clock: clock(card, Call::VideoClock, Clock::Video),
+        performance_state: performance_state(card),
+        persistence_mode: card
+            .ask(Call::PersistenceMode, |raw| {
+                raw.device().is_in_persistent_mode()
             })
             .ok(),
         memory_utilization: utilization.map(|rates| Ratio::from_percent(rates.memory)),
         memory_total_bytes: memory.as_ref().map(|memory| memory.total),
         memory_used_bytes: memory.as_ref().map(|memory| memory.used),
-        energy_millijoules: probe
-            .ask(Call::Energy, |card| {
-                card.device().total_energy_consumption()
-            })
+        energy_millijoules: card
+            .ask(Call::Energy, |raw| raw.device().total_energy_consumption())
             .ok(),
-        fan_speeds: (0..fans).map(|fan| fan_speed(probe, fan)).collect(),
+        fans: (0..fans)
+            .take(MOST_FANS)
+            .map(|fan| read_fan(card, fan))
+            .collect(),
         ecc_corrected: [corrected_volatile, corrected],
         ecc_uncorrected: [uncorrected_volatile, uncorrected],
-        event_nanoseconds: event_nanoseconds(probe),
+        slowdown_nanoseconds: slowdown_nanoseconds(card),
+        power_profiles: None,
     }
 }
 
-fn clock(probe: &mut Probe, call: Call, domain: Clock) -> Option<Megahertz> {
-    let clock = probe.ask(call, |card| card.device().clock_info(domain));
+fn clock(card: &mut OpenCard, call: Call, domain: Clock) -> Option<Megahertz> {
+    let clock = card.ask(call, |raw| raw.device().clock_info(domain));
     clock.ok().map(Megahertz::new)
 }
 
-fn performance_state(probe: &mut Probe) -> Option<u32> {
-    let state = probe.ask(Call::PerformanceState, |card| {
-        card.device().performance_state()
+fn performance_state(card: &mut OpenCard) -> Option<u32> {
+    let state = card.ask(Call::PerformanceState, |raw| {
+        raw.device().performance_state()
     });
     match state {
         Ok(PerformanceState::Unknown) | Err(_) => None,
@@ -86,54 +87,64 @@ fn performance_state(probe: &mut Probe) -> Option<u32> {
     }
 }
 
-/// The speed the fan is told, as a share of its maximum; a share above 1 is possible.
-fn fan_speed(probe: &mut Probe, fan: u32) -> Option<Ratio> {
-    let percent = probe.ask(Call::Fan(fan), |card| card.device().fan_speed(fan));
-    percent.ok().map(Ratio::from_percent)
+fn read_fan(card: &mut OpenCard, fan: u32) -> Fan {
+    let speed = card.ask(Call::Fan(fan), |raw| raw.device().fan_speed(fan));
+    let rpm = card.ask(Call::FanRpm(fan), |raw| raw.device().fan_speed_rpm(fan));
+    let target = card.ask(Call::FanTarget(fan), |raw| raw.fan_target(fan));
+    let policy = card.ask(Call::FanPolicy(fan), |raw| {
+        raw.device().fan_control_policy(fan)
+    });
+    Fan {
+        speed: speed.ok().map(Ratio::from_percent),
+        rpm: rpm.ok(),
+        target: target.ok().map(Ratio::from_percent),
+        policy: policy.ok().map(|policy| match policy {
+            FanControlPolicy::TemperatureContinousSw => FanPolicy::Automatic,
+            FanControlPolicy::Manual => FanPolicy::Manual,
+        }),
+    }
 }
 
-fn ecc_errors(probe: &mut Probe) -> [Option<u64>; ECC.len()] {
+fn ecc_errors(card: &mut OpenCard) -> [Option<u64>; ECC.len()] {
     let mut counts = [None; ECC.len()];
     for (place, (kind, counter)) in ECC.into_iter().enumerate() {
-        counts[place] = probe
-            .ask(Call::Ecc(place), |card| {
-                card.device().total_ecc_errors(kind, counter)
+        counts[place] = card
+            .ask(Call::Ecc(place), |raw| {
+                raw.device().total_ecc_errors(kind, counter)
             })
             .ok();
     }
     counts
 }
 
-/// All event times in one call. Answers are told apart by their place: the id that comes back is
-/// the driver's, not the one asked for.
-fn event_nanoseconds(probe: &mut Probe) -> [Option<u64>; EVENT_FIELDS.len()] {
-    let mut times = [None; EVENT_FIELDS.len()];
-    let wanted: Vec<usize> = (0..EVENT_FIELDS.len())
-        .filter(|&place| !probe.lacks(Call::EventTime(place)))
+/// Reads all times in one call. The answers are matched by their position: the returned id is the
+/// driver's, not the requested one.
+fn slowdown_nanoseconds(card: &mut OpenCard) -> [Option<u64>; REASON_FIELDS.len()] {
+    let mut times = [None; REASON_FIELDS.len()];
+    let wanted: Vec<usize> = (0..REASON_FIELDS.len())
+        .filter(|&place| !card.lacks(Call::ReasonTime(place)))
         .collect();
     if wanted.is_empty() {
         return times;
     }
     let ids: Vec<FieldId> = wanted
         .iter()
-        .map(|&place| FieldId(EVENT_FIELDS[place]))
+        .map(|&place| FieldId(REASON_FIELDS[place]))
         .collect();
-    let Ok(samples) = probe.ask(Call::FieldValues, |card| {
-        card.device().field_values_for(&ids)
-    }) else {
+    let Ok(samples) = card.ask(Call::FieldValues, |raw| raw.device().field_values_for(&ids)) else {
         return times;
     };
     for (place, sample) in wanted.into_iter().zip(samples) {
         let value = sample.and_then(|sample| sample.value);
-        times[place] = probe
-            .note(Call::EventTime(place), value)
+        times[place] = card
+            .note(Call::ReasonTime(place), value)
             .ok()
             .and_then(|value| nanoseconds(&value));
     }
     times
 }
 
-/// Only a 64-bit count is believed: in 32 bits, four seconds of throttling would overflow.
+/// Only a 64-bit count is accepted: four seconds of throttling would overflow 32 bits.
 fn nanoseconds(value: &SampleValue) -> Option<u64> {
     match *value {
         SampleValue::U64(nanoseconds) => Some(nanoseconds),
@@ -147,10 +158,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counters_stand_in_the_order_of_the_events_they_count() {
+    fn the_fields_are_in_the_order_of_the_reasons_they_count() {
         // Canonical (driver before 580.82) numbers of nvml.h.
-        assert_eq!(EVENT_FIELDS, [74, 76, 251, 252, 253]);
-        let names = CountedEvent::ALL.map(CountedEvent::name);
+        assert_eq!(REASON_FIELDS, [74, 76, 251, 252, 253]);
+        let names = SlowdownReason::TIMED.map(SlowdownReason::name);
         assert_eq!(
             names,
             [

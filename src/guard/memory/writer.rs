@@ -1,56 +1,86 @@
 //! Puts the newest record on disk, on a thread of its own.
 
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use super::super::replace::replace;
 use super::record::Record;
+use crate::disk::atomic_file::replace;
+use crate::disk::{lock_file, patiently};
+
+/// How long the lock may take: a start doesn't wait for a disk that hangs.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 #[derive(Default)]
-struct Desk {
-    /// Not written yet.
+struct Pending {
+    /// The record that isn't written yet.
     latest: Option<Record>,
     writing: bool,
 }
 
-/// Of one file. The thread ends with the process.
+/// The writer of one file. Its thread ends with the process.
 #[derive(Clone)]
-pub(in super::super) struct Writer {
-    shared: Arc<(Mutex<Desk>, Condvar)>,
+pub(crate) struct Writer {
+    shared: Arc<(Mutex<Pending>, Condvar)>,
 }
 
 impl Writer {
-    pub(in super::super) fn start(path: PathBuf) -> io::Result<Self> {
-        let shared = Arc::new((Mutex::new(Desk::default()), Condvar::new()));
+    /// `None`: another guard writes the file.
+    pub(crate) fn start(path: PathBuf) -> io::Result<Option<Self>> {
+        let lock = match locked(&path) {
+            Ok(None) => return Ok(None),
+            Ok(lock) => lock,
+            // A full disk may have room later: without the lock, but not without memory.
+            Err(error) => {
+                tracing::warn!(path = %path.display(), %error, "the record of operators' leases and pauses can't be locked: don't start a second guard in this --state.dir");
+                None
+            }
+        };
+        let shared = Arc::new((Mutex::new(Pending::default()), Condvar::new()));
         let its = shared.clone();
         let thread = thread::Builder::new().name("memory".to_owned());
-        thread.spawn(move || write_all(&its, &path))?;
-        Ok(Self { shared })
+        thread.spawn(move || {
+            // Held for as long as the process lives.
+            let _lock = lock;
+            write_all(&its, &path);
+        })?;
+        Ok(Some(Self { shared }))
     }
 
-    pub(in super::super) fn write(&self, record: Record) {
-        let (desk, changed) = &*self.shared;
-        lock(desk).latest = Some(record);
+    pub(crate) fn write(&self, record: Record) {
+        let (pending, changed) = &*self.shared;
+        lock(pending).latest = Some(record);
         changed.notify_all();
     }
 
-    /// Until what was given is written, but no longer than `patience`.
-    pub(in super::super) fn settle(&self, patience: Duration) {
-        let (desk, changed) = &*self.shared;
-        let busy = |desk: &mut Desk| desk.latest.is_some() || desk.writing;
-        let _ = changed.wait_timeout_while(lock(desk), patience, busy);
+    /// Waits until everything is written, but no longer than `patience`.
+    pub(crate) fn settle(&self, patience: Duration) {
+        let (pending, changed) = &*self.shared;
+        let busy = |pending: &mut Pending| pending.latest.is_some() || pending.writing;
+        let _ = changed.wait_timeout_while(lock(pending), patience, busy);
     }
 }
 
-fn write_all((desk, changed): &(Mutex<Desk>, Condvar), path: &Path) {
+/// The lock beside the file. The kernel releases it when the process ends, however it ends.
+fn locked(path: &Path) -> io::Result<Option<File>> {
+    let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
+    let (directory, mut lock) = (directory.to_owned(), name.to_owned());
+    lock.push(".lock");
+    let taken = patiently(path, PATIENCE, move || lock_file::take(&directory, &lock));
+    Ok(taken.flatten()?.ok())
+}
+
+fn write_all((pending, changed): &(Mutex<Pending>, Condvar), path: &Path) {
     let mut failing = false;
     loop {
-        let nothing = |desk: &mut Desk| desk.latest.is_none();
+        let nothing = |pending: &mut Pending| pending.latest.is_none();
         let mut waiting = changed
-            .wait_while(lock(desk), nothing)
+            .wait_while(lock(pending), nothing)
             .unwrap_or_else(PoisonError::into_inner);
         let record = waiting.latest.take();
         waiting.writing = true;
@@ -64,11 +94,11 @@ fn write_all((desk, changed): &(Mutex<Desk>, Condvar), path: &Path) {
             tracing::warn!(path = %path.display(), %error, "operators' leases and pauses aren't remembered over a restart: make --state.dir writable");
         }
         failing = written.is_err();
-        lock(desk).writing = false;
+        lock(pending).writing = false;
         changed.notify_all();
     }
 }
 
-fn lock(desk: &Mutex<Desk>) -> MutexGuard<'_, Desk> {
-    desk.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(pending: &Mutex<Pending>) -> MutexGuard<'_, Pending> {
+    pending.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,5 +1,5 @@
-//! Whole guards with their threads, over a simulated card: a second one beside it, a driver that
-//! hangs, one that reports an Xid.
+//! Whole guards with their threads, over a simulated card: with a second guard, with a driver that
+//! hangs, with a driver that reports an Xid.
 
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -10,13 +10,16 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::shared;
-use crate::device::plant::Load;
-use crate::device::profile::A100_80GB;
-use crate::device::sim::{Card, Conditions, Rack};
-use crate::device::{Driver, DriverError, EventSource, Gpu, Identity, Uuid, Xid};
-use crate::guard::events::{What, trouble};
-use crate::guard::{Guard, Plan, Shared};
+use crate::device::{
+    CriticalError, CriticalErrors, Driver, DriverError, Gpu, Identity, Uuid, nvml,
+};
+use crate::events::{Trouble, What};
+use crate::guard::state::Shared;
+use crate::guard::{Guard, Plan};
 use crate::policy::AppMode;
+use crate::sim::card::{Card, Conditions, Rack};
+use crate::sim::plant::Load;
+use crate::sim::profile::A100_80GB;
 use crate::units::{Celsius, Moment};
 
 /// Longer than anything here takes on a busy machine.
@@ -27,7 +30,7 @@ const LONG: Duration = Duration::from_secs(20);
 struct Staged {
     rack: Rack,
     door: Arc<Mutex<()>>,
-    reports: Mutex<Option<Receiver<Xid>>>,
+    reports: Mutex<Option<Receiver<CriticalError>>>,
     /// GPUs that are counted and can't be listed.
     nameless: usize,
 }
@@ -46,20 +49,20 @@ impl Driver for Staged {
         self.rack.open(uuid)
     }
 
-    fn events(&self) -> Result<Option<Box<dyn EventSource>>, DriverError> {
+    fn critical_errors(&self) -> Result<Option<Box<dyn CriticalErrors>>, DriverError> {
         let reports = self.reports.lock().unwrap().take();
-        Ok(reports.map(|reports| Box::new(Reports(reports)) as Box<dyn EventSource>))
+        Ok(reports.map(|reports| Box::new(Reports(reports)) as Box<dyn CriticalErrors>))
     }
 }
 
-struct Reports(Receiver<Xid>);
+struct Reports(Receiver<CriticalError>);
 
-impl EventSource for Reports {
-    fn wait(&mut self, timeout: Duration) -> Result<Option<Xid>, DriverError> {
+impl CriticalErrors for Reports {
+    fn wait(&mut self, timeout: Duration) -> Result<Option<CriticalError>, DriverError> {
         match self.0.recv_timeout(timeout) {
             Ok(xid) => Ok(Some(xid)),
             Err(RecvTimeoutError::Timeout) => Ok(None),
-            Err(RecvTimeoutError::Disconnected) => Err(DriverError::GpuLost),
+            Err(RecvTimeoutError::Disconnected) => Err(DriverError::GpuLost(nvml::code(15))),
         }
     }
 }
@@ -105,7 +108,7 @@ fn told(shared: &Shared, matching: impl Fn(&What) -> bool) -> bool {
 }
 
 #[test]
-fn a_gpu_that_can_t_be_named_is_expected_beside_those_under_guard() {
+fn a_gpu_without_a_readable_uuid_is_expected_in_addition_to_those_under_guard() {
     let (state, locks) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     let (driver, _) = staged();
     let driver = Arc::new(Staged {
@@ -113,11 +116,15 @@ fn a_gpu_that_can_t_be_named_is_expected_beside_those_under_guard() {
         ..Arc::into_inner(driver).unwrap()
     });
     let shared = Arc::new(shared());
-    assert_eq!(shared.driver_status().expected, 0, "nobody was asked yet");
+    assert_eq!(
+        shared.driver_status().expected,
+        0,
+        "no driver was asked yet"
+    );
     let guard = start(&driver, &shared, state.path(), locks.path());
     wait(&shared, "ready", || shared.driver_status().ready);
     assert_eq!(shared.driver_status().expected, 3);
-    assert_eq!(shared.stations().len(), 1);
+    assert_eq!(shared.gpu_handles().len(), 1);
     assert!(guard.stop());
 }
 
@@ -132,16 +139,18 @@ async fn a_second_guard_with_another_state_directory_refuses_and_touches_nothing
     let (first, second) = (Arc::new(shared()), Arc::new(shared()));
     let guard = start(&driver, &first, ours.path(), locks.path());
     let ticks = |shared: &Shared| {
-        let station = shared.station(&uuid);
-        station.is_some_and(|station| station.latest().is_some())
+        let gpu_handle = shared.gpu_handle(&uuid);
+        gpu_handle.is_some_and(|gpu_handle| gpu_handle.latest().is_some())
     };
     wait(&first, "a tick", || ticks(&first));
-    let beside = start(&driver, &second, theirs.path(), locks.path());
-    let reason = tokio::time::timeout(LONG, beside.fatal()).await.unwrap();
+    let second_guard = start(&driver, &second, theirs.path(), locks.path());
+    let reason = tokio::time::timeout(LONG, second_guard.fatal())
+        .await
+        .unwrap();
     let holder = format!("another thermal-guard (pid {})", std::process::id());
     assert!(reason.contains(&holder), "{reason}");
-    assert!(second.stations().is_empty());
-    assert!(beside.stop() && ticks(&first));
+    assert!(second.gpu_handles().is_empty());
+    assert!(second_guard.stop() && ticks(&first));
     let complaint = tokio::time::timeout(Duration::from_millis(50), guard.fatal());
     assert!(complaint.await.is_err(), "the first goes on");
     assert!(guard.stop());
@@ -151,22 +160,19 @@ async fn a_second_guard_with_another_state_directory_refuses_and_touches_nothing
 fn a_call_that_hangs_slows_the_applications_and_is_told_when_it_begins_and_ends() {
     let (state, locks) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     let (driver, uuid) = staged();
-    let modes = Arc::<Mutex<Vec<AppMode>>>::default();
-    let tell = modes.clone();
-    let shared = Arc::new(super::shared_telling(move |mode| {
-        tell.lock().unwrap().push(mode);
-    }));
+    let apps = Arc::new(super::Told::default());
+    let shared = Arc::new(shared().with_apps(apps.clone()));
     let held = driver.door.lock().unwrap();
     let guard = start(&driver, &shared, state.path(), locks.path());
-    let began = |what: &What| matches!(what, What::TroubleBegan { trouble, .. } if trouble == trouble::HUNG);
+    let began = |what: &What| matches!(what, What::TroubleBegan { trouble, .. } if *trouble == Trouble::GpuHung);
     wait(&shared, "noticed", || told(&shared, began));
-    assert_eq!(modes.lock().unwrap()[..], [AppMode::Gradual]);
+    assert_eq!(apps.0.lock()[..], [AppMode::Gradual]);
     drop(held);
-    let ended = |what: &What| matches!(what, What::TroubleEnded { trouble, .. } if trouble == trouble::HUNG);
+    let ended = |what: &What| matches!(what, What::TroubleEnded { trouble, .. } if *trouble == Trouble::GpuHung);
     wait(&shared, "over", || told(&shared, ended));
-    let ticks = || shared.station(&uuid).unwrap().latest().is_some();
+    let ticks = || shared.gpu_handle(&uuid).unwrap().latest().is_some();
     wait(&shared, "a tick", ticks);
-    assert_eq!(modes.lock().unwrap().last(), Some(&AppMode::Normal));
+    assert_eq!(apps.0.lock().last(), Some(&AppMode::Normal));
     assert!(guard.stop());
 }
 
@@ -179,14 +185,14 @@ fn an_xid_that_the_driver_reports_is_counted_on_its_gpu_and_told() {
     let shared = Arc::new(shared());
     let guard = start(&driver, &shared, state.path(), locks.path());
     report
-        .send(Xid {
+        .send(CriticalError {
             uuid: uuid.clone(),
             code: 79,
         })
         .unwrap();
     let counted = || {
-        let tick = shared.station(&uuid)?.latest()?;
-        Some(tick.tally.xids.get(&79)?.count)
+        let tick = shared.gpu_handle(&uuid)?.latest()?;
+        Some(tick.counters.xids.get(&79)?.count)
     };
     wait(&shared, "counted", || counted() == Some(1));
     assert!(told(&shared, |what| matches!(

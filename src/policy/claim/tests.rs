@@ -1,4 +1,5 @@
 use super::*;
+use crate::device::ClockDomain;
 
 const W: fn(u32) -> Watts = Watts::from_watts;
 
@@ -25,7 +26,7 @@ fn the_original_is_remembered_over_many_writes() {
 }
 
 #[test]
-fn a_lower_foreign_limit_stands_and_is_given_back() {
+fn a_lower_foreign_limit_stays_and_is_given_back() {
     let mut limit = LimitClaim {
         original: W(400),
         previous: W(400),
@@ -81,7 +82,7 @@ fn our_own_original_put_back_by_another_is_corrected_too() {
 fn a_claim_on_anything_is_a_claim() {
     assert!(Claim::default().is_empty());
     let lock = Claim {
-        memory_clock: true,
+        locks: ByClock::only(ClockDomain::Memory, true),
         ..Claim::default()
     };
     assert!(!lock.is_empty());
@@ -99,7 +100,7 @@ fn a_contest_is_three_corrections_within_ten_minutes() {
 }
 
 #[test]
-fn our_own_limit_and_a_lower_one_of_ours_stand() {
+fn the_guards_own_limit_and_a_lower_one_of_its_own_stay() {
     let mut limit = LimitClaim {
         original: W(400),
         previous: W(250),
@@ -118,7 +119,7 @@ fn our_own_limit_and_a_lower_one_of_ours_stand() {
 }
 
 #[test]
-fn a_lower_limit_that_is_read_once_is_nobodys() {
+fn a_lower_limit_that_is_read_once_counts_for_nothing() {
     let ours = LimitClaim {
         original: W(400),
         previous: W(400),
@@ -149,7 +150,7 @@ fn a_lower_limit_that_is_read_once_is_nobodys() {
 }
 
 #[test]
-fn what_a_write_left_between_the_two_or_just_under_them_is_spanned() {
+fn a_limit_between_the_two_of_a_write_or_just_under_them_is_spanned() {
     let limit = LimitClaim {
         original: W(400),
         previous: W(300),

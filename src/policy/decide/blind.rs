@@ -1,24 +1,23 @@
-//! A decision without a temperature to go by.
+//! The decision when the temperature is unknown.
 
 use std::time::Duration;
 
+use crate::policy::sense::trips::Heat;
+use crate::policy::state::{Level, State};
+use crate::policy::types::decision::{Asks, Decision, Transition, Trigger};
+use crate::policy::types::observation::Observation;
+use crate::policy::types::targets::Targets;
 use crate::units::Moment;
 
-use super::super::rungs::Targets;
-use super::super::state::{Level, State};
-use super::super::zone::Heat;
-use super::super::{Asks, Decision, Event, Observation, Trigger};
-use super::Policy;
-use super::bound::colder;
-use super::signs::trigger_of;
+use super::policy::Policy;
 
-/// A capped card that is still at alert by what can be seen gets all that there is after this: what
-/// a die takes to answer.
+/// If a capped card is still at alert by the sensors that can be read, it gets every measure there
+/// is after this: the time in which a die responds.
 const CAP_HELPS_WITHIN: Duration = Duration::from_secs(5);
 
 impl Policy {
-    /// Without sight: never less than before, at least the blind cap, and what leases ask. What can
-    /// still be seen of the heat only adds to that.
+    /// Never less than before, at least the blind cap, and at least the leases' request. Sensors
+    /// that can still be read can only add to that.
     pub(super) fn decide_blind(
         &mut self,
         now: Moment,
@@ -40,7 +39,7 @@ impl Policy {
         } else {
             Level::Gradual
         });
-        // Its own emergency goes on, as nobody sees that it is over.
+        // The local emergency continues, because no reading shows its end.
         let local = self.local.state().level();
         let (asked, overheld) = self.admit(seen, local);
         let level = asked.max(local);
@@ -49,10 +48,10 @@ impl Policy {
             self.regulator.bottom(now);
         }
         self.held.settle(level);
-        // Whatever was given back, the cap takes again.
+        // The cap also takes back what a recovery had already given.
         self.given_back = false;
         let blind = self.regulator.rungs().blind();
-        self.regulator.descend_to(now, blind.limit);
+        self.regulator.descend_to(now, &blind);
         let emergency = self.regulator.rungs().emergency();
         let cap = match level {
             Level::Emergency => emergency,
@@ -77,23 +76,23 @@ impl Policy {
             manual: seen.asked.manual,
         };
         let deeper = !entered && level > self.last.level;
-        let event = if entered {
-            Some(Event::Blinded)
+        let transition = if entered {
+            Some(Transition::Blinded)
         } else if deeper {
-            let trigger = trigger_of(level, asks, seen.fallback);
+            let trigger = asks.trigger(level, seen.fallback);
             self.trigger = Some(trigger);
-            Some(Event::Throttled(level, trigger))
+            Some(Transition::Throttled(level, trigger))
         } else {
             None
         };
         Decision {
             state: State::Blind,
             level,
-            targets: colder(self.last.targets, cap),
+            targets: self.last.targets.colder(self.with_fans(State::Blind, cap)),
             heat: None,
             asks,
             trigger: self.trigger,
-            event,
+            transition,
             overheld,
             ..Decision::unseen()
         }

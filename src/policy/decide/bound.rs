@@ -1,23 +1,37 @@
-//! The last word on what is decided: others' limits, the original, the card's range, and that nothing
-//! gets looser while hot or unseen.
+//! The last check of every decision: limits of other programs, the original limit, the card's
+//! range, and that no setting gets looser while the GPU is hot or not seen.
 
-use crate::device::ClockRange;
+use crate::device::ClockDomain;
+use crate::policy::claim::{Claim, Verdict};
+use crate::policy::state::Level;
+use crate::policy::types::decision::Decision;
+use crate::policy::types::observation::Observation;
+use crate::policy::types::targets::{FanTarget, Targets, slower};
 use crate::units::Moment;
 
-use super::super::claim::{Claim, Verdict};
-use super::super::rungs::{AppMode, Targets};
-use super::super::state::Level;
-use super::super::{Decision, Observation};
-use super::Policy;
+use super::policy::Policy;
 
 impl Policy {
-    /// Somebody else's limit: a lower one stands, a higher one is lowered, at critical every tick.
+    /// Answers other programs that set the limit. A contest lasts until there was nothing to correct
+    /// for a while: the guard may give everything back between two rounds of it.
     pub(super) fn watch_others(
         &mut self,
         now: Moment,
         seen: &Observation<'_>,
         decision: &mut Decision,
     ) {
+        self.answer_others(now, seen, decision);
+        decision.contested = self.contest.is_contested(now);
+        if decision.contested && decision.level > Level::None {
+            let lock = self.regulator.rungs().contested_clock();
+            let target = &mut decision.targets.locks[ClockDomain::Gpu];
+            *target = target.or(lock);
+        }
+    }
+
+    /// Another program's limit: a lower one stays, a higher one is lowered, at critical on every
+    /// tick.
+    fn answer_others(&mut self, now: Moment, seen: &Observation<'_>, decision: &mut Decision) {
         let (Some(mut ours), Ok(current), true) =
             (seen.claim.limit, seen.reading.limit, seen.confirmed)
         else {
@@ -28,8 +42,12 @@ impl Policy {
         let verdict = self.contest.observe(now, current, lately, &mut ours);
         decision.foreign_limit = foreign && verdict != Verdict::MaybeLower;
         if verdict == Verdict::MaybeLower {
-            let limit = decision.targets.limit.unwrap_or(current);
-            decision.targets.limit = Some(limit.min(current));
+            // It is read once more before the guard writes over it: else it would be lost, and the guard
+            // would give back more than was wanted last. Heat doesn't wait for that.
+            let limit = decision.targets.limit.unwrap_or(current).min(current);
+            let urgent = decision.level == Level::Emergency
+                || decision.heat.is_none_or(|heat| heat.is_hot());
+            decision.targets.limit = Some(if urgent { limit } else { current });
         }
         let lowers = decision.targets.limit.is_some_and(|limit| limit < current);
         let critical = decision.heat.is_some_and(|heat| heat.is_critical());
@@ -39,22 +57,17 @@ impl Policy {
             Verdict::HigherWait if lowers => decision.targets.limit = Some(current),
             _ => {}
         }
-        decision.contested = decision.level > Level::None && self.contest.is_contested(now);
-        if decision.contested {
-            let lock = self.regulator.rungs().contested_clock();
-            decision.targets.gpu_clock = decision.targets.gpu_clock.or(lock);
-        }
     }
 
-    /// The last word on every number: within the card's range, never over the original, and never
-    /// up while hot or unseen.
+    /// Bounds every value: within the card's range, never above the original, and never raised
+    /// while the GPU is hot or not seen.
     pub(super) fn bound(&self, seen: &Observation<'_>, decision: &mut Decision) {
         let may_raise = !self.withholds(seen) && decision.heat.is_some_and(|heat| !heat.is_hot());
         let current = seen.reading.limit_on_card();
-        if self.means.power.is_none() && seen.claim.limit.is_some() && decision.level > Level::None
-        {
-            // Out of the plan, what it was set to stays; at alert, what seems to have no effect is
-            // taken to its end all the same.
+        let out = self.means.power.is_none() || self.tries_limit();
+        if out && seen.claim.limit.is_some() && decision.level > Level::None {
+            // A knob outside the plan keeps its value. At alert it is set to its minimum all the
+            // same, although it seems to have no effect.
             let on_card = current.or(seen.claim.limit.map(|ours| ours.next));
             let hot = decision.heat.is_some_and(|heat| heat.is_hot());
             let end = self.power.map(|power| power.min).filter(|_| hot);
@@ -62,13 +75,15 @@ impl Policy {
             let lower = decision.targets.limit.into_iter().chain(on_card).min();
             decision.targets.limit = lower;
         }
-        if !self.means.gpu_clock && seen.claim.gpu_clock && decision.level > Level::None {
-            let kept = self.last.targets.gpu_clock;
-            decision.targets.gpu_clock = slower(decision.targets.gpu_clock, kept);
+        let gpu = ClockDomain::Gpu;
+        if !self.means.locks[gpu] && seen.claim.locks[gpu] && decision.level > Level::None {
+            let kept = self.last.targets.locks[gpu];
+            decision.targets.locks[gpu] = slower(decision.targets.locks[gpu], kept);
         }
         self.knobs.vary(&mut decision.targets);
         let original = seen.claim.limit.map(|ours| ours.original);
-        // Another's value becomes the original with the next write; it binds already now.
+        // Another program's limit becomes the original with the next write. It is the bound already
+        // now.
         let original = if decision.foreign_limit {
             current
         } else {
@@ -85,40 +100,28 @@ impl Policy {
                 .filter(|_| !may_raise)
                 .map_or(limit, |current| limit.min(current))
         });
-        // Giving all back is said as "none", so that the claim ends with it.
-        // An original outside of the range goes back as nearly as it can.
+        // To give everything back, the target is "none", so that the claim ends. If the original
+        // lies outside the range, the nearest value goes back.
         let settable = original.map(|it| self.power.map_or(it, |power| it.min(power.max)));
         let gives_back = decision.targets.limit.is_none() && capped == settable;
         decision.targets.limit = if gives_back { None } else { capped };
         if !may_raise {
             self.keep_locks(seen.claim, &mut decision.targets);
+            if seen.claim.fans.any() {
+                decision.targets.fans = decision.targets.fans.max(FanTarget::Kept);
+            }
         }
     }
 
-    /// A lock is a limit, too: while hot or unseen, the one that is on the card isn't loosened.
+    /// A lock is a limit, too: it isn't loosened while the GPU is hot or not seen.
     fn keep_locks(&self, claim: &Claim, targets: &mut Targets) {
-        let before = &self.last.targets;
-        if claim.gpu_clock {
-            // One that is given back in vain may be any.
-            let any = self.regulator.rungs().emergency().gpu_clock;
-            targets.gpu_clock = slower(targets.gpu_clock, before.gpu_clock.or(any));
+        // If a lock couldn't be given back, its range is unknown.
+        let any = self.regulator.rungs().emergency().locks;
+        for (domain, target) in targets.locks.iter_mut() {
+            if claim.locks[domain] {
+                let before = self.last.targets.locks[domain];
+                *target = slower(*target, before.or(any[domain]));
+            }
         }
-        if claim.memory_clock {
-            targets.memory_clock = slower(targets.memory_clock, before.memory_clock);
-        }
-    }
-}
-
-pub(super) fn slower(a: Option<ClockRange>, b: Option<ClockRange>) -> Option<ClockRange> {
-    [a, b].into_iter().flatten().min_by_key(|range| range.max)
-}
-
-/// Of each target the one that slows more.
-pub(super) fn colder(a: Targets, b: Targets) -> Targets {
-    Targets {
-        limit: [a.limit, b.limit].into_iter().flatten().min(),
-        gpu_clock: slower(a.gpu_clock, b.gpu_clock),
-        memory_clock: slower(a.memory_clock, b.memory_clock),
-        app: a.app.max(b.app).max(AppMode::Gradual),
     }
 }

@@ -1,6 +1,10 @@
 use super::*;
-use crate::device::Missing;
-use crate::policy::LimitClaim;
+use crate::device::error::any_code;
+use crate::device::{
+    ByClock, ByKnob, ClockDomain, ClockRange, Facts, Knob, Missing, PowerConstraints, Reading,
+};
+use crate::policy::{Claim, LimitClaim, Settings, Targets};
+use crate::units::{Megahertz, Moment, Watts};
 
 const W: fn(u32) -> Watts = Watts::from_watts;
 
@@ -24,13 +28,14 @@ fn facts() -> Facts {
         }),
         gpu_clock_max: Some(Megahertz::new(2000)),
         memory_clocks: [2000, 1000].map(Megahertz::new).to_vec(),
+        fans: 2,
         ..Facts::default()
     }
 }
 
 fn settings() -> Settings {
     Settings {
-        memory_clock: true,
+        enabled: ByKnob::of(|_| true),
         ..Settings::default()
     }
 }
@@ -63,13 +68,12 @@ impl Bench {
                     previous: W(400),
                     next: W(300),
                 }),
-                gpu_clock: true,
-                memory_clock: true,
+                locks: ByClock::of(|_| true),
+                ..Claim::default()
             },
             targets: Targets {
                 limit: Some(W(300)),
-                gpu_clock: Some(lock(1000)),
-                memory_clock: Some(lock(1000)),
+                locks: ByClock::of(|_| Some(lock(1000))),
                 ..Targets::default()
             },
             writes: ByKnob::default(),
@@ -80,7 +84,7 @@ impl Bench {
     }
 
     /// A tick, `seconds` after the one before; which locks are to be set again.
-    fn look_after(&mut self, seconds: f64) -> ByKnob<bool> {
+    fn tick_after(&mut self, seconds: f64) -> ByKnob<bool> {
         self.seconds += seconds;
         let seen = Evidence {
             reading: &self.reading,
@@ -90,13 +94,13 @@ impl Bench {
             in_turn: self.in_turn,
             hungry: self.hungry,
         };
-        let renew = self.knobs.look(at(self.seconds), &seen);
+        let renew = self.knobs.add_evidence(at(self.seconds), &seen);
         self.writes = ByKnob::default();
         renew
     }
 
-    fn look(&mut self) -> ByKnob<bool> {
-        self.look_after(1.0)
+    fn tick(&mut self) -> ByKnob<bool> {
+        self.tick_after(1.0)
     }
 
     /// The last tick's write of `knob` went so.
@@ -111,9 +115,9 @@ impl Bench {
     }
 
     /// A tick after a write that went so.
-    fn look_at(&mut self, knob: Knob, value: u32, outcome: Outcome) {
+    fn tick_with(&mut self, knob: Knob, value: u32, outcome: Outcome) {
         self.wrote(knob, value, outcome);
-        self.look();
+        self.tick();
     }
 
     fn state(&self, knob: Knob) -> KnobState {
@@ -122,11 +126,7 @@ impl Bench {
 
     fn usable(&self, knob: Knob) -> bool {
         let means = self.knobs.means();
-        match knob {
-            Knob::PowerLimit => means.power.is_some(),
-            Knob::GpuClock => means.gpu_clock,
-            Knob::MemoryClock => means.memory_clock,
-        }
+        means.has(knob)
     }
 }
 
@@ -149,17 +149,15 @@ fn states_are_told_in_the_contracts_words() {
 #[test]
 fn what_the_card_lacks_or_the_configuration_switches_off_is_absent() {
     let all = Knobs::new(&settings(), &facts());
-    assert!(Knob::ALL.map(|knob| all.reports()[knob].state) == [KnobState::Unproven; 3]);
+    assert!(Knob::ALL.map(|knob| all.reports()[knob].state) == [KnobState::Unproven; 4]);
     let none = Knobs::new(&settings(), &Facts::default());
-    assert!(Knob::ALL.map(|knob| none.reports()[knob].state) == [KnobState::Absent; 3]);
+    assert!(Knob::ALL.map(|knob| none.reports()[knob].state) == [KnobState::Absent; 4]);
     let off = Settings {
-        power_limit: false,
-        gpu_clock: false,
-        memory_clock: false,
+        enabled: ByKnob::default(),
         ..settings()
     };
     let off = Knobs::new(&off, &facts());
-    assert!(Knob::ALL.map(|knob| off.reports()[knob].state) == [KnobState::Absent; 3]);
+    assert!(Knob::ALL.map(|knob| off.reports()[knob].state) == [KnobState::Absent; 4]);
     assert_eq!(off.means(), Means::default());
     let mut one_clock = facts();
     one_clock.memory_clocks.truncate(1);
@@ -176,7 +174,7 @@ fn what_the_card_lacks_or_the_configuration_switches_off_is_absent() {
 fn what_a_knob_takes_makes_it_working() {
     for knob in Knob::ALL {
         let mut bench = Bench::new();
-        bench.look_at(knob, 1000, Outcome::Taken);
+        bench.tick_with(knob, 1000, Outcome::Taken);
         assert_eq!(bench.state(knob), KnobState::Working);
         assert!(bench.usable(knob));
     }
@@ -187,11 +185,11 @@ fn one_failure_of_any_kind_changes_nothing() {
     for knob in Knob::ALL {
         for (outcome, _) in FAILURES {
             let mut bench = Bench::new();
-            bench.look_at(knob, 1000, Outcome::Taken);
-            bench.look_at(knob, 900, outcome);
+            bench.tick_with(knob, 1000, Outcome::Taken);
+            bench.tick_with(knob, 900, outcome);
             assert!(bench.usable(knob), "{knob:?} {outcome:?}");
-            bench.look_at(knob, 900, Outcome::Taken);
-            bench.look_at(knob, 800, outcome);
+            bench.tick_with(knob, 900, Outcome::Taken);
+            bench.tick_with(knob, 800, outcome);
             assert!(bench.usable(knob), "one more, after a success");
             assert_eq!(bench.state(knob), KnobState::Working);
         }
@@ -203,9 +201,9 @@ fn two_values_within_a_second_or_more_take_a_knob_out_of_the_plan() {
     for knob in Knob::ALL {
         for (outcome, state) in FAILURES {
             let mut bench = Bench::new();
-            bench.look_at(knob, 1000, outcome);
+            bench.tick_with(knob, 1000, outcome);
             assert!(bench.usable(knob));
-            bench.look_at(knob, 940, outcome);
+            bench.tick_with(knob, 940, outcome);
             assert_eq!(bench.state(knob), state, "{knob:?} {outcome:?}");
             assert!(!bench.usable(knob));
         }
@@ -216,10 +214,10 @@ fn two_values_within_a_second_or_more_take_a_knob_out_of_the_plan() {
 fn one_value_must_fail_three_times_within_two_seconds_or_more() {
     let mut bench = Bench::new();
     for _ in 0..2 {
-        bench.look_at(Knob::PowerLimit, 200_000, Outcome::Refused);
+        bench.tick_with(Knob::PowerLimit, 200_000, Outcome::Refused);
         assert!(bench.usable(Knob::PowerLimit));
     }
-    bench.look_at(Knob::PowerLimit, 200_000, Outcome::Refused);
+    bench.tick_with(Knob::PowerLimit, 200_000, Outcome::Refused);
     assert!(!bench.usable(Knob::PowerLimit));
 }
 
@@ -228,11 +226,11 @@ fn a_burst_of_refusals_within_a_moment_is_one_sign() {
     let mut bench = Bench::new();
     for value in 0..9 {
         bench.wrote(Knob::GpuClock, 1000 - value, Outcome::Refused);
-        bench.look_after(0.1);
+        bench.tick_after(0.1);
         assert!(bench.usable(Knob::GpuClock), "{value}");
     }
     bench.wrote(Knob::GpuClock, 900, Outcome::Refused);
-    bench.look_after(0.2);
+    bench.tick_after(0.2);
     assert!(!bench.usable(Knob::GpuClock), "a second");
 }
 
@@ -241,7 +239,7 @@ fn a_slow_poll_waits_for_no_more_failures_than_a_fast_one() {
     let mut bench = Bench::new();
     for value in [1000, 940] {
         bench.wrote(Knob::GpuClock, value, Outcome::Refused);
-        bench.look_after(10.0);
+        bench.tick_after(10.0);
     }
     assert!(!bench.usable(Knob::GpuClock));
 }
@@ -255,13 +253,13 @@ fn a_refused_raise_and_what_is_not_known_take_nothing_from_the_plan() {
             if let Some(write) = &mut bench.writes[Knob::PowerLimit] {
                 write.slows = false;
             }
-            bench.look();
+            bench.tick();
         }
         assert_eq!(bench.state(Knob::PowerLimit), KnobState::Unproven);
     }
     let mut bench = Bench::new();
     for value in 200..210 {
-        bench.look_at(Knob::PowerLimit, value * 1000, Outcome::Unknown);
+        bench.tick_with(Knob::PowerLimit, value * 1000, Outcome::Unknown);
     }
     assert_eq!(bench.state(Knob::PowerLimit), KnobState::Unproven);
 }
@@ -269,8 +267,8 @@ fn a_refused_raise_and_what_is_not_known_take_nothing_from_the_plan() {
 #[test]
 fn one_knob_that_fails_says_nothing_of_the_others() {
     let mut bench = Bench::new();
-    bench.look_at(Knob::PowerLimit, 300_000, Outcome::Refused);
-    bench.look_at(Knob::PowerLimit, 290_000, Outcome::Refused);
+    bench.tick_with(Knob::PowerLimit, 300_000, Outcome::Refused);
+    bench.tick_with(Knob::PowerLimit, 290_000, Outcome::Refused);
     assert!(!bench.usable(Knob::PowerLimit));
     assert!(bench.usable(Knob::GpuClock) && bench.usable(Knob::MemoryClock));
 }
@@ -280,7 +278,7 @@ fn refused() -> Bench {
     let mut bench = Bench::new();
     bench.claim = Claim::default();
     for value in [300_000, 290_000] {
-        bench.look_at(Knob::PowerLimit, value, Outcome::Refused);
+        bench.tick_with(Knob::PowerLimit, value, Outcome::Refused);
     }
     assert_eq!(bench.state(Knob::PowerLimit), KnobState::Refused);
     bench
@@ -290,7 +288,7 @@ fn refused() -> Bench {
 fn tried_again(bench: &mut Bench) -> u32 {
     (1..1000)
         .find(|_| {
-            bench.look();
+            bench.tick();
             bench.usable(Knob::PowerLimit)
         })
         .expect("tried again")
@@ -305,9 +303,40 @@ fn a_refused_knob_is_tried_again_after_minutes_and_is_unproven_then() {
         "{after} s, not every few minutes"
     );
     let state = bench.state(Knob::PowerLimit);
-    assert_eq!(state, KnobState::Unproven, "nobody knows any more");
-    bench.look_at(Knob::PowerLimit, 300_000, Outcome::Taken);
+    assert_eq!(state, KnobState::Unproven, "the evidence is too old");
+    bench.tick_with(Knob::PowerLimit, 300_000, Outcome::Taken);
+    bench.tick();
+    bench.tick();
     assert_eq!(bench.state(Knob::PowerLimit), KnobState::Working);
+}
+
+#[test]
+fn a_limit_that_failed_works_again_once_the_draw_keeps_to_it() {
+    let mut bench = refused();
+    tried_again(&mut bench);
+    // It is stored and has no effect: the clock governs on, and the limit is out again.
+    bench.claim = Bench::new().claim;
+    bench.reading.draw = Ok(W(330));
+    bench.tick_with(Knob::PowerLimit, 300_000, Outcome::Taken);
+    for _ in 0..9 {
+        assert!(bench.knobs.means().power_failed);
+        bench.tick();
+    }
+    bench.tick_after(2.0);
+    assert_eq!(bench.state(Knob::PowerLimit), KnobState::Ineffective);
+    assert!(!bench.usable(Knob::PowerLimit));
+    // A draw that follows within seconds, and one that nothing tells.
+    for draw in [Ok(W(302)), Err(Missing::NotSupported)] {
+        let mut bench = refused();
+        tried_again(&mut bench);
+        bench.claim = Bench::new().claim;
+        bench.reading.draw = draw;
+        bench.tick_with(Knob::PowerLimit, 300_000, Outcome::Taken);
+        bench.tick();
+        bench.tick();
+        assert!(!bench.knobs.means().power_failed, "{draw:?}");
+        assert_eq!(bench.state(Knob::PowerLimit), KnobState::Working);
+    }
 }
 
 #[test]
@@ -324,13 +353,13 @@ fn a_hot_card_with_nothing_else_left_tries_a_refused_knob_within_seconds() {
 fn a_try_that_fails_takes_the_knob_out_at_once() {
     let mut bench = refused();
     tried_again(&mut bench);
-    bench.look_at(Knob::PowerLimit, 300_000, Outcome::Refused);
+    bench.tick_with(Knob::PowerLimit, 300_000, Outcome::Refused);
     assert!(!bench.usable(Knob::PowerLimit));
     assert!(tried_again(&mut bench) >= 60, "and so again and again");
 }
 
 #[test]
-fn a_card_opened_anew_is_tried_at_once() {
+fn a_card_that_was_opened_again_is_tried_at_once() {
     let mut bench = refused();
     bench.knobs.reopened();
     assert_eq!(bench.state(Knob::PowerLimit), KnobState::Unproven);
@@ -348,11 +377,11 @@ fn other_settings_or_facts_forget_nothing_of_what_was_learned() {
 fn a_lack_of_permission_is_told_as_one() {
     let mut bench = Bench::new();
     for value in [300_000, 290_000] {
-        bench.look_at(Knob::PowerLimit, value, Outcome::Denied);
+        bench.tick_with(Knob::PowerLimit, value, Outcome::Denied);
     }
     assert!(bench.knobs.reports()[Knob::PowerLimit].denied);
     assert!(!refused().knobs.reports()[Knob::PowerLimit].denied);
-    bench.look_at(Knob::PowerLimit, 300_000, Outcome::Taken);
+    bench.tick_with(Knob::PowerLimit, 300_000, Outcome::Taken);
     assert!(!bench.knobs.reports()[Knob::PowerLimit].denied);
 }
 
@@ -361,7 +390,7 @@ fn a_clock_over_its_lock_for_two_seconds_has_the_lock_set_again() {
     for (poll, ticks) in [(0.1, 21), (1.0, 3), (10.0, 2)] {
         let mut bench = Bench::new();
         bench.reading.gpu_clock = Ok(Megahertz::new(1980));
-        let first = (1..50).find(|_| bench.look_after(poll)[Knob::GpuClock]);
+        let first = (1..50).find(|_| bench.tick_after(poll)[Knob::GpuClock]);
         let first: i32 = first.expect("renewed");
         assert!(first.abs_diff(ticks) <= 1, "{poll}: {first}");
         assert!(bench.usable(Knob::GpuClock), "set again, not given up");
@@ -375,7 +404,7 @@ fn a_clock_that_peaks_over_its_lock_once_or_by_a_step_is_under_it() {
         // A step or two up is how cards round.
         let clock = if second % 3 == 0 { 1980 } else { 1030 };
         bench.reading.gpu_clock = Ok(Megahertz::new(clock));
-        assert!(!bench.look()[Knob::GpuClock], "{second}");
+        assert!(!bench.tick()[Knob::GpuClock], "{second}");
     }
 }
 
@@ -383,21 +412,21 @@ fn a_clock_that_peaks_over_its_lock_once_or_by_a_step_is_under_it() {
 fn wakes_are_no_samples_of_a_clock() {
     let mut bench = Bench::new();
     bench.reading.gpu_clock = Ok(Megahertz::new(1980));
-    bench.look();
+    bench.tick();
     bench.in_turn = false;
     for wake in 0..1000 {
-        assert!(!bench.look_after(0.01)[Knob::GpuClock], "{wake}");
+        assert!(!bench.tick_after(0.01)[Knob::GpuClock], "{wake}");
     }
 }
 
 #[test]
 fn a_lock_without_effect_leaves_the_plan_and_one_that_was_reset_does_not() {
     let mut bench = Bench::new();
-    bench.look_at(Knob::GpuClock, 1000, Outcome::Taken);
+    bench.tick_with(Knob::GpuClock, 1000, Outcome::Taken);
     bench.reading.gpu_clock = Ok(Megahertz::new(1980));
     let mut renewed = 0;
     for _ in 0..20 {
-        if bench.look()[Knob::GpuClock] {
+        if bench.tick()[Knob::GpuClock] {
             renewed += 1;
             bench.wrote(Knob::GpuClock, 1000, Outcome::Taken);
         }
@@ -408,11 +437,11 @@ fn a_lock_without_effect_leaves_the_plan_and_one_that_was_reset_does_not() {
     let mut bench = Bench::new();
     for round in 0..5 {
         bench.reading.gpu_clock = Ok(Megahertz::new(1980));
-        let renewed = (0..10).any(|_| bench.look()[Knob::GpuClock]);
+        let renewed = (0..10).any(|_| bench.tick()[Knob::GpuClock]);
         assert!(renewed, "somebody reset it for the {round}. time");
-        bench.look_at(Knob::GpuClock, 1000, Outcome::Taken);
+        bench.tick_with(Knob::GpuClock, 1000, Outcome::Taken);
         bench.reading.gpu_clock = Ok(Megahertz::new(1000));
-        bench.look();
+        bench.tick();
         assert!(bench.usable(Knob::GpuClock));
     }
 }
@@ -422,9 +451,9 @@ fn a_memory_clock_read_every_five_seconds_has_time_to_show_its_lock() {
     let mut bench = Bench::new();
     bench.reading.slow.memory_clock = Some(Megahertz::new(2000));
     for second in 0..11 {
-        assert!(!bench.look()[Knob::MemoryClock], "{second}");
+        assert!(!bench.tick()[Knob::MemoryClock], "{second}");
     }
-    assert!((0..4).any(|_| bench.look()[Knob::MemoryClock]));
+    assert!((0..4).any(|_| bench.tick()[Knob::MemoryClock]));
 }
 
 #[test]
@@ -433,10 +462,10 @@ fn a_clock_that_is_not_ours_or_cannot_be_read_goes_against_nothing() {
     free.claim = Claim::default();
     free.reading.gpu_clock = Ok(Megahertz::new(1980));
     let mut unread = Bench::new();
-    unread.reading.gpu_clock = Err(Missing::Failed(999));
+    unread.reading.gpu_clock = Err(Missing::Failed(any_code(999)));
     for bench in [&mut free, &mut unread] {
         for _ in 0..60 {
-            assert!(!bench.look()[Knob::GpuClock]);
+            assert!(!bench.tick()[Knob::GpuClock]);
         }
         assert!(bench.usable(Knob::GpuClock));
     }
@@ -447,10 +476,10 @@ fn a_draw_well_over_the_limit_for_long_makes_the_limit_ineffective() {
     let mut bench = Bench::new();
     bench.reading.draw = Ok(W(390));
     for second in 0..10 {
-        bench.look();
+        bench.tick();
         assert!(bench.usable(Knob::PowerLimit), "{second}");
     }
-    bench.look();
+    bench.tick();
     assert_eq!(bench.state(Knob::PowerLimit), KnobState::Ineffective);
 }
 
@@ -461,7 +490,7 @@ fn a_draw_that_overshoots_shortly_or_a_little_does_not() {
         // A tenth over is what regulation and averages leave.
         let draw = if second % 12 < 6 { 390 } else { 334 };
         bench.reading.draw = Ok(W(draw));
-        bench.look();
+        bench.tick();
         assert!(bench.usable(Knob::PowerLimit), "{second}");
     }
 }
@@ -472,7 +501,7 @@ fn a_draw_over_an_operators_own_limit_says_nothing_of_ours() {
     bench.claim.limit = None;
     bench.reading.draw = Ok(W(390));
     for _ in 0..60 {
-        bench.look();
+        bench.tick();
     }
     assert!(bench.usable(Knob::PowerLimit));
 }
@@ -492,7 +521,7 @@ fn stored(asked: u32, stored: u32) -> Write {
 fn where_a_card_clamps_is_the_end_of_its_limit() {
     let mut bench = Bench::new();
     bench.writes[Knob::PowerLimit] = Some(stored(100, 250));
-    bench.look();
+    bench.tick();
     assert_eq!(bench.knobs.means().power.map(|it| it.min), Some(W(250)));
     assert_eq!(bench.state(Knob::PowerLimit), KnobState::Working);
 }
@@ -502,7 +531,7 @@ fn a_card_that_rounds_up_can_still_be_taken_to_its_minimum() {
     let mut bench = Bench::new();
     for (asked, made) in [(283, 285), (271, 275), (192, 200)] {
         bench.writes[Knob::PowerLimit] = Some(stored(asked, made));
-        bench.look();
+        bench.tick();
         let min = bench.knobs.means().power.map(|it| it.min);
         assert_eq!(min, Some(W(100)), "{asked} W was made {made} W");
     }
@@ -516,21 +545,21 @@ fn a_limit_that_is_rounded_to_what_it_was_says_nothing_and_one_that_stays_far_ov
     };
     let mut rounding = Bench::new();
     rounding.writes[Knob::PowerLimit] = Some(stored(281, 290));
-    rounding.look();
+    rounding.tick();
     for asked in [288, 284, 282, 281] {
         rounding.writes[Knob::PowerLimit] = Some(ignored(asked, 290));
-        rounding.look();
+        rounding.tick();
         assert!(rounding.usable(Knob::PowerLimit), "{asked} W");
     }
     let mut exact = Bench::new();
     for asked in [288, 284] {
         exact.writes[Knob::PowerLimit] = Some(ignored(asked, 290));
-        exact.look();
+        exact.tick();
     }
     assert_eq!(exact.state(Knob::PowerLimit), KnobState::Ineffective);
     for asked in [250, 200] {
         rounding.writes[Knob::PowerLimit] = Some(ignored(asked, 290));
-        rounding.look();
+        rounding.tick();
     }
     assert_eq!(rounding.state(Knob::PowerLimit), KnobState::Ineffective);
 }
@@ -538,18 +567,16 @@ fn a_limit_that_is_rounded_to_what_it_was_says_nothing_and_one_that_stays_far_ov
 #[test]
 fn a_lock_that_was_refused_is_followed_by_another_one() {
     let mut bench = Bench::new();
-    bench.look_at(Knob::GpuClock, 1000, Outcome::Refused);
+    bench.tick_with(Knob::GpuClock, 1000, Outcome::Refused);
     let mut targets = Targets {
         limit: Some(W(250)),
-        gpu_clock: Some(lock(1000)),
+        locks: ByClock::only(ClockDomain::Gpu, Some(lock(1000))),
         ..Targets::default()
     };
     bench.knobs.vary(&mut targets);
     assert_eq!(targets.limit, Some(W(250)), "another knob's");
     assert!(
-        targets
-            .gpu_clock
-            .is_some_and(|it| it.max < Megahertz::new(1000)),
+        targets.locks[ClockDomain::Gpu].is_some_and(|it| it.max < Megahertz::new(1000)),
         "slower, so that it holds as much"
     );
 }
@@ -558,7 +585,7 @@ fn a_lock_that_was_refused_is_followed_by_another_one() {
 fn nothing_is_varied_that_was_not_refused() {
     let untouched = Targets {
         limit: Some(W(250)),
-        gpu_clock: Some(lock(1000)),
+        locks: ByClock::only(ClockDomain::Gpu, Some(lock(1000))),
         ..Targets::default()
     };
     let mut targets = untouched;
@@ -576,7 +603,7 @@ fn a_limit_that_was_refused_together_with_another_one_is_out_after_a_second() {
             ..stored(250, 300)
         });
         assert!(bench.usable(Knob::PowerLimit));
-        bench.look();
+        bench.tick();
     }
     assert_eq!(bench.state(Knob::PowerLimit), KnobState::Refused);
 }

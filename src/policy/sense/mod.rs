@@ -1,20 +1,24 @@
-//! What the guard knows of a card's temperature: which sensors the card has, which of them can be
-//! believed now, and how hot it is by those. One judgement, for a tick, for every way out, for
-//! `restore` and for a guard that follows a dead one.
+//! What the guard knows of a card's temperature: which sensors the card has, which of them are
+//! trusted now, and how hot the card is by those. There is one judgement for a tick, for every way
+//! out, for `restore`, and for a guard that follows a dead one.
 //!
-//! Reading order: [`sensor`] (the states of one sensor), [`evidence`] (whether the card has it),
-//! [`run`] (trusted, or not any more), [`still`] and [`fall`] (two lies that can be told),
-//! [`channel`] (one sensor, all of that), [`slowdown`] (what the card's own slowdown says),
-//! [`judge`] (all sensors).
+//! Reading order: [`sensor`] (one sensor), [`extra_sensor`] (sensors beside the card's own),
+//! [`trips`] (the thresholds), [`slowdown`] (the card's own slowdown as a sensor), [`firmware`] (and as
+//! something that people should know), [`judgement`] (the result), [`judge`] (all sensors over time),
+//! [`combined`] (all sensors at one moment), [`fans`] (fans that don't do what a hot card needs).
 
-mod channel;
-mod evidence;
-mod fall;
+mod combined;
+pub mod extra_sensor;
+pub mod fans;
+pub mod firmware;
 pub mod judge;
-mod run;
+pub mod judgement;
 pub mod sensor;
 mod slowdown;
-mod still;
+pub mod trips;
 
-pub use judge::{Judge, Judgement, View};
+pub use fans::{FanFault, SuspectFans};
+pub use firmware::{FirmwareReport, OwnSlowdown, SlowdownTurn};
+pub use judge::Judge;
+pub use judgement::{Judgement, View};
 pub use sensor::{BySensor, Doubt, Sensor, SensorReport, SensorState};

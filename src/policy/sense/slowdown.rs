@@ -1,56 +1,57 @@
-//! The card's own slowdown for heat, against what its sensors say. The card is believed.
+//! The card's own slowdown for heat, compared with its sensors. If they contradict each other, the
+//! slowdown counts.
 
 use std::time::Duration;
 
-use crate::device::{ClockEvents, Facts, Reading};
+use crate::device::{Facts, Reading, SlowdownReason, SlowdownReasons};
+use crate::policy::sense::trips::Heat;
 use crate::units::{Celsius, Moment};
 
-use super::super::zone::Heat;
-
-/// Closer to critical than this, the card's own slowdown is no contradiction.
+/// If the card is closer to critical than this, its slowdown is no contradiction.
 const EXPLAINED: Celsius = Celsius::new(3.0);
 
-/// The driver's slowdown outlasts its cause by some seconds.
+/// The driver's slowdown must last this long, because it outlasts its cause by some seconds.
 const SLOWS_FOR: Duration = Duration::from_secs(5);
 
 const ZERO: Celsius = Celsius::new(0.0);
 
 #[derive(Clone, Debug)]
-pub(super) struct Slowdown {
-    /// The card's fan or clock target: slowing down at it is its job, not a sign of danger.
+pub(crate) struct Slowdown {
+    /// The card's own target temperature. A slowdown there is normal, not a sign of danger.
     target: Option<Celsius>,
     /// Since when the driver has slowed the card down for heat.
     since: Option<Moment>,
 }
 
 impl Slowdown {
-    pub(super) fn of(facts: &Facts) -> Self {
+    pub(crate) fn of(facts: &Facts) -> Self {
         Self {
             target: facts.thresholds.acoustic_current,
             since: None,
         }
     }
 
-    pub(super) fn recalibrate(&mut self, facts: &Facts) {
+    pub(crate) fn recalibrate(&mut self, facts: &Facts) {
         self.target = facts.thresholds.acoustic_current;
     }
 
-    /// The heat that the slowdown stands for, if that is worse than `heat`: the hardware's is
-    /// critical, the driver's own, if it lasts, is at alert.
-    pub(super) fn contradicts(
+    /// The heat that the slowdown means, if it is worse than `heat`. The hardware's slowdown means
+    /// critical. The driver's, if it lasts, means alert.
+    pub(crate) fn contradicts(
         &mut self,
         now: Moment,
         reading: &Reading,
         heat: Option<Heat>,
     ) -> Option<Heat> {
-        let events = reading.events.ok()?;
-        let soft = events.contains(ClockEvents::SW_THERMAL_SLOWDOWN) && !self.is_at_target(reading);
+        let reasons = reading.slowdown_reasons.ok()?;
+        let by_driver = reasons.contains(SlowdownReason::SoftwareThermal);
+        let soft = by_driver && !self.is_at_target(reading);
         if !soft {
             self.since = None;
         }
         let fine = heat.is_none_or(|heat| heat.to_critical > EXPLAINED);
         let seen = heat.unwrap_or(Heat::AT_ALERT);
-        if events.contains(ClockEvents::HW_THERMAL_SLOWDOWN) && fine {
+        if reasons.contains(SlowdownReason::HardwareThermal) && fine {
             return Some(Heat {
                 to_critical: ZERO,
                 to_alert: seen.to_alert.min(ZERO),
@@ -69,17 +70,15 @@ impl Slowdown {
         })
     }
 
-    /// A card at its own target temperature slows down to stay there: that is its job.
+    /// A card at its own target temperature slows down to stay there, which is normal.
     fn is_at_target(&self, reading: &Reading) -> bool {
         let near = |(target, core): (Celsius, Celsius)| core + Celsius::new(1.0) >= target;
         self.target.zip(reading.core.ok()).is_some_and(near)
     }
 }
 
-/// A card that holds its own temperature by its clock stands still by its own doing.
-pub(super) fn holds_itself(reading: &Reading) -> bool {
-    reading.events.is_ok_and(|events| {
-        events.contains(ClockEvents::SW_THERMAL_SLOWDOWN)
-            || events.contains(ClockEvents::HW_THERMAL_SLOWDOWN)
-    })
+/// The card holds its own temperature by its clock, so a steady reading is normal.
+pub(crate) fn holds_itself(reading: &Reading) -> bool {
+    let reasons = reading.slowdown_reasons;
+    reasons.is_ok_and(SlowdownReasons::is_thermal)
 }

@@ -31,6 +31,7 @@ fn situation(degrees: f64) -> Situation {
         asked: Level::None,
         alone: Level::None,
         withheld: false,
+        needs_fans: false,
         overheld: false,
         paused: false,
     }
@@ -87,7 +88,7 @@ fn the_most_that_heat_or_leases_ask_is_done_and_in_a_pause_only_critical() {
 }
 
 #[test]
-fn it_is_calm_at_safe_or_when_nothing_of_ours_binds_under_the_set_point() {
+fn it_is_calm_at_safe_or_when_no_setting_binds_under_the_set_point() {
     for (degrees, binds, calm) in [
         (SAFE, true, true),
         (SAFE - 0.1, true, false),
@@ -126,7 +127,7 @@ fn gradual_is_released_after_the_delay_of_calm() {
 }
 
 #[test]
-fn warmth_and_heat_begin_the_calm_anew() {
+fn warmth_and_heat_restart_the_calm() {
     for degrees in [WARM, AT_SET_POINT] {
         let mut machine = in_state(State::Gradual);
         machine.step(at(0), &situation(SAFE));
@@ -138,7 +139,7 @@ fn warmth_and_heat_begin_the_calm_anew() {
 }
 
 #[test]
-fn what_the_temperature_alone_holds_is_not_released_before_it() {
+fn a_level_by_temperature_alone_is_not_released_early() {
     let held = Situation {
         alone: Level::Gradual,
         ..situation(SAFE)
@@ -250,7 +251,7 @@ fn a_lease_after_a_recovery_is_no_relapse() {
 }
 
 #[test]
-fn holding_never_lowers_and_begins_the_calm_anew() {
+fn holding_never_lowers_and_restarts_the_calm() {
     for (from, level, to) in [
         (State::Normal, Level::None, State::Normal),
         (State::Normal, Level::Gradual, State::Gradual),

@@ -1,11 +1,11 @@
-//! Which of the two text formats a scraper gets.
+//! Chooses one of the two text formats for a scraper.
 
 /// An exposition format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Format {
     /// OpenMetrics 1.0.
     OpenMetrics,
-    /// Prometheus text 0.0.4: for curl, promtool, and whoever doesn't ask.
+    /// Prometheus text 0.0.4: for curl, promtool, and scrapers that ask for no format.
     Classic,
 }
 
@@ -17,8 +17,8 @@ impl Format {
         }
     }
 
-    /// OpenMetrics only where it is named, in our version, and no text format is liked better. A
-    /// format we don't have (protobuf) plays no part, and a wildcard names nothing.
+    /// OpenMetrics only if the scraper names it, in this version, and prefers no other text format. A
+    /// format that the guard doesn't have (protobuf) plays no part, and a wildcard names nothing.
     pub fn negotiate<'a>(accept: impl Iterator<Item = &'a str>) -> Self {
         let (mut open, mut classic) = (0.0_f64, 0.0_f64);
         for range in accept.flat_map(|value| value.split(',')) {
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn openmetrics_goes_to_those_who_ask_for_it_and_to_nobody_else() {
+    fn only_a_scraper_that_asks_for_openmetrics_gets_it() {
         const PROMETHEUS_2_42: &str = "application/openmetrics-text;version=1.0.0,\
              application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
         const PROMETHEUS_3: &str = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,\

@@ -3,15 +3,18 @@
 use std::fmt::Write as _;
 use std::time::UNIX_EPOCH;
 
-use crate::guard::events::{Event, Weight};
-use crate::policy::Unguarded;
+use crate::config::Mode;
+use crate::events::{Event, Weight};
+use crate::guard::Permission;
+use crate::policy::{State, Unguarded};
+use crate::web::snapshot::Told;
 use crate::web::status::{App, Chain, Driver, Gpu, Status, misheard};
 
-use super::gpu;
+use super::gpu::{self, Shown};
 use super::part::{Part, Tone};
 
 /// The whole board.
-pub(super) fn board(status: &Status) -> Part {
+pub(crate) fn board(status: &Status) -> Part {
     let gpus = status.gpus.iter().map(gpu::card).collect();
     let apps = status.apps.iter().map(app).collect();
     let events = status.events.iter().rev().map(event).collect();
@@ -35,7 +38,7 @@ fn light(label: &'static str, tone: Tone, text: impl Into<String>) -> Part {
 }
 
 fn mode(status: &Status) -> Part {
-    let real = status.mode == "enforce" && !status.simulated;
+    let real = status.mode == Mode::Enforce && !status.simulated;
     let tone = if real { Tone::Good } else { Tone::Notice };
     let simulated = if status.simulated { ", simulated" } else { "" };
     light("Mode", tone, format!("{}{simulated}", status.mode))
@@ -59,12 +62,12 @@ fn chain(chain: &Chain) -> Part {
     let text = match chain.heartbeat_age_seconds {
         Some(age) => format!("{state}, heartbeat {age:.0} s ago"),
         None if chain.expected => format!("{state}, no heartbeat yet"),
-        None => state.clone(),
+        None => format!("{state}, no Alertmanager expected"),
     };
     light("Alert chain", tone, text)
 }
 
-/// What must not be overlooked, in sentences.
+/// Facts that a reader must not overlook, in sentences.
 fn notices(status: &Status) -> Vec<Part> {
     let (driver, chain) = (&status.driver, &status.chain);
     let mut notices = Vec::new();
@@ -79,7 +82,7 @@ fn notices(status: &Status) -> Vec<Part> {
         let text = format!("No NVIDIA driver ({error}): nothing is guarded until it is there.");
         say("driver", Tone::Bad, &text);
     }
-    if status.mode == "observe" {
+    if status.mode == Mode::Observe {
         let text = "Observe: every decision is computed and shown, nothing is written to a GPU.";
         say("observe", Tone::Notice, text);
     }
@@ -87,18 +90,17 @@ fn notices(status: &Status) -> Vec<Part> {
         let text = "Simulated: these GPUs exist in this process only.";
         say("simulated", Tone::Notice, text);
     }
-    // What is detached has its notice above.
-    let detached = Unguarded::Detached.name();
+    // A detached guard has its notice above.
     for gpu in &status.gpus {
-        let why = gpu.unguarded.as_deref();
-        if let Some(why) = why.filter(|why| !(driver.detached && *why == detached)) {
+        let why = gpu.unguarded.as_ref();
+        if let Some(why) = why.filter(|why| !driver.detached || **why != Unguarded::Detached) {
             let (index, sentence) = (gpu::index(gpu), &gpu.why);
             let text = format!("Unguarded: nothing can be done for GPU {index}: {sentence}.");
             say(&format!("{why} {index}"), Tone::Bad, &text);
         }
     }
     let denied = status.gpus.iter().filter(|gpu| gpu.unguarded.is_none());
-    let denied = denied.filter(|gpu| gpu.permission == "denied");
+    let denied = denied.filter(|gpu| gpu.permission == Permission::Denied);
     let denied: Vec<_> = denied.map(gpu::index).collect();
     if !denied.is_empty() {
         let gpus = denied.join(", ");
@@ -108,8 +110,12 @@ fn notices(status: &Status) -> Vec<Part> {
     }
     if chain.fallback {
         let state = &chain.state;
-        let text =
-            format!("Fallback: the alert chain is {state}. The local loop protects without it.");
+        let fault = chain
+            .fault()
+            .map_or_else(String::new, |it| format!(": {it}"));
+        let text = format!(
+            "Fallback: the alert chain is {state}{fault}. The local loop protects without it."
+        );
         say("fallback", Tone::Bad, &text);
     }
     if let Some(others) = chain.misses() {
@@ -120,10 +126,10 @@ fn notices(status: &Status) -> Vec<Part> {
 }
 
 fn is_calm(gpu: &Gpu) -> bool {
-    gpu::state(gpu) == "normal"
+    Shown::of(gpu) == Shown::State(State::Normal)
 }
 
-/// For the browser's tab: who, and whether to look.
+/// For the browser's tab: the node, and how many GPUs aren't normal.
 fn title(status: &Status) -> String {
     let troubled = status.gpus.iter().filter(|gpu| !is_calm(gpu)).count();
     let alarm = if troubled > 0 {
@@ -142,17 +148,17 @@ fn summary(gpus: &[Gpu]) -> String {
         many => format!("{many} GPUs"),
     };
     let states = [
-        gpu::UNGUARDED,
-        "emergency",
-        "blind",
-        "down",
-        "gradual",
-        "recovering",
+        Shown::State(State::Unguarded),
+        Shown::State(State::Emergency),
+        Shown::State(State::Blind),
+        Shown::Down,
+        Shown::State(State::Gradual),
+        Shown::State(State::Recovering),
     ];
     for state in states {
-        let count = gpus.iter().filter(|gpu| gpu::state(gpu) == state).count();
+        let count = gpus.iter().filter(|gpu| Shown::of(gpu) == state).count();
         if count > 0 {
-            let _ = write!(words, ", {count} {state}");
+            let _ = write!(words, ", {count} {}", state.name());
         }
     }
     if gpus.iter().all(is_calm) {
@@ -162,8 +168,13 @@ fn summary(gpus: &[Gpu]) -> String {
         .iter()
         .filter_map(|gpu| gpu.now.margin_to_alert_celsius);
     match margins.reduce(f64::min) {
-        Some(margin) if margin < 0.0 => format!("{words}; one is {:.1} °C over alert", -margin),
-        Some(margin) => format!("{words}; the nearest is {margin:.1} °C under alert"),
+        Some(margin) if margin < 0.0 => {
+            format!("{words}; one is {} over alert", gpu::celsius(-margin))
+        }
+        Some(margin) => format!(
+            "{words}; the nearest is {} under alert",
+            gpu::celsius(margin)
+        ),
         None => words,
     }
 }
@@ -183,7 +194,7 @@ fn event(event: &Event) -> Part {
 fn app(app: &App) -> Part {
     let tone = if app.trouble.is_some() {
         Tone::Bad
-    } else if app.mode == "normal" {
+    } else if app.mode == Told::Normal {
         Tone::Plain
     } else {
         Tone::Notice

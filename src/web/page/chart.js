@@ -1,41 +1,49 @@
-// Draws the last hour of each GPU. Lines only: the numbers stand in the caption, as text.
+// Draws the last hour of each GPU, or the shorter time for which there is data. It draws lines only; the
+// caption has the numbers, as text.
 
 const SVG = "http://www.w3.org/2000/svg";
 const REDRAW_MS = 10_000;
-// Between two labels, so that they don't touch.
+// Distance between two labels, so that they don't touch.
 const LABEL_PIXELS = 13;
+// The charts show the shortest of these times that has all data in it.
+const WINDOWS_SECONDS = [300, 900, 1800];
+const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
+const exact = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 
-// What each plot shows: columns of the history, and lines of the card's own.
+// The content of each plot: columns of the history, and the card's own lines.
 const PLOTS = {
   temperature: {
     band: ["min_celsius", "max_celsius"],
     lines: { mean: "mean_celsius", memory: "memory_max_celsius" },
     marks: ["critical", "alert", "safe"],
+    unit: "°C",
     // Room around the lines in °C; a chart of a calm card shows how far its thresholds are.
     range: (low, high) => [Math.floor((low - 3) / 5) * 5, high + 3],
   },
   draw: {
     lines: { draw: "draw_watts", limit: "limit_watts" },
     marks: ["original"],
+    unit: "W",
     range: (_, high) => [0, high * 1.1],
   },
 };
 
-// How high the strip at the foot is: the graver, the higher, for who can't tell the colours.
+// Height of the strip at the foot: the graver the state, the higher, for readers who can't tell the
+// colours apart.
 const STRIP = { recovering: 2, gradual: 3, blind: 6, emergency: 9, unguarded: 12 };
 
-/** Per GPU, its points by their number. */
+/** The points of each GPU, by number. */
 const known = new Map();
 let newest = -1;
 let pending;
 
-/** Asks for what is new, or for the whole hour, and draws; then again when a point is over. */
-export async function drawCharts(anew = false) {
+/** Fetches the new points, or the whole hour, and draws; then again when a point is over. */
+export async function drawCharts(all = false) {
   clearTimeout(pending);
   pending = setTimeout(drawCharts, REDRAW_MS);
   if (document.hidden) return;
-  // The newest point known may have grown since.
-  const after = anew || newest < 1 ? "" : `?after=${newest - 1}`;
+  // The newest known point may have grown since.
+  const after = all || newest < 1 ? "" : `?after=${newest - 1}`;
   try {
     const answer = await fetch(`api/v1/history${after}`);
     if (!answer.ok) return;
@@ -43,16 +51,20 @@ export async function drawCharts(anew = false) {
   } catch {
     return; // The stream says that the connection is lost.
   }
+  const span = shown();
   for (const plot of document.querySelectorAll("[data-plot]")) {
     const card = plot.closest("[data-key]");
-    draw(plot, PLOTS[plot.dataset.plot], known.get(card.dataset.key) ?? new Map(), card.dataset);
+    const points = known.get(card.dataset.key) ?? new Map();
+    draw(plot, PLOTS[plot.dataset.plot], points, card.dataset, span);
+    tell(plot, PLOTS[plot.dataset.plot], points, span);
+    name(plot.nextElementSibling, span);
   }
 }
 
 document.addEventListener("visibilitychange", () => drawCharts(true));
 
-function remember(history, anew) {
-  if (anew) known.clear();
+function remember(history, all) {
+  if (all) known.clear();
   newest = history.newest;
   const oldest = newest - history.points + 1;
   for (const columns of history.gpus) {
@@ -64,11 +76,44 @@ function remember(history, anew) {
     });
     for (const slot of points.keys()) if (slot < oldest) points.delete(slot);
   }
-  known.span = { oldest, newest };
+  known.span = { oldest, newest, step: history.step_seconds, wall: history.wall_step_seconds };
 }
 
-function draw(plot, { band, lines, marks, range }, points, card) {
-  const { oldest, newest } = known.span;
+/** The points to show: those of all GPUs, and no more empty room than needed. */
+function shown() {
+  const { oldest, newest, step, wall } = known.span;
+  const slots = [...known.values()].flatMap((points) => [...points.keys()]);
+  const age = (newest - Math.min(newest, ...slots)) * step;
+  const seconds = WINDOWS_SECONDS.find((seconds) => age <= seconds);
+  const first = seconds === undefined ? oldest : newest - seconds / step;
+  const now = Date.now();
+  return { oldest: first, newest, time: (slot) => now - (newest - slot) * wall * 1000 };
+}
+
+/** Clock times under a plot. */
+function name(axis, { oldest, newest, time }) {
+  const middle = (oldest + newest) / 2;
+  const texts = [clock.format(time(oldest)), clock.format(time(middle)), "now"];
+  texts.forEach((text, at) => (axis.children[at].textContent = text));
+}
+
+/** Tells the values at the pointer. */
+function tell(plot, { lines, unit }, points, { oldest, newest, time }) {
+  plot.onpointermove = (event) => {
+    const box = plot.getBoundingClientRect();
+    const share = Math.min(Math.max((event.clientX - box.left) / box.width, 0), 1);
+    const slot = Math.round(oldest + share * (newest - oldest));
+    const at = points.get(slot) ?? (() => null);
+    const values = Object.entries(lines)
+      .filter(([, source]) => at(source) !== null)
+      .map(([line, source]) => `${line} ${Math.round(at(source))} ${unit}`);
+    plot.style.setProperty("--at", `${share * 100}%`);
+    plot.dataset.told = [exact.format(time(slot)), ...values].join(", ");
+  };
+  plot.onpointerleave = () => delete plot.dataset.told;
+}
+
+function draw(plot, { band, lines, marks, range }, points, card, { oldest, newest }) {
   const marked = marks.filter((name) => card[name]).map((name) => [name, Number(card[name])]);
   const columns = [...(band ?? []), ...Object.values(lines)];
   const values = [...points.values()].flatMap((at) => columns.map(at)).filter((v) => v !== null);
@@ -122,7 +167,7 @@ function area(lows, highs, y) {
     .join("");
 }
 
-/** From where, how long, in which state: all but normal. */
+/** Start, length and state of each run, without the normal ones. */
 function runs(column) {
   const found = [];
   for (const [x, state] of column) {
@@ -139,7 +184,7 @@ function svg(name, attributes) {
   return element;
 }
 
-/** Names at the right end of the marks, from the top, each clear of the one before. */
+/** Names at the right end of the marks, from the top, each clear of the one above. */
 function labels(marked, y, gap) {
   let free = 0;
   return [...marked]

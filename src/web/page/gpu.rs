@@ -1,21 +1,48 @@
 //! One GPU's card in words.
 
-use crate::guard::events::span;
+use std::fmt::Write as _;
+
+use crate::events::{Cost, span};
+use crate::policy::{KnobState, Level, SensorState, State};
 use crate::web::status::{Gpu, Hour, Lease, Readings, TripPoints};
 
 use super::part::{Part, Tone};
 
-/// The state in which nothing can be done.
-pub(super) const UNGUARDED: &str = "unguarded";
+/// The state that a card shows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shown {
+    State(State),
+    /// Nothing was heard of it lately.
+    Down,
+}
 
-pub(super) fn card(gpu: &Gpu) -> Part {
+impl Shown {
+    /// An unguarded GPU shows as such, heard of or not: the guard can do nothing for it either way.
+    pub(crate) fn of(gpu: &Gpu) -> Self {
+        match gpu.state.known() {
+            Some(State::Unguarded) => Self::State(State::Unguarded),
+            Some(state) if gpu.up => Self::State(state),
+            _ => Self::Down,
+        }
+    }
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::State(state) => state.name(),
+            Self::Down => "down",
+        }
+    }
+}
+
+pub(crate) fn card(gpu: &Gpu) -> Part {
     let now = &gpu.now;
     let trips = now.trips.as_ref();
-    let card = Part::new(&gpu.uuid, state(gpu))
+    let state = Shown::of(gpu).name();
+    let card = Part::new(&gpu.uuid, state)
         .text("name", format!("GPU {}", index(gpu)))
         .text("model", &gpu.name)
         .text("uuid", &gpu.uuid)
-        .text("state", state(gpu))
+        .text("state", state)
         .maybe("since", since(gpu))
         .text("why", sentence(&gpu.why))
         .maybe("temperature", now.temperature_celsius.map(celsius))
@@ -26,6 +53,9 @@ pub(super) fn card(gpu: &Gpu) -> Part {
         .maybe("limit", limit(gpu))
         .text("throttles", throttles(gpu))
         .maybe("held", held(gpu))
+        .maybe("receipt", gpu.receipt.as_ref().map(receipt))
+        .maybe("cooling", cooling(gpu))
+        .maybe("sustainable", gpu.cooling.sustainable_watts.map(watts))
         .text("sensors", sensors(gpu))
         .text("knobs", knobs(gpu))
         .text("slowed", now.clock_events.join(", ").replace('_', " "))
@@ -37,55 +67,51 @@ pub(super) fn card(gpu: &Gpu) -> Part {
         .list("leases", gpu.leases.iter().map(lease).collect())
 }
 
-/// A card that is gone, and whose index another has got, has none.
-pub(super) fn index(gpu: &Gpu) -> String {
+/// `–` for a card that is gone and whose index another card has now.
+pub(crate) fn index(gpu: &Gpu) -> String {
     gpu.index
         .map_or_else(|| "–".to_owned(), |it| it.to_string())
 }
 
-/// `down` stands for everything that isn't heard of, but for what nothing can be done for: that
-/// needn't be heard of.
-pub(super) fn state(gpu: &Gpu) -> &'static str {
-    if gpu.state == UNGUARDED {
-        return UNGUARDED;
-    }
-    let known = ["normal", "gradual", "emergency", "recovering", "blind"];
-    let state = known.into_iter().find(|state| *state == gpu.state);
-    state.filter(|_| gpu.up).unwrap_or("down")
-}
-
-/// What is held has been since its throttle began, under whichever guard and in whichever states.
+/// Since when the card is in its state; if it is throttled, since when it has been, whichever guard
+/// began that and whatever states it went through.
 fn since(gpu: &Gpu) -> Option<String> {
-    let held = gpu.held_for_seconds.filter(|_| gpu.state != UNGUARDED);
-    let age = held.or(gpu.state_age_seconds);
-    let age = age.filter(|_| state(gpu) != "down")?;
-    Some(format!("for {}", span(age)))
+    let age = match Shown::of(gpu) {
+        Shown::Down => return None,
+        Shown::State(State::Unguarded) => gpu.state_age_seconds,
+        Shown::State(_) => gpu.held_for_seconds.or(gpu.state_age_seconds),
+    };
+    Some(format!("for {}", span(age?)))
 }
 
-/// Those that there are.
+/// Those that the card has.
 fn sensors(gpu: &Gpu) -> String {
-    let all = gpu.sensors.iter();
-    named(all.map(|sensor| (&sensor.name, &sensor.state)))
+    let present = gpu.sensors.iter();
+    let present = present.filter(|sensor| sensor.state != SensorState::Absent);
+    named(present.map(|sensor| (sensor.name.as_str(), sensor.state.name())))
 }
 
 fn knobs(gpu: &Gpu) -> String {
-    named(gpu.knobs.iter().map(|knob| (&knob.name, &knob.state)))
+    let present = gpu.knobs.iter();
+    let present = present.filter(|knob| knob.state != KnobState::Absent);
+    named(present.map(|knob| (knob.name.as_str(), knob.state.name())))
 }
 
-fn named<'a>(all: impl Iterator<Item = (&'a String, &'a String)>) -> String {
-    let there = all.filter(|(_, state)| *state != "absent");
-    let there: Vec<_> = there
+fn named<'a>(present: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let present: Vec<_> = present
         .map(|(name, state)| format!("{} {state}", name.replace('_', " ")))
         .collect();
-    if there.is_empty() {
+    if present.is_empty() {
         "none".to_owned()
     } else {
-        there.join(", ")
+        present.join(", ")
     }
 }
 
-fn celsius(degrees: f64) -> String {
-    format!("{degrees:.1} °C")
+/// Whole degrees where the sensor gives no others.
+pub(crate) fn celsius(degrees: f64) -> String {
+    let shown = format!("{degrees:.1}");
+    format!("{} °C", shown.trim_end_matches(".0"))
 }
 
 fn watts(watts: f64) -> String {
@@ -118,10 +144,16 @@ fn throttles(gpu: &Gpu) -> String {
 }
 
 fn limit(gpu: &Gpu) -> Option<String> {
+    /// Until the reading shows what was given back.
+    const SETTLED_SECONDS: f64 = 3.0;
     let limit = watts(gpu.limit.current?);
+    let age = gpu.state_age_seconds;
+    let is_settled = gpu.recoveries == 0 || age.is_none_or(|age| age >= SETTLED_SECONDS);
     Some(match gpu.limit.original.map(watts) {
-        Some(original) => format!("limit {limit}, originally {original}"),
-        None => format!("limit {limit}, the original"),
+        Some(original) if original != limit => format!("limit {limit}, originally {original}"),
+        None if is_settled => format!("limit {limit}, the original"),
+        // Just written, or just given back: the reading is older.
+        _ => format!("limit {limit}"),
     })
 }
 
@@ -135,8 +167,39 @@ fn held(gpu: &Gpu) -> Option<String> {
     (!some.is_empty()).then(|| some.join(", "))
 }
 
+/// What the last throttle cost.
+fn receipt(cost: &Cost) -> String {
+    cost.to_string().trim_start_matches("; it ").to_owned()
+}
+
+/// A smaller change, in per cent, is the estimate's own error.
+const TELLING_CHANGE: f64 = 5.0;
+
+/// The resistance to the air, and how that compares.
+fn cooling(gpu: &Gpu) -> Option<String> {
+    let cooling = &gpu.cooling;
+    let resistance = cooling.resistance_kelvin_per_watt?;
+    let mut text = format!("{resistance:.3} K/W");
+    let changes = [
+        (cooling.change_ratio, "than before"),
+        (cooling.neighbours_change_ratio, "beside its neighbours"),
+    ];
+    for (ratio, than) in changes {
+        let percent = ratio.map_or(0.0, |ratio| (ratio - 1.0) * 100.0);
+        // Writing to a String can't fail.
+        let _ = if percent >= TELLING_CHANGE {
+            write!(text, ", {percent:.0} % worse {than}")
+        } else if percent <= -TELLING_CHANGE {
+            write!(text, ", {:.0} % better {than}", -percent)
+        } else {
+            Ok(())
+        };
+    }
+    Some(text)
+}
+
 fn lease(lease: &Lease) -> Part {
-    let tone = if lease.level == "emergency" {
+    let tone = if lease.level == Level::Emergency {
         Tone::Bad
     } else {
         Tone::Notice
@@ -148,7 +211,7 @@ fn lease(lease: &Lease) -> Part {
     };
     let fingerprint = lease.fingerprint.clone().unwrap_or_default();
     Part::new(format!("{}{fingerprint}", lease.holder), tone.name())
-        .text("level", &lease.level)
+        .text("level", lease.level.name())
         .text("source", source)
         .text("left", left(lease.expires_in_seconds))
 }

@@ -1,6 +1,6 @@
-//! The page's markup, with a first board in it. `live.js` writes the next ones into the same
-//! places: a `data-text` has the text of that name of the part it stands in, a `data-list` has an
-//! element for each part of that list, made after the template of the same name.
+//! The page's markup, with a first board in it. `live.js` writes the next boards into the same places:
+//! an element with `data-text` has the text of that name, of the part around it; an element with
+//! `data-list` has a child for each part of that list, made from the template of the same name.
 
 use std::fmt::{self, Display, Write as _};
 
@@ -9,11 +9,11 @@ use super::part::Part;
 /// The markup of one part of a list.
 type Item = fn(&Part) -> String;
 
-/// Without a script the browser asks again by itself.
+/// Without a script the browser loads the page again.
 const REFRESH_SECONDS: u32 = 5;
 
 /// The whole page.
-pub(super) fn page(board: &Part, telemetry_path: &str) -> String {
+pub(crate) fn page(board: &Part, telemetry_path: &str) -> String {
     format!(
         r##"<!doctype html>
 <html lang="en">
@@ -33,7 +33,7 @@ pub(super) fn page(board: &Part, telemetry_path: &str) -> String {
 {summary}
 <dl class="lights" data-list="lights">{lights}</dl>
 <p id="link" role="alert"></p>
-<p id="said" role="status" class="unseen"></p>
+<p id="announcement" role="status" class="unseen"></p>
 </header>
 <main>
 <section aria-labelledby="notices">
@@ -61,7 +61,7 @@ pub(super) fn page(board: &Part, telemetry_path: &str) -> String {
 {templates}</body>
 </html>
 "##,
-        title = Text(board.said("title")),
+        title = Text(board.text_of("title")),
         node = place("span", "node", board),
         summary = place("p", "summary", board),
         lights = items(board, "lights", light),
@@ -75,7 +75,7 @@ pub(super) fn page(board: &Part, telemetry_path: &str) -> String {
     )
 }
 
-/// One item of each list, with nothing said.
+/// One item of each list, with empty texts.
 fn templates() -> String {
     let lists: [(&str, Item); 6] = [
         ("lights", light),
@@ -132,6 +132,9 @@ fn gpu(part: &Part) -> String {
         ("Thresholds", "trips"),
         ("Throttles", "throttles"),
         ("Throttled for", "held"),
+        ("Last throttle", "receipt"),
+        ("Cooling", "cooling"),
+        ("Can draw for good", "sustainable"),
         ("Slowed by", "slowed"),
         ("Sensors", "sensors"),
         ("Knobs", "knobs"),
@@ -155,15 +158,15 @@ fn gpu(part: &Part) -> String {
     item("li", part, &inner)
 }
 
-/// A value now, the last hour in words, and room for the last hour as a picture: the words are
-/// what a reader without eyes or script gets.
+/// A present value, the last hour in words, and room for the last hour as a picture. The words are for
+/// readers without a script and for screen readers. The script writes clock times under the picture.
 fn chart(value: &str, label: &str, words: &[&str], part: &Part) -> String {
     let words: String = words.iter().map(|word| place("span", word, part)).collect();
     let value_now = place("b", value, part);
     format!(
         "<figure class=\"{value}\"><figcaption><span>{label}</span> {value_now} {words}</figcaption>\
          <div class=\"plot\" data-plot=\"{value}\" aria-hidden=\"true\"></div>\
-         <p class=\"axis\" aria-hidden=\"true\"><span>1 h ago</span><span>30 min</span><span>now</span></p></figure>"
+         <p class=\"axis\" aria-hidden=\"true\"><span>1 h ago</span><span>30 min ago</span><span>now</span></p></figure>"
     )
 }
 
@@ -182,13 +185,13 @@ fn item(tag: &str, part: &Part, inner: &str) -> String {
     format!("<{tag} data-part data-key=\"{key}\" data-tone=\"{tone}\"{marks}>{inner}</{tag}>")
 }
 
-/// Where a text of the part stands.
+/// The element with one text of the part.
 fn place(tag: &str, name: &str, part: &Part) -> String {
-    let said = Text(part.said(name));
-    format!("<{tag} class=\"{name}\" data-text=\"{name}\">{said}</{tag}>")
+    let text = Text(part.text_of(name));
+    format!("<{tag} class=\"{name}\" data-text=\"{name}\">{text}</{tag}>")
 }
 
-/// Text inside an element or a quoted attribute: what HTML reads otherwise is escaped.
+/// Text inside an element or a quoted attribute, with HTML's own characters escaped.
 struct Text<'a>(&'a str);
 
 impl Display for Text<'_> {

@@ -1,8 +1,8 @@
-// Keeps the server-rendered board current. The server says what stands where; all of it goes in
-// as text, so nothing a GPU, an alert or an application is called can become markup.
+// Keeps the board current that the server rendered. The server sends the text of each place, and all
+// of it goes in as text, so the name of a GPU, an alert or an application can't become markup.
 import { drawCharts } from "./chart.js";
 
-// The guard speaks at least every five seconds; silence for longer is a dead connection.
+// The guard sends a board at least every five seconds; a longer silence means a dead connection.
 const SILENCE_MS = 12_000;
 const RETRY_MS = 1_000;
 
@@ -22,7 +22,7 @@ function say(place, text) {
     place.dateTime = text;
     text = time.format(new Date(text));
   }
-  // Only what differs: a selection in the rest survives.
+  // Only if it differs, so that a selection elsewhere survives.
   if (place.textContent !== text) place.textContent = text;
 }
 
@@ -32,7 +32,7 @@ function fill(element, part) {
   Object.assign(element.dataset, { key: part.key, tone: part.tone, ...part.marks });
 }
 
-/** One element for each part, those that stay staying the same elements. */
+/** One element for each part. A part that was there before keeps its element. */
 function align(list, parts) {
   const present = new Map([...list.children].map((item) => [item.dataset.key, item]));
   const items = parts.map((part) => {
@@ -46,23 +46,23 @@ function align(list, parts) {
   });
 }
 
-// What a screen reader is told without being asked: a GPU that changed its state, and notices
-// that are new. Numbers that move each second would drown it.
-const heard = new Map();
+// Tells a screen reader of a GPU whose state changed, and of new notices. Numbers that change each
+// second would drown it.
+const announced = new Map();
 
 function announce(board) {
-  const first = heard.size === 0;
+  const first = announced.size === 0;
   const news = [];
   const changed = (key, value, text) => {
-    if (heard.get(key) !== value) news.push(text);
-    heard.set(key, value);
+    if (announced.get(key) !== value) news.push(text);
+    announced.set(key, value);
   };
   for (const { key, tone, texts } of board.lists.gpus) {
     changed(key, tone, `${texts.name}: ${texts.state}. ${texts.why}`);
   }
   const notices = board.lists.notices.map(({ texts }) => texts.value).join(" ");
   changed("notices", notices, notices);
-  if (!first && news.length > 0) say(byId("said"), news.join(" "));
+  if (!first && news.length > 0) say(byId("announcement"), news.join(" "));
 }
 
 function show(board) {
@@ -86,7 +86,7 @@ function connect() {
     show(JSON.parse(event.data));
     document.body.classList.remove("stale");
   };
-  // The browser's own retries end at the first answer that isn't a stream, such as a proxy's.
+  // The browser stops retrying at the first answer that isn't a stream, such as a proxy's.
   stream.onerror = lost;
   wait();
 }

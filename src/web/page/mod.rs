@@ -1,101 +1,11 @@
-//! `GET /`: the status board for people, without Grafana and without anything from elsewhere. The
-//! server renders it whole, and a browser without script sees just that; where one runs, `GET
-//! /live` keeps it current, and charts are drawn from the status API's last hour.
+//! `GET /`: the status board for people. It needs neither Grafana nor a file from another host. The
+//! server renders it whole, and a browser without script shows that. With a script, `GET /live` keeps
+//! the board current, and the last hour of the status API becomes charts.
 
 mod board;
 mod gpu;
 mod html;
 mod part;
+mod routes;
 
-use std::sync::Arc;
-
-use axum::extract::State;
-use axum::http::{HeaderValue, header};
-use axum::response::sse::Event;
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::{Extension, Router};
-
-use super::exposition::Exposition;
-use super::listen::Peer;
-use super::snapshot::Snapshot;
-use super::status::{Status, Streams};
-
-/// Nothing but our own files, and no inline script or style. Where the browser knows how, no
-/// script may turn a string into markup at all, our own included.
-const POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
-     img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
-     require-trusted-types-for 'script'; trusted-types 'none'",
-);
-
-const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
-const STYLE: HeaderValue = HeaderValue::from_static("text/css; charset=utf-8");
-const SCRIPT: HeaderValue = HeaderValue::from_static("text/javascript; charset=utf-8");
-
-const CSS: &str = include_str!("status.css");
-const LIVE: &str = include_str!("live.js");
-const CHART: &str = include_str!("chart.js");
-
-/// What the page needs.
-#[derive(Clone)]
-struct Page {
-    exposition: Arc<Exposition>,
-    streams: Streams,
-    /// Where the metrics are, for the link.
-    telemetry_path: Arc<str>,
-}
-
-/// The page, its stream and its assets.
-pub fn router(exposition: Arc<Exposition>, streams: Streams, telemetry_path: &str) -> Router {
-    Router::new()
-        .route("/", get(page))
-        .route("/live", get(live))
-        .route("/assets/status.css", get(async || asset(STYLE, CSS)))
-        .route("/assets/live.js", get(async || asset(SCRIPT, LIVE)))
-        .route("/assets/chart.js", get(async || asset(SCRIPT, CHART)))
-        .with_state(Page {
-            exposition,
-            streams,
-            telemetry_path: telemetry_path.into(),
-        })
-}
-
-/// The page of one moment.
-pub fn render(status: &Status, telemetry_path: &str) -> String {
-    html::page(&board::board(status), telemetry_path)
-}
-
-async fn page(State(page): State<Page>) -> Response {
-    let html = render(&Status::of(&page.exposition.look()), &page.telemetry_path);
-    guarded(HTML, HeaderValue::from_static("no-store"), html)
-}
-
-/// Private to the page: everybody else takes `GET /api/v1/events`.
-async fn live(State(page): State<Page>, peer: Option<Extension<Peer>>) -> Response {
-    page.streams.open(peer.as_deref(), |snapshot: &Snapshot| {
-        let board = board::board(&Status::of(snapshot));
-        Event::default().json_data(board).unwrap_or_default()
-    })
-}
-
-fn asset(kind: HeaderValue, text: &'static str) -> Response {
-    guarded(kind, HeaderValue::from_static("no-cache"), text)
-}
-
-fn guarded(kind: HeaderValue, cache: HeaderValue, body: impl IntoResponse) -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, kind),
-        (header::CACHE_CONTROL, cache),
-        (header::CONTENT_SECURITY_POLICY, POLICY),
-        (
-            header::X_CONTENT_TYPE_OPTIONS,
-            HeaderValue::from_static("nosniff"),
-        ),
-        (
-            header::REFERRER_POLICY,
-            HeaderValue::from_static("no-referrer"),
-        ),
-    ];
-    (headers, body).into_response()
-}
+pub use routes::{render, router};

@@ -1,6 +1,6 @@
-//! What the page says, apart from how it looks: texts by their place on the page. The server
-//! writes them into its markup, and the stream sends them to the script, which puts them into the
-//! same places as text. So each wording exists once, and no string ever becomes markup.
+//! The page's content without its markup: texts by their place on the page. The server writes them
+//! into its markup, and the stream sends them to the script, which puts them into the same places as
+//! text. So each wording exists once, and no string from a sender becomes markup.
 
 use std::collections::BTreeMap;
 
@@ -8,23 +8,23 @@ use serde::Serialize;
 
 /// A part of the page, and the parts in it.
 #[derive(Debug, Default, Serialize)]
-pub(super) struct Part {
-    /// What tells it from the others of its list while it changes.
-    pub(super) key: String,
-    /// What it is like, for the eye: a state, or one of [`Tone`]'s words.
-    pub(super) tone: &'static str,
-    /// Empty: there is nothing to say there.
-    pub(super) texts: BTreeMap<&'static str, String>,
-    /// Heights of a chart's lines.
+pub(crate) struct Part {
+    /// Identifies it in its list while its texts change.
+    pub(crate) key: String,
+    /// Decides colour and shape: the name of a state or of a [`Tone`].
+    pub(crate) tone: &'static str,
+    /// An empty text leaves its place empty.
+    pub(crate) texts: BTreeMap<&'static str, String>,
+    /// Heights of the horizontal lines in its charts.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub(super) marks: BTreeMap<&'static str, f64>,
+    pub(crate) marks: BTreeMap<&'static str, f64>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub(super) lists: BTreeMap<&'static str, Vec<Part>>,
+    pub(crate) lists: BTreeMap<&'static str, Vec<Part>>,
 }
 
 /// How bad something is.
 #[derive(Clone, Copy)]
-pub(super) enum Tone {
+pub(crate) enum Tone {
     Plain,
     Good,
     Notice,
@@ -32,7 +32,7 @@ pub(super) enum Tone {
 }
 
 impl Tone {
-    pub(super) const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Plain => "plain",
             Self::Good => "good",
@@ -43,7 +43,7 @@ impl Tone {
 }
 
 impl Part {
-    pub(super) fn new(key: impl Into<String>, tone: &'static str) -> Self {
+    pub(crate) fn new(key: impl Into<String>, tone: &'static str) -> Self {
         Self {
             key: key.into(),
             tone,
@@ -51,26 +51,26 @@ impl Part {
         }
     }
 
-    pub(super) fn text(mut self, place: &'static str, text: impl Into<String>) -> Self {
+    pub(crate) fn text(mut self, place: &'static str, text: impl Into<String>) -> Self {
         self.texts.insert(place, text.into());
         self
     }
 
-    pub(super) fn said(&self, place: &str) -> &str {
+    pub(crate) fn text_of(&self, place: &str) -> &str {
         self.texts.get(place).map_or("", String::as_str)
     }
 
-    /// Absent is said by saying nothing.
-    pub(super) fn maybe(self, place: &'static str, text: Option<String>) -> Self {
+    /// `None` leaves the place empty.
+    pub(crate) fn maybe(self, place: &'static str, text: Option<String>) -> Self {
         self.text(place, text.unwrap_or_default())
     }
 
-    pub(super) fn mark(mut self, line: &'static str, height: Option<f64>) -> Self {
+    pub(crate) fn mark(mut self, line: &'static str, height: Option<f64>) -> Self {
         self.marks.extend(height.map(|height| (line, height)));
         self
     }
 
-    pub(super) fn list(mut self, place: &'static str, parts: Vec<Self>) -> Self {
+    pub(crate) fn list(mut self, place: &'static str, parts: Vec<Self>) -> Self {
         self.lists.insert(place, parts);
         self
     }

@@ -1,39 +1,55 @@
-//! The status document: what an operator wants to know, in the words of the configuration. Read
-//! by the status page and by `thermal-guard status`; absent values are left out.
+//! The status document, in the words of the configuration. The status page is made of it, and
+//! `thermal-guard status` and `check` read it. A value that is absent is left out.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
-use crate::guard::events::Event;
-use crate::policy::ChainState;
+use crate::config::Mode;
+use crate::events::{Cost, Event};
+use crate::guard::Permission;
+use crate::policy::{ChainState, Doubt, KnobState, Level, SensorState, State, Trigger, Unguarded};
+use crate::web::snapshot::Told;
+
+use super::or_unknown::OrUnknown;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Status {
     pub version: String,
-    /// What the machine calls itself.
+    /// The machine's own name.
     pub node: String,
-    /// All that an alert may call it: that, its names by the configuration, its addresses.
+    /// All names by which an alert may call it: its own, those of the configuration, its addresses.
     pub names: Vec<String>,
-    /// `enforce` or `observe`.
-    pub mode: String,
+    pub mode: OrUnknown<Mode>,
     pub simulated: bool,
     /// Seconds since the Unix epoch.
     pub time: f64,
     pub chain: Chain,
+    #[serde(default = "Driver::unmentioned")]
     pub driver: Driver,
+    /// How many GPUs should be under guard.
+    pub gpus_expected: usize,
     pub gpus: Vec<Gpu>,
     pub apps: Vec<App>,
-    /// The last ones, oldest first.
+    /// The last ones, oldest first. A reader skips those of kinds that it doesn't know.
+    #[serde(deserialize_with = "known_events")]
     pub events: Vec<Event>,
+}
+
+fn known_events<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Event>, D::Error> {
+    let events = Vec::<Value>::deserialize(deserializer)?.into_iter();
+    Ok(events
+        .filter_map(|event| serde_json::from_value(event).ok())
+        .collect())
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Chain {
-    pub state: String,
-    /// One is promised.
+    pub state: OrUnknown<ChainState>,
+    /// The configuration promises an alert chain, or one was heard.
     pub expected: bool,
-    /// Promised and away.
+    /// Expected and away.
     pub fallback: bool,
     pub timeout_seconds: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,23 +58,28 @@ pub struct Chain {
     pub eval_age_seconds: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scrape_age_seconds: Option<f64>,
-    /// What the last heartbeat for this guard called it.
+    /// The name of this guard in the last heartbeat for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instance: Option<String>,
-    /// What one for another guard called that, where none has been for this one since.
+    /// The name of another guard in a heartbeat, if none has come for this guard since.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub other_instance: Option<String>,
 }
 
 impl Chain {
-    /// Heartbeats come, and none for this guard: whom they are for.
+    /// What is wrong with it, and where to look.
+    pub fn fault(&self) -> Option<&'static str> {
+        self.state.known().and_then(ChainState::fault)
+    }
+
+    /// The guard that heartbeats are for, if none of them is for this one.
     pub fn misses(&self) -> Option<&str> {
         let others = self.other_instance.as_deref();
-        others.filter(|_| self.state != ChainState::Ok.name())
+        others.filter(|_| self.state != ChainState::Ok)
     }
 }
 
-/// What this node is called, and what heartbeats call theirs, as a sentence.
+/// A sentence about heartbeats that are for another guard.
 pub fn misheard(others: &str, names: &[String]) -> String {
     let names = names.join(", ");
     format!(
@@ -70,57 +91,75 @@ pub fn misheard(others: &str, names: &[String]) -> String {
 #[serde(default)]
 pub struct Driver {
     pub up: bool,
-    /// An operator had the guard let go of it.
+    /// The guard has released it because an operator asked for that.
     pub detached: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
 
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a light on the board of its own"
-)]
+impl Driver {
+    /// A document that says nothing of the driver doesn't say that it is gone.
+    fn unmentioned() -> Self {
+        Self {
+            up: true,
+            ..Self::default()
+        }
+    }
+}
+
+#[expect(clippy::struct_excessive_bools, reason = "each is shown by itself")]
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Gpu {
     pub uuid: String,
-    /// Left out where the card is gone, and another has got its index.
+    /// Left out if the card is gone and another card now has its index.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub index: Option<u32>,
+    pub pci_bus_id: String,
     pub name: String,
     pub up: bool,
-    /// Of the last tick.
+    /// Age of the last tick.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub age_seconds: Option<f64>,
     #[serde(flatten)]
     pub now: Readings,
-    /// Of the last hour.
+    /// Temperatures of the last hour.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hour: Option<Hour>,
     pub limit: Limit,
-    pub state: String,
-    pub level: String,
+    pub state: OrUnknown<State>,
+    pub level: OrUnknown<Level>,
     pub why: String,
-    /// Why nothing can be done for it, in a word; left out while something can.
+    /// Why the guard can do nothing for it, in a word; left out while it can.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub unguarded: Option<String>,
-    /// What is known of each.
+    pub unguarded: Option<OrUnknown<Unguarded>>,
+    /// Why the sensors aren't fully trusted, in a word; left out while they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<OrUnknown<Doubt>>,
     pub sensors: Vec<Sensor>,
     pub knobs: Vec<Knob>,
-    /// Who brought the present throttle about.
+    pub firmware: Firmware,
+    pub cooling: Cooling,
+    /// What the present throttle has cost so far, or the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub trigger: Option<String>,
-    /// For how long the state has lasted.
+    pub receipt: Option<Cost>,
+    /// Those that the card tells of; left out while it tells of none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fans: Vec<Fan>,
+    /// The cause of the present throttle.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trigger: Option<OrUnknown<Trigger>>,
+    /// How long the state has lasted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state_age_seconds: Option<f64>,
-    /// For how long something of the guard's, or of one before it, has been on the GPU.
+    /// How long a limit or lock of this guard, or of one before it, has been on the GPU.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held_for_seconds: Option<f64>,
     pub asks: Asks,
     pub leases: Vec<Lease>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub paused_for_seconds: Option<f64>,
-    pub permission: String,
+    pub permission: OrUnknown<Permission>,
     pub infeasible: bool,
     pub contested: bool,
     pub overheld: bool,
@@ -129,7 +168,7 @@ pub struct Gpu {
     pub throttled_seconds: ByLevel,
 }
 
-/// Gone while the card doesn't answer.
+/// They are gone while the card doesn't answer.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Readings {
@@ -142,26 +181,27 @@ pub struct Readings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub margin_to_critical_celsius: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub margin_to_safe_celsius: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub trips: Option<TripPoints>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub power_draw_watts: Option<f64>,
     pub clock_events: Vec<String>,
 }
 
-/// First the configured ones, then the card's own.
+/// A sensor: the extra ones of the configuration come first, then the card's own.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Sensor {
     pub name: String,
-    /// `working`, `failing`, `doubted` or `absent`.
-    pub state: String,
-    /// What it does, where that is wrong.
+    pub state: OrUnknown<SensorState>,
+    /// The fault, if it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
-    /// Of a configured one; left out while it can't be read.
+    /// Of an extra sensor; left out while it can't be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub celsius: Option<f64>,
-    /// Of a configured one.
+    /// Of an extra sensor.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alert_celsius: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -173,9 +213,64 @@ pub struct Sensor {
 pub struct Knob {
     /// `power_limit`, `gpu_clock`, `memory_clock` or `fan`.
     pub name: String,
-    /// `working`, `unproven`, `refused`, `ineffective` or `absent`.
-    pub state: String,
-    /// What it does, where that is wrong.
+    pub state: OrUnknown<KnobState>,
+    /// The fault, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+/// What the card does about heat by itself.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Firmware {
+    /// It acts before the guard, at this temperature of the core; left out if the guard acts first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acts_first_celsius: Option<f64>,
+    /// A target that it names and doesn't keep to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ignores_celsius: Option<f64>,
+    /// It slows itself down for heat now, and the guard holds nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slowed_for_seconds: Option<f64>,
+    /// Since the guard started.
+    pub slowdowns: u64,
+    pub slowdown_seconds: f64,
+}
+
+/// How well the card is cooled. What isn't known is left out.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Cooling {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resistance_kelvin_per_watt: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub baseline_kelvin_per_watt: Option<f64>,
+    /// The resistance over the baseline, and that over the neighbours'.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub change_ratio: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub neighbours_change_ratio: Option<f64>,
+    /// It cools clearly worse: `before`, `neighbours`, or both.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub worse_than: Vec<String>,
+    /// What it can draw for good.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sustainable_watts: Option<f64>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Fan {
+    /// As NVML counts them, from 0.
+    pub index: usize,
+    /// The intended speed as a share of the maximum.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub speed_ratio: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rpm: Option<u32>,
+    /// The fault, in a word and in words, if it is suspect.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suspect: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
 }
@@ -201,7 +296,7 @@ pub struct Hour {
 pub struct Limit {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub current: Option<f64>,
-    /// What will be given back.
+    /// The limit that the guard will give back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub original: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -217,9 +312,9 @@ pub struct Limit {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Asks {
-    pub local: String,
-    pub alert: String,
-    pub manual: String,
+    pub local: OrUnknown<Level>,
+    pub alert: OrUnknown<Level>,
+    pub manual: OrUnknown<Level>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -230,10 +325,10 @@ pub struct Lease {
     /// The alert's name, as its sender wrote it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alert: Option<String>,
-    /// As Alertmanager prints it, to be looked up there.
+    /// As Alertmanager prints it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<String>,
-    pub level: String,
+    pub level: OrUnknown<Level>,
     pub age_seconds: f64,
     pub expires_in_seconds: f64,
 }
@@ -249,10 +344,10 @@ pub struct ByLevel {
 #[serde(default)]
 pub struct App {
     pub name: String,
-    pub mode: String,
+    pub mode: OrUnknown<Told>,
     pub ok: u64,
     pub failed: u64,
-    /// Why its `env_file` can't be written, and what helps.
+    /// Why its `env_file` can't be written, and the remedy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
 }

@@ -1,5 +1,5 @@
-//! What is shown, as server-sent events: a new view after new ticks, at most one a second. The
-//! status document is one such view, the page's is another.
+//! Server-sent events: a new view after new ticks, at most one a second. The status document is one
+//! such view, the page's board is another.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr};
@@ -16,60 +16,60 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use crate::units::Moment;
-use crate::web::exposition::Exposition;
-use crate::web::listen::Peer;
+use crate::web::http::peer::Peer;
 use crate::web::snapshot::Snapshot;
+use crate::web::snapshot::snapshots::Snapshots;
 
 use super::document::Status;
-use super::seats::{Seat, Seats};
+use super::stream_limit::{StreamLimit, StreamPermit};
 
-/// Open streams at a time, so that idle browsers can't pile up. The next one is turned away, or
-/// takes the place of somebody who has more than one.
+/// Open streams at a time, so that idle browsers can't pile up. One more is refused, or takes the
+/// place of a client with more than one.
 pub const STREAMS: usize = 32;
 
-/// Between two views.
+/// Time between two views.
 const PACE: Duration = Duration::from_secs(1);
 
-/// Without a new tick a view comes nevertheless, every so many paces: ages grow.
+/// Without a new tick a view is sent all the same after so many paces, because ages grow.
 const PACES_WITHOUT_NEWS: u32 = 5;
 
-/// A proxy cuts what is silent; most wait a minute.
+/// A proxy closes a silent connection, most after a minute.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// What a viewer is shown of a moment.
+/// Makes the view of a snapshot.
 type Show = fn(&Snapshot) -> Event;
 
-/// What the handlers of all streams share.
+/// Shared by the handlers of all streams.
 #[derive(Clone)]
 pub struct Streams {
-    exposition: Arc<Exposition>,
+    snapshots: Arc<Snapshots>,
     closing: watch::Receiver<bool>,
-    seats: Arc<Seats>,
+    stream_limit: Arc<StreamLimit>,
 }
 
 impl Streams {
-    /// They end when `closing` turns true.
-    pub fn new(exposition: Arc<Exposition>, closing: watch::Receiver<bool>) -> Self {
+    /// The streams end when `closing` turns true.
+    pub fn new(snapshots: Arc<Snapshots>, closing: watch::Receiver<bool>) -> Self {
         Self {
-            exposition,
+            snapshots,
             closing,
-            seats: Seats::new(STREAMS),
+            stream_limit: StreamLimit::new(STREAMS),
         }
     }
 
-    pub(in crate::web) fn open(self, peer: Option<&Peer>, show: Show) -> Response {
+    pub(crate) fn open(self, peer: Option<&Peer>, show: Show) -> Response {
         // Only a test asks without a connection.
         let address = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |it| it.address.ip());
-        let Some(seat) = self.seats.take(address) else {
+        let Some(permit) = self.stream_limit.take(address) else {
             let full = "too many event streams\n";
             return (StatusCode::SERVICE_UNAVAILABLE, full).into_response();
         };
         let viewer = Viewer {
-            exposition: self.exposition,
+            snapshots: self.snapshots,
             closing: self.closing,
             show,
             shown: None,
-            seat,
+            permit,
         };
         Sse::new(viewer.views())
             .keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
@@ -77,7 +77,7 @@ impl Streams {
     }
 }
 
-pub(super) async fn documents(
+pub(crate) async fn documents(
     State(streams): State<Streams>,
     peer: Option<Extension<Peer>>,
 ) -> Response {
@@ -87,14 +87,14 @@ pub(super) async fn documents(
     })
 }
 
-/// Somebody who watches.
+/// One open stream.
 struct Viewer {
-    exposition: Arc<Exposition>,
+    snapshots: Arc<Snapshots>,
     closing: watch::Receiver<bool>,
     show: Show,
-    /// When each GPU of the last view had ticked.
+    /// The time of each GPU's tick in the last view.
     shown: Option<Vec<Option<Moment>>>,
-    seat: Seat,
+    permit: StreamPermit,
 }
 
 impl Viewer {
@@ -106,19 +106,20 @@ impl Viewer {
         })
     }
 
-    /// What to show next; `None` at the end of the service, or when the seat is somebody else's.
+    /// The next snapshot to show; `None` at the end of the service, or when another client has the
+    /// permit.
     async fn next(&mut self) -> Option<Snapshot> {
         if self.shown.is_none() && !*self.closing.borrow() {
-            return Some(self.exposition.look());
+            return Some(self.snapshots.take());
         }
         for pace in 1.. {
             tokio::select! {
-                // A sender that is gone closes as well.
+                // A sender that is gone closes the streams as well.
                 _ = self.closing.wait_for(|closing| *closing) => return None,
-                () = self.seat.given_up() => return None,
+                () = self.permit.revoked() => return None,
                 () = sleep(PACE) => {}
             }
-            let snapshot = self.exposition.look();
+            let snapshot = self.snapshots.take();
             let news = self.shown.as_ref() != Some(&ticked(&snapshot));
             if news || pace >= PACES_WITHOUT_NEWS {
                 return Some(snapshot);

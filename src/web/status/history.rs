@@ -1,5 +1,5 @@
-//! The last hour for charts: ten-second points, column by column. `?after=SLOT` gives what came
-//! after a point already known, so that a chart that stays open asks for little.
+//! The last hour for charts: ten-second points, column by column. `?after=SLOT` asks for the points
+//! after one that the chart already has.
 
 use std::sync::Arc;
 
@@ -9,33 +9,35 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
-use crate::guard::history::{POINT, POINTS, Point, slot};
-use crate::guard::{Shared, Station};
+use crate::guard::state::history::{POINT, POINTS, Point, slot};
+use crate::guard::state::{GpuHandle, Shared};
 use crate::units::{Moment, Watts};
-use crate::web::exposition::Exposition;
+use crate::web::snapshot::snapshots::Snapshots;
 
 use super::fill::round;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Wanted {
+pub(crate) struct Wanted {
     after: Option<u32>,
 }
 
 /// The last hour of every GPU.
 #[derive(Serialize)]
 struct History {
-    /// Of one point.
+    /// Length of one point.
     step_seconds: u64,
+    /// The same by the clock on the wall, which differs if the guard's time runs faster.
+    wall_step_seconds: f64,
     /// Points in an hour.
     points: u32,
-    /// The number of the point that now falls into. Numbers count from the guard's start.
+    /// The number of the current point. Numbers count from the guard's start.
     newest: u32,
     gpus: Vec<Columns>,
 }
 
-/// One GPU's points: the n-th entries of all columns belong together. What wasn't read is null;
-/// points during which nothing was heard of the GPU are left out.
+/// One GPU's points: the n-th entries of all columns belong together. A value that wasn't read is
+/// null; points without a sign of the GPU are left out.
 #[derive(Default, Serialize)]
 struct Columns {
     uuid: String,
@@ -46,31 +48,32 @@ struct Columns {
     max_celsius: Vec<Option<f64>>,
     memory_max_celsius: Vec<Option<f64>>,
     draw_watts: Vec<Option<f64>>,
-    /// The lowest.
+    /// The lowest limit.
     limit_watts: Vec<Option<f64>>,
-    /// The gravest.
+    /// The gravest state.
     state: Vec<&'static str>,
 }
 
-pub(super) async fn history(
-    State(exposition): State<Arc<Exposition>>,
+pub(crate) async fn history(
+    State(snapshots): State<Arc<Snapshots>>,
     Query(wanted): Query<Wanted>,
 ) -> Response {
-    let history = History::of(exposition.shared(), wanted.after);
+    let history = History::of(snapshots.shared(), wanted.after);
     ([(header::CACHE_CONTROL, "no-store")], Json(history)).into_response()
 }
 
 impl History {
     fn of(shared: &Shared, after: Option<u32>) -> Self {
         let now = shared.clock.now();
-        let stations = shared.stations();
-        let gpus = stations
+        let gpu_handles = shared.gpu_handles();
+        let gpus = gpu_handles
             .iter()
-            .map(|station| Columns::of(station, now, after));
+            .map(|gpu_handle| Columns::of(gpu_handle, now, after));
         let mut gpus: Vec<_> = gpus.collect();
         gpus.sort_by_key(|gpu| gpu.index);
         Self {
             step_seconds: POINT.as_secs(),
+            wall_step_seconds: shared.clock.on_wall(POINT).as_secs_f64(),
             points: POINTS,
             newest: slot(now),
             gpus,
@@ -79,15 +82,13 @@ impl History {
 }
 
 impl Columns {
-    fn of(station: &Station, now: Moment, after: Option<u32>) -> Self {
-        // Taken out at once: the worker may be waiting to record its tick.
-        let new = |point: &&Point| after.is_none_or(|after| point.slot > after);
-        let points: Vec<_> = station.history().points(now).filter(new).copied().collect();
-        // A card that was opened anew may have moved to another index.
-        let latest = station.latest();
+    fn of(gpu_handle: &GpuHandle, now: Moment, after: Option<u32>) -> Self {
+        let points = gpu_handle.points(now, after);
+        // A card that was opened again may have moved to another index.
+        let latest = gpu_handle.latest();
         let identity = latest
             .as_ref()
-            .map_or(&station.identity, |tick| &tick.identity);
+            .map_or(&gpu_handle.identity, |tick| &tick.identity);
         let mut columns = Self {
             uuid: identity.uuid.as_str().to_owned(),
             index: identity.index,

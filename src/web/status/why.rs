@@ -3,12 +3,12 @@
 use std::fmt::Write as _;
 
 use crate::guard::{Permission, Tick, evidence};
-use crate::policy::unguarded::out_of_the_plan;
+use crate::policy::decide::unguarded::out_of_the_plan;
 use crate::policy::{Doubt, Sensor, SensorReport, SensorState, State, Trigger, Unguarded};
 use crate::units::Celsius;
 
-/// Speaks of a tick that still holds; whether it does is the caller's to say.
-pub(super) fn sentence(tick: &Tick) -> String {
+/// Of a fresh tick. The caller knows whether it is.
+pub(crate) fn sentence(tick: &Tick) -> String {
     let decision = &tick.decision;
     let mut why = match decision.state {
         State::Unguarded => unguarded(tick),
@@ -32,7 +32,7 @@ pub(super) fn sentence(tick: &Tick) -> String {
             "its sensor looks fine, but the card slows itself down for heat: the card is believed",
         ),
         (
-            decision.doubt == Some(Doubt::Probe),
+            decision.doubt == Some(Doubt::ExtraSensor),
             "a configured sensor can't be read: guarded by the others",
         ),
         (tick.paused_until.is_some(), "paused by an operator"),
@@ -42,16 +42,37 @@ pub(super) fn sentence(tick: &Tick) -> String {
         why.push_str("; ");
         why.push_str(&fault);
     }
+    for (fan, fault) in decision.fans.iter().filter(|_| tick.up) {
+        let what = fault.map(|fault| format!("; fan {fan} {}", evidence::of_fan(fault)));
+        why.push_str(&what.unwrap_or_default());
+    }
     for (knob, state) in out_of_the_plan(&decision.knobs) {
         let (knob, state) = (knob.name(), state.name());
         // Writing to a String can't fail.
         let _ = write!(why, "; {knob} is {state}: the plan goes on without it");
+    }
+    for remark in firmware(tick).into_iter().flatten().filter(|_| seen) {
+        why.push_str("; ");
+        why.push_str(&remark);
     }
     for (_, remark) in remarks.iter().filter(|(holds, _)| *holds) {
         why.push_str("; ");
         why.push_str(remark);
     }
     why
+}
+
+/// What the card does about heat by itself.
+fn firmware(tick: &Tick) -> [Option<String>; 3] {
+    let firmware = &tick.decision.firmware;
+    let first = firmware.acts_first;
+    let ignored = firmware.ignores;
+    let slows = firmware.slowdown.map(|_| "it slows itself down for heat");
+    [
+        first.map(|target| format!("the card acts first, at {target}")),
+        ignored.map(|target| format!("it names a target of {target} and runs above it")),
+        slows.map(str::to_owned),
+    ]
 }
 
 fn rest(tick: &Tick) -> String {
@@ -71,7 +92,7 @@ fn unguarded(tick: &Tick) -> String {
     }
 }
 
-/// Whether anything of ours holds the card, or would in `observe`.
+/// Whether a limit or lock of the guard is on the card, or would be in `observe`.
 fn capped(tick: &Tick) -> bool {
     !tick.claim.is_empty() || tick.permission == Permission::Observe
 }
@@ -79,7 +100,7 @@ fn capped(tick: &Tick) -> bool {
 fn recovering(tick: &Tick) -> String {
     let limit = tick.claim.limit.zip(tick.reading.limit.ok());
     let targets = tick.decision.targets;
-    let all_asked = (targets.limit, targets.gpu_clock, targets.memory_clock) == (None, None, None);
+    let all_asked = targets.limit.is_none() && !targets.has_lock();
     match limit.filter(|(ours, now)| all_asked && ours.original != *now) {
         Some((ours, now)) => format!(
             "cool, but the card doesn't take its limit of {} back: {now} is on it, and it is tried again",
@@ -123,7 +144,7 @@ fn distance(margin: Celsius, trip: &str) -> String {
     }
 }
 
-/// Which sensor isn't believed, and why.
+/// The sensor that the guard doubts, and why.
 fn unseen(tick: &Tick) -> String {
     let decision = &tick.decision;
     let of = |sensor: Sensor| {
@@ -141,7 +162,7 @@ fn unseen(tick: &Tick) -> String {
     doubted.unwrap_or_else(|| "the temperature can't be trusted".to_owned())
 }
 
-/// Sensors that are at fault beside the one that blinds the guard, if one does.
+/// Sensors with a fault, without the one that blinds the guard.
 fn faulty(tick: &Tick) -> impl Iterator<Item = String> + '_ {
     let decision = &tick.decision;
     let blinding = decision.doubted.filter(|_| decision.state == State::Blind);
@@ -159,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_distance_says_on_which_side_of_the_trip() {
+    fn a_distance_names_the_side_of_the_trip() {
         assert_eq!(distance(Celsius::new(3.0), "alert"), "3.0 °C under alert");
         assert_eq!(distance(Celsius::new(0.0), "alert"), "at alert");
         assert_eq!(

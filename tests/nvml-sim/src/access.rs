@@ -1,8 +1,8 @@
 //! How a call is made, and what it sees of its card.
 
-use thermal_guard::device::faults::Call;
-use thermal_guard::device::plant::Flow;
-use thermal_guard::device::profile::Profile;
+use thermal_guard::sim::faults::Call;
+use thermal_guard::sim::plant::Flow;
+use thermal_guard::sim::profile::Profile;
 
 use crate::code::Outcome;
 use crate::fault::Feature;

@@ -1,6 +1,6 @@
 //! What programs ask of a card that its thermal profile doesn't say.
 
-use thermal_guard::device::profile::Profile;
+use thermal_guard::sim::profile::Profile;
 
 /// Identity facts of a product.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +37,8 @@ pub fn product(profile: &Profile) -> Product {
         "h200" => (NVIDIA, 0x2335),
         "l40s" => (NVIDIA, 0x26b9),
         "rtx-4090" => (GEFORCE, 0x2684),
+        "gb10" => (NVIDIA, 0x2e12),
+        "rtx-5090-laptop" => (GEFORCE, 0x2c58),
         _ => (NVIDIA, 0x0000),
     };
     let (architecture, compute_capability, pcie_generation) = match profile.architecture {

@@ -3,9 +3,12 @@
 
 use std::borrow::Cow;
 
-use thermal_guard::device::faults::{Answers, CardFaults, MACHINE_ANSWERS, Pending};
-use thermal_guard::device::plant::{self, Flow, Inputs, Load, State};
-use thermal_guard::device::profile::{self, Profile};
+use thermal_guard::sim::fans::{Fans, Rise};
+use thermal_guard::sim::faults::{Answers, CardFaults, MACHINE_ANSWERS, Pending};
+use thermal_guard::sim::plant;
+use thermal_guard::sim::plant::{Flow, Inputs, Load, State};
+use thermal_guard::sim::profile;
+use thermal_guard::sim::profile::Profile;
 use thermal_guard::units::{Celsius, Megahertz, Watts};
 
 use crate::fault::{Fault, Feature};
@@ -13,7 +16,7 @@ use crate::senses::Senses;
 
 pub const MAGIC: u64 = u64::from_le_bytes(*b"NVMLSIM\0");
 /// To be raised with every change below; a change of size alone is noticed without.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 5;
 pub const MAX_GPUS: usize = 16;
 /// Xid events kept for who waits for them.
 pub const MAX_XIDS: usize = 32;
@@ -127,6 +130,7 @@ pub struct Card {
     pub out_of_band_limit: u32,
     pub sm_lock: Lock,
     pub memory_lock: Lock,
+    pub fans: Fans,
     pub persistence: u32,
     /// A mask of [`Fault`]s.
     pub fault: u32,
@@ -207,6 +211,7 @@ impl Card {
             out_of_band_limit: 0,
             sm_lock: Lock::NONE,
             memory_lock: Lock::NONE,
+            fans: Fans::WELL,
             persistence: 0,
             fault: Fault::None as u32,
             unsupported: 0,
@@ -252,10 +257,14 @@ impl Card {
     }
 
     pub fn inputs(&self) -> Inputs {
+        let profile = self.profile();
+        let fans = self
+            .fans
+            .resistance(profile.fans, self.state.core(), Rise::of(profile));
         Inputs {
             load: self.load,
             inlet: Celsius::new(self.inlet + self.inlet_rise),
-            airflow_resistance: self.airflow_resistance,
+            airflow_resistance: self.airflow_resistance * fans,
             hbm_resistance: self.hbm_resistance,
             limit: self.enforced_limit(),
             gpu_clock_lock: self.sm_lock.upper(),

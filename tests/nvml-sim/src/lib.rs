@@ -2,7 +2,7 @@
 //! behind it but a file, in which the cards' state lies and a thermal model runs.
 //!
 //! ```text
-//!  exporter ─┐                                      ┌─ physics: thermal_guard::device::plant
+//!  exporter ─┐                                      ┌─ physics: thermal_guard::sim::plant
 //!  nvitop  ──┼─ exports (C ABI) ─ session ─ state file ─┤
 //!  simctl ───┘                                      └─ faults, locks, Xid ring
 //! ```

@@ -1,9 +1,10 @@
 //! What is done to the machine: by programs through NVML, by drivers that come and go, by whoever
 //! holds the control command.
 
-use thermal_guard::device::faults::Answers;
-use thermal_guard::device::plant::State;
-use thermal_guard::device::profile::Profile;
+use thermal_guard::device::MOST_FANS;
+use thermal_guard::sim::faults::Answers;
+use thermal_guard::sim::plant::State;
+use thermal_guard::sim::profile::Profile;
 
 use crate::clock;
 use crate::code::{Code, Outcome};
@@ -22,7 +23,7 @@ pub fn machine(profiles: &[&Profile], inlet: f64, driver_version: &str) -> Optio
     if profiles.len() > MAX_GPUS {
         return None;
     }
-    let spare = Card::new(thermal_guard::device::profile::ALL[0], "", inlet);
+    let spare = Card::new(thermal_guard::sim::profile::ALL[0], "", inlet);
     #[expect(
         clippy::large_stack_arrays,
         reason = "a machine is made once, on a main thread"
@@ -60,9 +61,10 @@ pub fn unload_driver(bench: &mut Bench) {
         card.pending = Settings::NONE;
         card.sm_lock = Lock::NONE;
         card.memory_lock = Lock::NONE;
+        (0..MOST_FANS).for_each(|fan| card.fans.set(fan, None));
         card.persistence = 0;
         card.state.energy_joules = 0.0;
-        card.state.event_seconds = [0.0; 5];
+        card.state.slowdown_seconds = [0.0; 5];
     }
 }
 
@@ -186,10 +188,10 @@ pub fn cool_down(card: &mut Card) {
     let inputs = card.inputs();
     let rested = State::idle_at(card.profile(), inputs.inlet);
     card.state = State {
-        die: rested.die,
-        sink: rested.sink,
-        hbm: rested.hbm,
-        thermal_speed: 1.0,
-        ..card.state
+        energy_joules: card.state.energy_joules,
+        slowdown_seconds: card.state.slowdown_seconds,
+        work_done: card.state.work_done,
+        work_asked: card.state.work_asked,
+        ..rested
     };
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use thermal_guard::device::plant;
+use thermal_guard::sim::plant;
 
 use crate::layout::{Bench, Card, Lock};
 
@@ -79,6 +79,7 @@ fn run(card: &mut Card, now: f64, seconds: f64) {
         let life = due.map_or(left, |due| (due - now).max(SHORTEST_LIFE));
         let step = left.min(look).min(life);
         let (profile, inputs) = (card.physical(), card.inputs());
+        card.state.fan_held = card.fans.held(&profile);
         plant::advance(
             &profile,
             &mut card.state,
@@ -120,9 +121,9 @@ fn exchange(bench: &mut Bench) {
 
 #[cfg(test)]
 mod tests {
-    use thermal_guard::device::faults::{Sensor, Setter};
-    use thermal_guard::device::plant::Load;
-    use thermal_guard::device::profile;
+    use thermal_guard::sim::faults::{Sensor, Setter};
+    use thermal_guard::sim::plant::Load;
+    use thermal_guard::sim::profile;
 
     use super::*;
     use crate::{operate, setters};

@@ -1,6 +1,6 @@
 //! What a card's sensors feel and tell.
 
-use thermal_guard::device::faults::Sense;
+use thermal_guard::sim::faults::Sense;
 use thermal_guard::units::{Celsius, Watts};
 
 use crate::fault::Fault;
@@ -45,7 +45,8 @@ impl Card {
     /// Lets the sensors feel what is true at `now`, simulated `seconds` after they last did.
     pub fn feel(&mut self, now: f64, seconds: f64) {
         let margin = self.state.margin(&self.physical()).degrees();
-        let draw = self.flow().draw.as_f64();
+        let told = self.state.meter.told(self.profile(), self.flow().draw);
+        let draw = told.as_f64();
         let (faults, state, felt) = (&self.faults, &self.state, &mut self.senses);
         felt.core.pass(&faults.core, now, state.die, seconds);
         felt.memory.pass(&faults.memory, now, state.hbm, seconds);

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::sleep;
 use std::time::Duration;
 
-use thermal_guard::device::faults::{Call, Said};
+use thermal_guard::sim::faults::{Call, Said};
 
 pub use crate::access::{Access, Asked, Seen};
 use crate::clock;

@@ -1,7 +1,8 @@
 //! The setters of NVML, which may do something else than they are told; what other hands do to a
 //! card, in [`crate::operate`], always happens.
 
-use thermal_guard::device::faults::bits;
+use thermal_guard::sim::faults::bits;
+use thermal_guard::sim::profile::LimitOffer;
 
 use crate::code::{Code, Outcome};
 use crate::layout::{Card, Lock};
@@ -14,6 +15,7 @@ pub fn request_limit(card: &mut Card, now: f64, milliwatts: u32, told: Option<i6
     let (min, max) = card.faults.told.range(card.profile());
     let stored = match told {
         Some(number) => Some(bits(number)),
+        None if card.profile().limit != LimitOffer::Settable => return Err(Code::NotSupported),
         None => setter.take(milliwatts, min..=max).map_err(Code::Told)?,
     };
     if let Some(stored) = stored {
@@ -82,8 +84,8 @@ pub fn request_reset(card: &mut Card, domain: Domain) -> Outcome {
 
 #[cfg(test)]
 mod tests {
-    use thermal_guard::device::faults::Setter;
-    use thermal_guard::device::profile;
+    use thermal_guard::sim::faults::Setter;
+    use thermal_guard::sim::profile;
 
     use super::*;
 

@@ -39,7 +39,7 @@ fn path_of(state: &Path) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use thermal_guard::device::profile;
+    use thermal_guard::sim::profile;
 
     use super::*;
 

@@ -38,7 +38,7 @@ def installed():
         "examples/gradio/thermal_mode.py", "examples/gradio/thermal-guard.yml", "examples/alerts/thermal-guard.rules.yml"]
     missing = [name for name in files if not list(DOCS.glob(f"{name}*"))]
     expect(not missing, f"documents and examples in {DOCS}", f"without {missing}")
-    for script in ("thermal-guard-health", "thermal-guard-slurm-health"):
+    for script in ("thermal-guard-health", "thermal-guard-slurm-health", "thermal-guard-slurm-prolog"):
         path = Path("/usr/libexec/thermal-guard", script)
         expect(path.exists() and path.stat().st_mode & 0o111, f"{path}, executable", path.exists())
     expect("apps:" in (DOCS / "examples/gradio/thermal-guard.yml").read_text(encoding="utf-8"), "an example of apps", "none")

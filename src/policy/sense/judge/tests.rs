@@ -1,9 +1,13 @@
 use super::*;
 use crate::device::Missing;
-use crate::device::{ClockEvents, PowerConstraints, Thresholds};
+use crate::device::error::any_code;
+use crate::device::{PowerConstraints, SlowdownReason, SlowdownReasons, Thresholds};
+use crate::policy::sense::trips::{Heat, Trips};
 
 const NONE: Missing = Missing::NotSupported;
-const FAILED: Missing = Missing::Failed(999);
+const SOFTWARE: SlowdownReasons = SlowdownReasons::NONE.with(SlowdownReason::SoftwareThermal);
+const HARDWARE: SlowdownReasons = SlowdownReasons::NONE.with(SlowdownReason::HardwareThermal);
+const FAILED: Missing = Missing::Failed(any_code(999));
 /// How often the guard may look.
 const POLLS: [f64; 3] = [0.1, 1.0, 10.0];
 
@@ -33,7 +37,7 @@ struct Bench {
     judge: Judge,
     facts: Facts,
     reading: Reading,
-    probes: Vec<Probe>,
+    extra_sensors: Vec<ExtraSensor>,
     poll: f64,
     seconds: f64,
 }
@@ -54,10 +58,10 @@ impl Bench {
                 memory: said(memory),
                 margin: said(margin),
                 draw: Ok(Watts::from_watts(300)),
-                events: Ok(ClockEvents::default()),
+                slowdown_reasons: Ok(SlowdownReasons::default()),
                 ..Reading::missing(Moment::START, NONE)
             },
-            probes: Vec::new(),
+            extra_sensors: Vec::new(),
             poll: 1.0,
             seconds: 0.0,
         }
@@ -82,8 +86,13 @@ impl Bench {
 
     fn look_now(&mut self, in_turn: bool) -> Judgement {
         let now = Moment::from_secs_f64(self.seconds);
-        self.judge
-            .look(now, &self.reading, &self.facts, &self.probes, in_turn)
+        self.judge.judge(
+            now,
+            &self.reading,
+            &self.facts,
+            &self.extra_sensors,
+            in_turn,
+        )
     }
 
     /// Looks for so long; the last judgement.
@@ -253,7 +262,7 @@ fn another_driver_may_have_other_sensors_and_the_same_one_has_not() {
 }
 
 #[test]
-fn what_can_be_seen_at_critical_is_acted_on_however_blind() {
+fn a_critical_reading_is_acted_on_even_while_blind() {
     let mut bench = Bench::core(60.0);
     bench.look();
     bench.reading.core = Err(FAILED);
@@ -379,6 +388,7 @@ fn configured_numbers_leave_the_margins_and_the_memorys_protection() {
         alert: Some(c(78.0)),
         critical: Some(c(85.0)),
         safe: Some(c(72.0)),
+        ..TripOverrides::default()
     };
     let mut bench = by_margin(60.0, -1.0);
     bench.judge = Judge::new(by, &bench.facts);
@@ -450,6 +460,195 @@ fn a_busy_card_whose_power_meter_shows_single_low_samples_is_believed() {
         bench.draws(if second % 20 > 17 { 137.0 } else { 291.0 });
         // Its reading moves now and then, at a low sample, too.
         bench.reading.core = Ok(c(if second % 200 < 98 { 79.0 } else { 78.0 }));
+        assert_eq!(bench.look().doubt, None, "{second}");
+    }
+}
+
+#[test]
+fn a_reading_that_stands_still_after_it_jumped_with_the_draw_is_believed() {
+    // Means of ten seconds show a move only seconds after it began.
+    let levels = [(28.0, 240.0), (90.0, 260.0), (150.0, 290.0), (240.0, 28.0)];
+    for (before, after) in levels {
+        for (tenths, poll) in (5..280)
+            .step_by(9)
+            .flat_map(|it| [(it, 0.3), (it, 1.0), (it, 1.7)])
+        {
+            let lasts = f64::from(tenths) / 10.0;
+            let story = format!("{before} W for {lasts} s, then {after} W, every {poll} s");
+            let mut bench = Bench::core(50.0).polled(poll);
+            bench.draws(after);
+            bench.pass(30.0);
+            let jump = (before - after) / 30.0;
+            for (draw, reading, lasts) in [(before, 50.0 + jump, lasts), (after, 50.0, 90.0)] {
+                bench.draws(draw);
+                let ends = bench.seconds + lasts;
+                bench.says(reading);
+                while bench.seconds < ends {
+                    assert_eq!(bench.look().doubt, None, "{story}: {}", bench.seconds);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_doubt_alone_forbids_raises_and_caps_forty_seconds_after_the_move_began() {
+    // A quarter of the scale is a doubt at first; more is plain.
+    for (rise, lasts, poll) in [
+        (100.0, 600.0, 1.0),
+        (100.0, 14.0, 1.0),
+        (100.0, 14.0, 0.1),
+        (300.0, 12.0, 1.0),
+    ] {
+        let mut bench = Bench::core(60.0).polled(poll);
+        bench.draws(90.0);
+        bench.pass(60.0);
+        bench.draws(90.0 + rise);
+        let begun = bench.seconds;
+        let mut doubted = None;
+        let capped = loop {
+            if bench.seconds - begun >= lasts {
+                bench.draws(90.0);
+            }
+            let judgement = bench.look();
+            if is_blind(&judgement) {
+                break bench.seconds - begun;
+            }
+            if judgement.doubt == Some(Doubt::Frozen) {
+                assert!(judgement.forbids_raises() && !judgement.is_cool());
+                assert_eq!(state(&judgement, Sensor::Core), SensorState::Doubted);
+                doubted = doubted.or(Some(bench.seconds - begun));
+            }
+            assert!(bench.seconds - begun < 60.0, "{rise} {lasts} {poll}: never");
+        };
+        assert!(capped <= 40.0, "{rise} {lasts} {poll}: {capped}");
+        assert!(doubted.is_none_or(|at| at >= 18.0), "{doubted:?}");
+        assert_eq!(doubted.is_some(), rise < 200.0, "{rise}");
+    }
+}
+
+#[test]
+fn a_reading_that_answers_in_time_ends_the_doubt() {
+    let mut bench = Bench::core(60.0);
+    bench.draws(90.0);
+    bench.pass(60.0);
+    bench.draws(190.0);
+    while bench.look().doubt.is_none() {
+        assert!(bench.seconds < 120.0, "never doubted");
+    }
+    let judgement = bench.says(61.0);
+    assert_eq!(judgement.doubt, None);
+    assert_eq!(bench.pass(300.0).doubt, None);
+}
+
+#[test]
+fn a_move_of_less_than_ten_seconds_needs_no_answer() {
+    let mut bench = Bench::core(60.0);
+    for second in 0..3600_u32 {
+        bench.draws(if second % 60 > 52 { 300.0 } else { 150.0 });
+        assert_eq!(bench.look().doubt, None, "{second}");
+    }
+}
+
+#[test]
+fn a_lasting_load_in_short_bursts_is_a_move_as_well() {
+    for (on, off) in [(1_u32, 1_u32), (4, 2), (8, 4)] {
+        let mut bench = Bench::core(46.0);
+        bench.draws(60.0);
+        bench.pass(60.0);
+        let from = bench.seconds;
+        let mut second = 0;
+        while !is_blind(&bench.look()) {
+            second += 1;
+            bench.draws(if second % (on + off) < on {
+                400.0
+            } else {
+                60.0
+            });
+            assert!(second < 40, "{on}/{off}: never");
+        }
+        assert!(bench.seconds - from <= 40.0);
+    }
+}
+
+#[test]
+fn the_cards_own_count_of_energy_knows_better_than_momentary_readings() {
+    // The reading has the load's own period: for a minute it meets each pulse, for the next one none.
+    for counts in [true, false] {
+        let mut bench = Bench::core(70.0);
+        let mut millijoules = 0;
+        let doubted = (0..1800_u32).any(|second| {
+            millijoules += 200_000;
+            if counts && second % 5 == 0 {
+                bench.reading.slow.energy_millijoules = Some(millijoules);
+            }
+            let meets = second > 300 && second / 60 % 2 == 0;
+            let seen = if second <= 300 { 200.0 } else { 320.0 };
+            bench.draws(if meets || second <= 300 { seen } else { 80.0 });
+            bench.look().doubt.is_some()
+        });
+        assert_eq!(doubted, !counts, "{counts}");
+    }
+}
+
+#[test]
+fn a_count_of_energy_that_stands_still_or_runs_wild_hides_no_frozen_sensor() {
+    for millijoules in [0_u64, 1, 250, 1_000_000_000] {
+        let mut bench = Bench::core(46.0);
+        let mut count = 7;
+        let mut blind_after = None;
+        for second in 0..400_u32 {
+            bench.draws(if second < 200 { 60.0 } else { 300.0 });
+            count += millijoules;
+            if second % 5 == 0 {
+                bench.reading.slow.energy_millijoules = Some(count);
+            }
+            if is_blind(&bench.look()) {
+                blind_after = blind_after.or(Some(second));
+            }
+        }
+        let after = blind_after.unwrap_or(u32::MAX);
+        assert!((200..=240).contains(&after), "{millijoules}: {after}");
+    }
+}
+
+#[test]
+fn a_fan_that_runs_away_from_a_still_reading_is_a_second_sign() {
+    let capped_after = |fan: f64, policy: FanPolicy| {
+        let mut bench = Bench::core(60.0);
+        let set = |bench: &mut Bench, speed: f64| {
+            bench.reading.slow.fans = vec![Fan {
+                speed: Some(Ratio::new(speed)),
+                policy: Some(policy),
+                ..Fan::default()
+            }];
+        };
+        set(&mut bench, 0.4);
+        bench.draws(90.0);
+        bench.pass(60.0);
+        bench.draws(190.0);
+        bench.pass(12.0);
+        set(&mut bench, fan);
+        12.0 + bench.until_blind()
+    };
+    assert!(capped_after(0.8, FanPolicy::Automatic) <= 25.0);
+    // A fan that a program sets follows the program.
+    assert!(capped_after(0.8, FanPolicy::Manual) > 30.0);
+    assert!(capped_after(0.45, FanPolicy::Automatic) > 30.0);
+}
+
+#[test]
+fn a_fan_that_holds_its_card_at_a_constant_reading_is_healthy() {
+    // Momentary samples, one in twenty far too low; the fan takes what the power changes over minutes.
+    let mut bench = Bench::core(79.0);
+    for second in 0..3600_u32 {
+        let drift = 30.0 * (f64::from(second) / 300.0).sin();
+        let dip = second * 7919 % 20 == 0 || second % 97 < 2;
+        bench.draws(if dip { 137.0 } else { 291.0 + drift });
+        bench.reading.slow.fans = vec![Fan {
+            speed: Some(Ratio::new(0.7 + drift / 300.0)),
+            ..Fan::default()
+        }];
         assert_eq!(bench.look().doubt, None, "{second}");
     }
 }
@@ -534,7 +733,7 @@ fn a_draw_that_falls_at_a_constant_temperature_is_regulation_and_no_lie() {
 #[test]
 fn a_card_that_holds_itself_still_is_believed() {
     let mut bench = Bench::core(85.0);
-    bench.reading.events = Ok(ClockEvents::SW_THERMAL_SLOWDOWN);
+    bench.reading.slowdown_reasons = Ok(SOFTWARE);
     for second in 0..240 {
         bench.draws(if second % 60 < 30 { 200.0 } else { 380.0 });
         assert_eq!(bench.look().doubt, None, "{second}");
@@ -599,8 +798,10 @@ fn one_odd_low_reading_is_a_blink() {
 fn a_fall_of_just_what_metal_can_do_is_believed() {
     let mut bench = Bench::core(80.0);
     bench.look();
-    assert!(matches!(bench.says(65.0).view, View::Clear(_)));
-    assert_eq!(bench.says(49.9).view, View::Blink);
+    // Recorded dies fall by up to 17 °C in a second.
+    assert!(matches!(bench.says(63.0).view, View::Clear(_)));
+    assert!(matches!(bench.says(43.0).view, View::Clear(_)));
+    assert_eq!(bench.says(22.9).view, View::Blink);
     assert_eq!(bench.pass(3.0).doubt, Some(Doubt::Fallen));
 }
 
@@ -638,6 +839,9 @@ fn a_fallen_sensor_of_a_card_that_rests_is_believed_after_a_while() {
     bench.says(40.0);
     assert!(is_blind(&bench.pass(30.0)));
     bench.draws(60.0);
+    bench.says(38.0);
+    bench.pass(15.0);
+    bench.says(36.0);
     let judgement = bench.pass(120.0);
     assert!(heat(&judgement).is_safe(), "two minutes at rest");
 }
@@ -660,7 +864,7 @@ fn a_frozen_sensor_that_is_mended_at_idle_is_believed_after_a_while() {
 #[test]
 fn the_hardwares_slowdown_is_believed_over_a_fine_sensor() {
     let mut bench = Bench::core(60.0);
-    bench.reading.events = Ok(ClockEvents::HW_THERMAL_SLOWDOWN);
+    bench.reading.slowdown_reasons = Ok(HARDWARE);
     let judgement = bench.look();
     assert!(heat(&judgement).is_critical() && heat(&judgement).is_hot());
     assert_eq!(judgement.doubt, Some(Doubt::Contradicted));
@@ -674,7 +878,7 @@ fn the_hardwares_slowdown_is_believed_where_no_sensor_can_be_read() {
         bench.reading.core = first;
         bench.look();
         bench.reading.core = Err(FAILED);
-        bench.reading.events = Ok(ClockEvents::HW_THERMAL_SLOWDOWN);
+        bench.reading.slowdown_reasons = Ok(HARDWARE);
         let blink = heat(&bench.look());
         assert!(blink.is_critical(), "in a blink");
         bench.until_blind();
@@ -690,7 +894,7 @@ fn slowed_for(seconds: u32, core: f64) -> Judgement {
     let mut facts = facts();
     facts.thresholds.acoustic_current = Some(c(70.0));
     let mut bench = Bench::with(facts, Some(core), None, None);
-    bench.reading.events = Ok(ClockEvents::SW_THERMAL_SLOWDOWN);
+    bench.reading.slowdown_reasons = Ok(SOFTWARE);
     bench.look();
     bench.pass(f64::from(seconds))
 }
@@ -717,22 +921,22 @@ fn a_card_within_a_degree_of_its_own_target_does_its_job() {
 #[test]
 fn a_slowdown_that_is_explained_contradicts_nothing() {
     let mut at_alert = Bench::core(78.0);
-    at_alert.reading.events = Ok(ClockEvents::SW_THERMAL_SLOWDOWN);
+    at_alert.reading.slowdown_reasons = Ok(SOFTWARE);
     assert_eq!(at_alert.pass(60.0).doubt, None);
     let mut near_critical = Bench::core(82.0);
-    near_critical.reading.events = Ok(ClockEvents::HW_THERMAL_SLOWDOWN);
+    near_critical.reading.slowdown_reasons = Ok(HARDWARE);
     let judgement = near_critical.look();
     assert_eq!(judgement.doubt, None);
     assert!(!heat(&judgement).is_critical());
 }
 
 #[test]
-fn a_slowdown_that_ended_begins_anew() {
+fn after_its_end_a_slowdown_starts_from_the_beginning() {
     let mut bench = Bench::core(60.0);
     for _ in 0..20 {
-        bench.reading.events = Ok(ClockEvents::SW_THERMAL_SLOWDOWN);
+        bench.reading.slowdown_reasons = Ok(SOFTWARE);
         bench.pass(4.0);
-        bench.reading.events = Ok(ClockEvents::default());
+        bench.reading.slowdown_reasons = Ok(SlowdownReasons::default());
         assert_eq!(bench.look().doubt, None);
     }
 }
@@ -768,7 +972,7 @@ fn an_inherited_doubt_of_a_sensor_that_says_not_supported_is_no_absence() {
 }
 
 #[test]
-fn what_one_guard_doubts_the_next_inherits() {
+fn the_next_guard_inherits_doubts() {
     let mut bench = Bench::core(46.0);
     bench.draws(60.0);
     bench.pass(60.0);
@@ -788,8 +992,8 @@ fn what_one_guard_doubts_the_next_inherits() {
 
 // Files beside the card.
 
-fn probe(now: Option<f64>) -> Probe {
-    Probe {
+fn sensor(now: Option<f64>) -> ExtraSensor {
+    ExtraSensor {
         name: "inlet".into(),
         trips: Trips {
             alert: c(38.0),
@@ -798,33 +1002,34 @@ fn probe(now: Option<f64>) -> Probe {
         },
         now: now.map(c),
         last: now.map(c),
+        left_hot: false,
     }
 }
 
 #[test]
 fn a_card_without_a_sensor_is_judged_by_the_files_beside_it_and_their_loss_is_no_absence() {
     let mut bench = Bench::new(None, None, None);
-    bench.probes = vec![probe(Some(30.0))];
+    bench.extra_sensors = vec![sensor(Some(30.0))];
     assert_eq!(heat(&bench.look()).to_alert, c(8.0));
-    bench.probes = vec![probe(None)];
+    bench.extra_sensors = vec![sensor(None)];
     assert_eq!(bench.look().view, View::Blink);
     bench.until_blind();
     let mut never = Bench::new(None, None, None);
-    never.probes = vec![probe(None)];
+    never.extra_sensors = vec![sensor(None)];
     never.until_blind();
 }
 
 #[test]
 fn a_file_beside_a_card_with_a_sensor_only_adds_to_it() {
     let mut bench = Bench::core(60.0);
-    bench.probes = vec![probe(Some(46.0))];
+    bench.extra_sensors = vec![sensor(Some(46.0))];
     assert!(heat(&bench.look()).is_critical());
-    bench.probes = vec![probe(None)];
+    bench.extra_sensors = vec![sensor(None)];
     let judgement = bench.pass(60.0);
     assert_eq!(heat(&judgement).to_alert, c(18.0));
-    assert_eq!(judgement.doubt, Some(Doubt::Probe));
+    assert_eq!(judgement.doubt, Some(Doubt::ExtraSensor));
     bench.reading.core = Err(FAILED);
-    bench.probes = vec![probe(Some(20.0))];
+    bench.extra_sensors = vec![sensor(Some(20.0))];
     assert!(is_blind(&bench.pass(5.0)), "a cool file is no sight");
 }
 
@@ -866,4 +1071,54 @@ fn one_failed_read_of_the_draw_is_no_failing_sensor() {
     bench.look();
     bench.reading.draw = Err(FAILED);
     assert_eq!(state(&bench.look(), Sensor::Power), SensorState::Working);
+}
+
+#[test]
+fn a_sensor_that_was_found_frozen_is_so_until_it_moves() {
+    for poll in [1.0, 10.0] {
+        for by_draw in [false, true] {
+            let mut bench = Bench::core(46.0).polled(poll);
+            bench.draws(60.0);
+            bench.pass(60.0);
+            bench.draws(300.0);
+            bench.until_blind();
+            if by_draw {
+                bench.reading.draw = Err(FAILED);
+                bench.pass(5.0);
+                bench.draws(300.0);
+            } else {
+                bench.reading.slowdown_reasons = Ok(SOFTWARE);
+                bench.look();
+                bench.reading.slowdown_reasons = Ok(SlowdownReasons::default());
+            }
+            for _ in 0..100 {
+                assert!(is_blind(&bench.look()), "{poll} {by_draw}");
+            }
+            bench.says(47.0);
+            assert!(!is_blind(&bench.pass(60.0)), "{poll} {by_draw}: it moved");
+        }
+    }
+}
+
+#[test]
+fn a_margin_that_is_missing_hides_no_doubt_of_the_core_that_stands_in_for_it() {
+    let mut bench = by_margin(60.0, 20.0);
+    bench.draws(90.0);
+    bench.pass(20.0);
+    bench.reading.margin = Err(FAILED);
+    bench.pass(60.0);
+    bench.draws(190.0);
+    let mut doubted = false;
+    loop {
+        let judgement = bench.look();
+        if is_blind(&judgement) {
+            break;
+        }
+        if state(&judgement, Sensor::Core) == SensorState::Doubted {
+            doubted = true;
+            assert!(judgement.forbids_raises() && !judgement.is_cool());
+        }
+        assert!(bench.seconds < 300.0, "never");
+    }
+    assert!(doubted);
 }

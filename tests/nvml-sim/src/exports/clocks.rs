@@ -1,6 +1,7 @@
 //! Clocks: what they are, what they could be, why they aren't higher, and locks on them.
 
-use thermal_guard::device::faults::{Call, bits};
+use thermal_guard::device::nvml::reasons_mask;
+use thermal_guard::sim::faults::{Call, bits};
 
 use super::ffi::{Array, Out, answer, get};
 use crate::code::{Code, Outcome};
@@ -47,6 +48,7 @@ fn sm_clock(seen: &Seen<'_>) -> u32 {
 fn clock(seen: &Seen<'_>, kind: u32) -> Outcome<u32> {
     match kind {
         0 | 1 => Ok(sm_clock(seen)),
+        2 if seen.profile.memory_clocks.is_empty() => Err(Code::NotSupported),
         2 => Ok(memory_clock(seen)),
         3 => Ok(video(sm_clock(seen))),
         _ => Err(Code::InvalidArgument),
@@ -108,7 +110,9 @@ fn max_clock(seen: &Seen<'_>, kind: u32) -> Outcome<u32> {
     let memory = seen.profile.memory_clocks.first();
     match kind {
         0 | 1 => Ok(highest),
-        2 => Ok(memory.map_or(0, |clock| clock.megahertz())),
+        2 => memory
+            .map(|clock| clock.megahertz())
+            .ok_or(Code::NotSupported),
         3 => Ok(video(highest)),
         _ => Err(Code::InvalidArgument),
     }
@@ -180,7 +184,11 @@ fn reasons(device: Handle, out: Out<'_, u64>, call: Call) -> u32 {
     let asked = Access::Read(Feature::Events).by(call);
     get(device, asked, out, |seen| {
         seen.told_or(i64::cast_unsigned, |seen| {
-            Ok(seen.card.faults.events.told(seen.flow().events.bits()))
+            Ok(seen
+                .card
+                .faults
+                .events
+                .told(reasons_mask(seen.flow().slowdown_reasons)))
         })
     })
 }

@@ -1,7 +1,7 @@
 //! Field values: many things by number. What a number means can depend on the driver.
 
 use nvml_wrapper_sys::bindings::{nvmlFieldValue_t, nvmlValue_t};
-use thermal_guard::device::faults::{Bound, Call, bits};
+use thermal_guard::sim::faults::{Bound, Call, bits};
 
 use super::ffi::{Array, answer};
 use super::power::millis;
@@ -178,7 +178,7 @@ fn offset(seen: &Seen<'_>, bound: Bound) -> Outcome<Value> {
     Ok(Value::SignedInt(bits(margin).cast_signed()))
 }
 
-/// Nanoseconds of clock events, in [`thermal_guard::device::clock_events::CountedEvent`]'s order.
+/// Nanoseconds of clock event reasons, in the order of `SlowdownReason::TIMED`.
 /// Three of the ids moved with driver 580.82, and their old numbers mean something else since.
 fn counter(seen: &Seen<'_>, id: u32) -> Outcome<Value> {
     let moved = driver_branch(seen.driver_version) >= (580, 82);
@@ -194,6 +194,6 @@ fn counter(seen: &Seen<'_>, id: u32) -> Outcome<Value> {
         _ => return Err(Code::NotSupported),
     };
     Ok(Value::UnsignedLongLong(millis(
-        seen.card.state.event_seconds[which] * 1e6,
+        seen.card.state.slowdown_seconds[which] * 1e6,
     )))
 }

@@ -2,7 +2,7 @@
 
 use nvml_wrapper_sys::bindings::{nvmlPciInfo_t, nvmlPciInfoExt_t};
 
-use thermal_guard::device::faults::{Call, bits};
+use thermal_guard::sim::faults::{Call, bits};
 
 use super::ffi::{Out, TextOut, answer, characters, check_version, get};
 use crate::cards::{Product, product};

@@ -1,10 +1,10 @@
 //! Memory, ECC, and who uses the card (nobody).
 
 use nvml_wrapper_sys::bindings::{nvmlBAR1Memory_t, nvmlMemory_t, nvmlMemory_v2_t};
-use thermal_guard::device::faults::Call;
+use thermal_guard::sim::faults::Call;
 
 use super::ffi::{Out, answer, check_version, get};
-use crate::code::Code;
+use crate::code::{Code, Outcome};
 use crate::fault::Feature;
 use crate::session::{Access, Handle, Seen, with_card};
 
@@ -14,21 +14,24 @@ const ALWAYS: Access = Access::Read(Feature::Always);
 const RESERVED: u64 = 512 << 20;
 
 /// Total, and what programs hold of it.
-fn amounts(seen: &Seen<'_>) -> (u64, u64) {
+fn amounts(seen: &Seen<'_>) -> Outcome<(u64, u64)> {
     let total = seen.profile.memory_bytes;
+    if total == 0 {
+        return Err(Code::NotSupported);
+    }
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "a share of a size that fits"
     )]
     let used = ((total - RESERVED) as f64 * seen.card.memory_used.clamp(0.0, 1.0)) as u64;
-    (total, used)
+    Ok((total, used))
 }
 
 #[unsafe(no_mangle)]
 pub extern "C" fn nvmlDeviceGetMemoryInfo(device: Handle, out: Out<'_, nvmlMemory_t>) -> u32 {
     get(device, ALWAYS.by(Call::MemoryInfo), out, |seen| {
-        let (total, used) = amounts(seen);
+        let (total, used) = amounts(seen)?;
         Ok(nvmlMemory_t {
             total,
             free: total - RESERVED - used,
@@ -45,9 +48,7 @@ pub extern "C" fn nvmlDeviceGetMemoryInfo_v2(
     answer(|| {
         let inout = inout.ok_or(Code::InvalidArgument)?;
         check_version::<nvmlMemory_v2_t>(inout.version, 2)?;
-        let (total, used) = with_card(device, ALWAYS.by(Call::MemoryInfo), |seen| {
-            Ok(amounts(&seen))
-        })?;
+        let (total, used) = with_card(device, ALWAYS.by(Call::MemoryInfo), |seen| amounts(&seen))?;
         (inout.total, inout.reserved, inout.used) = (total, RESERVED, used);
         inout.free = total - RESERVED - used;
         Ok(())

@@ -6,12 +6,14 @@
 
 pub mod clocks;
 pub mod events;
+pub mod fans;
 pub mod ffi;
 pub mod fields;
 pub mod identity;
 pub mod memory;
 pub mod modes;
 pub mod power;
+pub mod profiles;
 pub mod system;
 pub mod temperature;
 

@@ -1,7 +1,7 @@
 //! Utilisation, performance state, and the modes a card can be in.
 
 use nvml_wrapper_sys::bindings::nvmlUtilization_t;
-use thermal_guard::device::faults::{Call, bits};
+use thermal_guard::sim::faults::{Call, bits};
 
 use super::ffi::{Out, answer, get};
 use crate::cards::product;

@@ -1,19 +1,28 @@
 //! Power: draw, limits, energy.
 
 use nvml_wrapper_sys::bindings::nvmlPowerValue_v2_t;
-use thermal_guard::device::faults::{Call, bits};
+use thermal_guard::sim::faults::{Call, bits};
+use thermal_guard::sim::profile::LimitOffer;
 
 use super::ffi::{Out, answer, check_version, get};
-use crate::code::Code;
+use crate::code::{Code, Outcome};
 use crate::fault::Feature;
 use crate::operate::{self, Write};
-use crate::session::{Access, Handle, with_card};
+use crate::session::{Access, Handle, Seen, with_card};
 use crate::setters;
 
 const LIMIT: Access = Access::Read(Feature::PowerLimit);
 
 /// Of `nvmlPowerScopeType_t`: the board's GPU, and nothing wider.
 const SCOPE_GPU: u8 = 0;
+
+/// The card tells of its power limit.
+fn offered(seen: &Seen<'_>) -> Outcome {
+    match seen.profile.limit {
+        LimitOffer::Absent => Err(Code::NotSupported),
+        LimitOffer::Settable | LimitOffer::Refused => Ok(()),
+    }
+}
 
 #[unsafe(no_mangle)]
 pub extern "C" fn nvmlDeviceGetPowerUsage(device: Handle, out: Out<'_, u32>) -> u32 {
@@ -46,20 +55,23 @@ pub fn millis(quantity: f64) -> u64 {
 
 #[unsafe(no_mangle)]
 pub extern "C" fn nvmlDeviceGetPowerManagementMode(device: Handle, out: Out<'_, u32>) -> u32 {
-    get(device, LIMIT, out, |_| Ok(1))
+    get(device, LIMIT, out, |seen| offered(seen).map(|()| 1))
 }
 
 #[unsafe(no_mangle)]
 pub extern "C" fn nvmlDeviceGetPowerManagementLimit(device: Handle, out: Out<'_, u32>) -> u32 {
     get(device, LIMIT.by(Call::PowerLimit), out, |seen| {
-        seen.told_or(bits, |seen| Ok(seen.card.limit))
+        seen.told_or(bits, |seen| offered(seen).map(|()| seen.card.limit))
     })
 }
 
 #[unsafe(no_mangle)]
 pub extern "C" fn nvmlDeviceGetEnforcedPowerLimit(device: Handle, out: Out<'_, u32>) -> u32 {
     get(device, LIMIT.by(Call::EnforcedPowerLimit), out, |seen| {
-        seen.told_or(bits, |seen| Ok(seen.card.enforced_limit().milliwatts()))
+        seen.told_or(bits, |seen| {
+            offered(seen)?;
+            Ok(seen.card.enforced_limit().milliwatts())
+        })
     })
 }
 
@@ -70,6 +82,7 @@ pub extern "C" fn nvmlDeviceGetPowerManagementDefaultLimit(
 ) -> u32 {
     get(device, LIMIT.by(Call::PowerDefaultLimit), out, |seen| {
         seen.told_or(bits, |seen| {
+            offered(seen)?;
             Ok(seen.card.faults.told.default_limit(seen.profile))
         })
     })
@@ -86,8 +99,10 @@ pub extern "C" fn nvmlDeviceGetPowerManagementLimitConstraints(
     let asked = LIMIT.by(Call::PowerLimitConstraints);
     let code = get(device, asked, min, |seen| {
         let ends = |range: i64| (bits(range), bits(range >> 32));
-        let (lowest, top) =
-            seen.told_or(ends, |seen| Ok(seen.card.faults.told.range(seen.profile)))?;
+        let (lowest, top) = seen.told_or(ends, |seen| {
+            offered(seen)?;
+            Ok(seen.card.faults.told.range(seen.profile))
+        })?;
         highest = top;
         Ok(lowest)
     });

@@ -2,7 +2,7 @@
 
 use std::ffi::c_char;
 
-use thermal_guard::device::faults::{Call, bits};
+use thermal_guard::sim::faults::{Call, bits};
 
 use super::ffi::{Out, TextIn, TextOut, answer, put};
 use super::identity::pci_bus_id;

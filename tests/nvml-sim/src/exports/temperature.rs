@@ -1,7 +1,7 @@
-//! Temperatures, margin, thresholds, fans.
+//! Temperatures, margin, thresholds.
 
 use nvml_wrapper_sys::bindings::{nvmlMarginTemperature_t, nvmlTemperature_t};
-use thermal_guard::device::faults::{Bound, Call, bits};
+use thermal_guard::sim::faults::{Bound, Call, bits};
 use thermal_guard::units::Celsius;
 
 use super::ffi::{Out, answer, check_version, get};
@@ -122,58 +122,4 @@ fn threshold(seen: &Seen<'_>, kind: u32) -> Outcome<u32> {
         kind => told(bound(kind).ok_or(Code::InvalidArgument)?),
     };
     found.map(bits).ok_or(Code::NotSupported)
-}
-
-#[unsafe(no_mangle)]
-pub extern "C" fn nvmlDeviceGetNumFans(device: Handle, out: Out<'_, u32>) -> u32 {
-    let asked = Access::Read(Feature::Fan).by(Call::NumFans);
-    get(device, asked, out, |seen| {
-        seen.told_or(bits, |seen| Ok(seen.profile.fans))
-    })
-}
-
-/// The firmware's curve: 30 % up to 40 °C, all of it at the maximum operating temperature.
-fn fan_percent(seen: &Seen<'_>) -> u32 {
-    let start = Celsius::new(40.0);
-    let share =
-        (seen.card.state.core() - start).degrees() / (seen.profile.max_operating - start).degrees();
-    unsigned(Celsius::new(30.0 + 70.0 * share.clamp(0.0, 1.0)))
-}
-
-#[unsafe(no_mangle)]
-pub extern "C" fn nvmlDeviceGetFanSpeed_v2(device: Handle, fan: u32, out: Out<'_, u32>) -> u32 {
-    let asked = Access::Read(Feature::Fan).by(Call::FanSpeed);
-    get(device, asked, out, |seen| {
-        seen.told_or(bits, |seen| match seen.profile.fans {
-            0 => Err(Code::NotSupported),
-            fans if fan >= fans => Err(Code::InvalidArgument),
-            _ => Ok(fan_percent(seen)),
-        })
-    })
-}
-
-#[unsafe(no_mangle)]
-pub extern "C" fn nvmlDeviceGetFanSpeed(device: Handle, out: Out<'_, u32>) -> u32 {
-    nvmlDeviceGetFanSpeed_v2(device, 0, out)
-}
-
-#[unsafe(no_mangle)]
-pub extern "C" fn nvmlDeviceGetMinMaxFanSpeed(
-    device: Handle,
-    min: Out<'_, u32>,
-    max: Out<'_, u32>,
-) -> u32 {
-    let end = |out, percent| {
-        get(device, Access::Read(Feature::Fan), out, |seen| {
-            if seen.profile.fans > 0 {
-                Ok(percent)
-            } else {
-                Err(Code::NotSupported)
-            }
-        })
-    };
-    match end(min, 30) {
-        0 => end(max, 100),
-        code => code,
-    }
 }

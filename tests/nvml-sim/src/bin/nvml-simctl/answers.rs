@@ -4,7 +4,7 @@ use anyhow::{Context as _, ensure};
 use clap::Args;
 use nvidia_ml::layout::Bench;
 use serde_json::{Value, json};
-use thermal_guard::device::faults::{Answer, Answers, Call};
+use thermal_guard::sim::faults::{Answer, Answers, Call};
 
 use crate::{Which, commands};
 

@@ -8,7 +8,8 @@ use nvidia_ml::fault::{Fault, Feature};
 use nvidia_ml::file::StateFile;
 use nvidia_ml::layout::{Bench, Card, Lock, MAX_GPUS, Text};
 use nvidia_ml::{operate, physics};
-use thermal_guard::device::profile::{self, Profile};
+use thermal_guard::sim::profile;
+use thermal_guard::sim::profile::Profile;
 use thermal_guard::units::Watts;
 
 use crate::{Create, Which};
@@ -16,7 +17,7 @@ use crate::{Create, Which};
 /// A profile by its key.
 pub(crate) fn profile(key: &str) -> Result<&'static Profile, String> {
     profile::named(key).ok_or_else(|| {
-        let known: Vec<_> = profile::ALL.iter().map(|profile| profile.key).collect();
+        let known: Vec<_> = profile::KNOWN.iter().map(|profile| profile.key).collect();
         format!("no such card; there are {}", known.join(", "))
     })
 }

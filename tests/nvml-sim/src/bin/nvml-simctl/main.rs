@@ -3,6 +3,7 @@
 
 mod answers;
 mod commands;
+mod fans;
 mod misbehave;
 mod nonsense;
 mod show;
@@ -102,7 +103,7 @@ enum Command {
         which: Which,
         name: misbehave::SetterName,
         #[arg(value_parser = misbehave::setter)]
-        how: thermal_guard::device::faults::Setter,
+        how: thermal_guard::sim::faults::Setter,
     },
     /// Makes a sensor misbehave, in °C or W: cache=SECONDS lag=SECONDS offset=-20 noise=1.5 freeze,
     /// several with commas, or none. Replaces what was wrong with it.
@@ -111,7 +112,15 @@ enum Command {
         which: Which,
         name: misbehave::SensorName,
         #[arg(value_parser = misbehave::sensor)]
-        how: thermal_guard::device::faults::Sensor,
+        how: thermal_guard::sim::faults::Sensor,
+    },
+    /// The fans: stuck=PERCENT inverted stopped (faults), top=PERCENT (where the firmware's curve ends),
+    /// cools (the air follows their speed), none (no fault); set=PERCENT, set=auto (another program).
+    Fans {
+        #[command(flatten)]
+        which: Which,
+        #[arg(required = true, value_parser = fans::change)]
+        changes: Vec<fans::Change>,
     },
     /// Makes cards tell other facts: `min_w=100` `slowdown=95` `margin=off` `hot_spot=12`
     /// `limit_w=330`; NAME=own is the profile's again, none all of them.
@@ -184,7 +193,7 @@ impl Command {
 struct Create {
     /// A card by its profile's key, once for each; the keys are in the error for a wrong one.
     #[arg(long = "gpu", required = true, value_parser = commands::profile)]
-    gpus: Vec<&'static thermal_guard::device::profile::Profile>,
+    gpus: Vec<&'static thermal_guard::sim::profile::Profile>,
     #[arg(long, default_value_t = 1.0)]
     time_scale: f64,
     /// Temperature of the air into the cards.
@@ -262,6 +271,7 @@ fn run(bench: &mut Bench, command: Command) -> anyhow::Result<()> {
         Command::Answer(told) => answers::tell(bench, &told)?,
         Command::Setter { which, name, how } => misbehave::set_setter(bench, which, name, how)?,
         Command::Sensor { which, name, how } => misbehave::set_sensor(bench, which, name, how)?,
+        Command::Fans { which, changes } => fans::apply(bench, which, &changes)?,
         Command::Facts { which, facts } => nonsense::tell(bench, which, &facts)?,
         Command::Identity { which, uuid } => commands::each(bench, which, |card| {
             card.uuid = uuid;

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use clap::ValueEnum;
 use nvidia_ml::layout::{Bench, Card};
 use serde_json::{Value, json};
-use thermal_guard::device::faults::{CardFaults, Sensor, Setter};
+use thermal_guard::sim::faults::{CardFaults, Sensor, Setter};
 
 use crate::{Which, commands};
 

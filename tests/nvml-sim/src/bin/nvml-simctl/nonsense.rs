@@ -3,7 +3,7 @@
 use anyhow::{bail, ensure};
 use nvidia_ml::layout::{Bench, Card, MAX_GPUS, Text};
 use serde_json::{Value, json};
-use thermal_guard::device::faults::{Given, StuckEvents, Told};
+use thermal_guard::sim::faults::{Given, StuckEvents, Told};
 use thermal_guard::units::Watts;
 
 use crate::misbehave::finite;

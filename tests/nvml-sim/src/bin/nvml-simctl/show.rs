@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 use nvidia_ml::fault::{Fault, Feature};
 use nvidia_ml::layout::{Bench, Card, Lock};
 use serde_json::{Value, json};
-use thermal_guard::device::clock_events::{CountedEvent, REASONS};
-use thermal_guard::device::plant::Flow;
+use thermal_guard::device::SlowdownReason;
+use thermal_guard::sim::plant::Flow;
 
-use crate::{answers, misbehave, nonsense};
+use crate::{answers, fans, misbehave, nonsense};
 
 pub(crate) fn json(bench: &Bench) -> Value {
     json!({
@@ -41,8 +41,8 @@ fn gpu(index: usize, card: &Card) -> Value {
         "thermal_speed": state.thermal_speed,
         "gpu_clock_mhz": flow.gpu_clock.megahertz(),
         "events": event_names(flow),
-        "event_seconds": CountedEvent::ALL.iter().zip(state.event_seconds)
-            .map(|(event, seconds)| (event.name().to_owned(), seconds.into()))
+        "event_seconds": SlowdownReason::TIMED.iter().zip(state.slowdown_seconds)
+            .map(|(reason, seconds)| (reason.name().to_owned(), seconds.into()))
             .collect::<serde_json::Map<String, Value>>(),
         "energy_joules": state.energy_joules,
         "work_done": state.work_done,
@@ -71,6 +71,7 @@ fn gpu(index: usize, card: &Card) -> Value {
         "answers": answers::json(&card.faults.answers),
         "setters": misbehave::setters(card),
         "sensors": misbehave::sensors(card),
+        "fans": fans::json(card),
         "facts": nonsense::json(card),
         "stuck_events": [card.faults.events.on, card.faults.events.off],
     });
@@ -85,12 +86,8 @@ fn lock(lock: Lock) -> Option<[u32; 2]> {
 }
 
 fn event_names(flow: Flow) -> Vec<&'static str> {
-    let bits = flow.events.bits();
-    REASONS
-        .iter()
-        .filter(|(bit, _)| bits & bit != 0)
-        .map(|&(_, name)| name)
-        .collect()
+    let reasons = flow.slowdown_reasons.iter();
+    reasons.map(SlowdownReason::name).collect()
 }
 
 pub(crate) fn text(bench: &Bench) -> String {

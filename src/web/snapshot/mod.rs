@@ -1,0 +1,8 @@
+//! The guard at one moment, and how it is taken.
+
+mod service_view;
+pub mod snapshots;
+mod view;
+
+pub use service_view::{AppView, ServiceView, Told};
+pub use view::{Build, ChainView, GpuView, LeaseView, Snapshot};

@@ -1,0 +1,370 @@
+//! Failures that random histories have found. Each test repeats one; its name says what went wrong.
+
+use thermal_guard::policy::Level;
+use thermal_guard::sim::faults::Call;
+use thermal_guard::sim::profile;
+use thermal_guard::sim::profile::{Profile, Thermal};
+use thermal_guard::units::Celsius;
+
+use super::faults::{Fault, Knob, Lie};
+use super::judge::follow;
+use super::story::{Happening, Story};
+
+fn known(key: &str) -> &'static Profile {
+    profile::ALL
+        .iter()
+        .find(|profile| profile.key == key)
+        .unwrap()
+}
+
+fn card(
+    key: &str,
+    rise: f64,
+    die_share: f64,
+    die_seconds: f64,
+    sink_seconds: f64,
+) -> &'static Profile {
+    let like = known(key);
+    let thermal = Thermal {
+        rise: Celsius::new(rise),
+        die_share,
+        die_seconds,
+        sink_seconds,
+        ..Thermal::of(like.thermal.design_watts)
+    };
+    &*Box::leak(Box::new(Profile {
+        thermal,
+        ..like.clone()
+    }))
+}
+
+fn fault(fault: Fault) -> Happening {
+    Happening::Fault(fault)
+}
+
+fn world(power: f64, inlet: f64, airflow: f64) -> Happening {
+    Happening::World {
+        power,
+        inlet,
+        airflow,
+    }
+}
+
+#[test]
+fn a_limit_given_back_to_a_card_that_clamped_it_is_tried_again() {
+    let story = Story {
+        profile: card("rtx-4090", 47.51889104478647, 0.2, 1.0, 112.15293143019892),
+        poll_millis: 100,
+        start: 0.0,
+        happenings: vec![
+            (Happening::ForeignLimit(0.4550284924642614), 1),
+            (world(0.8272711446058492, 15.0, 0.8), 47),
+            (
+                world(0.5560036088217999, 41.168804223035224, 1.6566621693668442),
+                161,
+            ),
+            (fault(Fault::Call(Call::SmClock, Err(3), 1)), 207),
+            (
+                Happening::Reload {
+                    floor: 0.2,
+                    ladder: true,
+                },
+                31,
+            ),
+            (
+                fault(Fault::Setter(
+                    Knob::Limit,
+                    Lie::ClampLow(0.5813973999930677),
+                )),
+                1,
+            ),
+            (world(0.0, 15.0, 0.8), 31),
+        ],
+    };
+    follow(&story).unwrap();
+}
+#[test]
+fn a_lock_without_effect_leaves_the_plan_though_the_card_is_read_seldom() {
+    let story = Story {
+        profile: card("h100", 78.9565661955428, 0.2092022208566126, 1.0, 20.0),
+        poll_millis: 5000,
+        start: 0.27243264875459683,
+        happenings: vec![
+            (fault(Fault::Setter(Knob::Clock, Lie::Ignore)), 1),
+            (
+                world(0.6558040279565213, 31.185479361325882, 1.5674792280270196),
+                106,
+            ),
+        ],
+    };
+    follow(&story).unwrap();
+}
+#[test]
+fn a_lock_that_nobody_can_see_is_set_again_on_a_hot_card() {
+    let story = Story {
+        profile: card("a100-40gb", 83.89547305937216, 0.2, 1.0, 20.0),
+        poll_millis: 100,
+        start: 0.0,
+        happenings: vec![
+            (
+                world(1.0748481228610942, 28.01630692361394, 1.6338200246431276),
+                1,
+            ),
+            (fault(Fault::Call(Call::SmClock, Err(3), 0)), 49),
+            (Happening::ForeignUnlock, 11),
+        ],
+    };
+    follow(&story).unwrap();
+}
+#[test]
+fn the_lock_of_a_guard_that_was_killed_binds_the_next_one() {
+    let story = Story {
+        profile: card("a100-40gb", 30.0, 0.2, 1.0, 20.0),
+        poll_millis: 100,
+        start: 0.0,
+        happenings: vec![
+            (fault(Fault::Call(Call::MemoryTemperature, Err(999), 0)), 3),
+            (fault(Fault::Call(Call::LockGpuClock, Err(3), 1)), 1),
+            (Happening::Kill, 1),
+            (Happening::Kill, 1),
+        ],
+    };
+    follow(&story).unwrap();
+}
+#[test]
+fn an_absurd_energy_count_is_no_driver_reload() {
+    let story = Story {
+        profile: known("a100-40gb"),
+        poll_millis: 5000,
+        start: 0.0,
+        happenings: vec![
+            (world(0.7871046328299669, 56.62858720960937, 0.8), 1),
+            (fault(Fault::Call(Call::ResetGpuClock, Err(3), 8)), 96),
+            (world(0.0, 15.0, 0.8), 21),
+            (fault(Fault::Call(Call::Energy, Ok(-256), 1)), 1),
+        ],
+    };
+    follow(&story).unwrap();
+}
+
+#[test]
+fn a_clamp_above_the_limit_that_was_there_is_no_step_down() {
+    let story = Story {
+        profile: card(
+            "rtx-6000-ada",
+            67.2330493479748,
+            0.3121292469961709,
+            1.0,
+            20.0,
+        ),
+        poll_millis: 100,
+        start: 0.24536017403063642,
+        happenings: vec![
+            (
+                fault(Fault::Setter(
+                    Knob::Limit,
+                    Lie::ClampLow(0.31867334043250156),
+                )),
+                1,
+            ),
+            (world(0.8823233882041088, 58.003297760147674, 0.8), 63),
+        ],
+    };
+    follow(&story).unwrap();
+}
+#[test]
+fn nor_is_one_above_an_operators_own_limit() {
+    let story = Story {
+        profile: known("rtx-6000-ada"),
+        poll_millis: 100,
+        start: 0.695552574082155,
+        happenings: vec![
+            (
+                Happening::Reload {
+                    floor: 0.7885795249618878,
+                    ladder: false,
+                },
+                1,
+            ),
+            (
+                fault(Fault::Setter(
+                    Knob::Limit,
+                    Lie::ClampLow(0.9164957908820212),
+                )),
+                1,
+            ),
+            (
+                world(0.9213911439277781, 30.136658934994998, 1.4596042750751586),
+                127,
+            ),
+            (Happening::Stop(39), 239),
+        ],
+    };
+    follow(&story).unwrap();
+}
+#[test]
+fn a_clock_of_zero_is_no_proof_of_a_lock() {
+    let story = Story {
+        profile: known("a100-40gb"),
+        poll_millis: 100,
+        start: 0.511870838051241,
+        happenings: vec![
+            (
+                world(1.0791505988614876, 38.301069392345674, 1.525747479339715),
+                24,
+            ),
+            (fault(Fault::Call(Call::SmClock, Ok(0), 0)), 135),
+            (Happening::ForeignUnlock, 148),
+        ],
+    };
+    follow(&story).unwrap();
+}
+
+#[test]
+fn a_clamp_that_was_lifted_leaves_the_whole_range() {
+    let story = Story {
+        profile: known("v100-32gb"),
+        poll_millis: 100,
+        start: 0.10509131131290916,
+        happenings: vec![
+            (world(0.0, 35.52688153903191, 1.2225399513252466), 1),
+            (
+                fault(Fault::Setter(
+                    Knob::Limit,
+                    Lie::ClampLow(0.07503591973468995),
+                )),
+                198,
+            ),
+            (
+                world(0.9186616960511467, 58.313897997617225, 1.708137533968841),
+                127,
+            ),
+            (Happening::Mend, 86),
+        ],
+    };
+    follow(&story).unwrap();
+}
+
+#[test]
+fn a_clamp_that_only_the_enforced_limit_shows_is_seen() {
+    let story = Story {
+        profile: known("a100-40gb"),
+        poll_millis: 100,
+        start: 0.8876265811430974,
+        happenings: vec![
+            (fault(Fault::Call(Call::PowerLimit, Err(3), 0)), 1),
+            (world(0.7864254067390544, 57.490373836559655, 0.8), 1),
+            (
+                fault(Fault::Setter(
+                    Knob::Limit,
+                    Lie::ClampLow(0.9613643953661933),
+                )),
+                110,
+            ),
+        ],
+    };
+    follow(&story).unwrap();
+}
+
+#[test]
+fn a_limit_that_a_card_goes_back_to_again_and_again_is_not_an_operators() {
+    let story = Story {
+        profile: known("l40s"),
+        poll_millis: 1000,
+        start: 0.7014160665665584,
+        happenings: vec![
+            (
+                world(0.5080939193964654, 22.833917738617803, 1.6913298614390526),
+                16,
+            ),
+            (fault(Fault::Call(Call::Temperature, Ok(0), 1)), 151),
+            (
+                world(0.3710334438262681, 57.20434470542468, 0.9199592314306078),
+                6,
+            ),
+            (
+                world(0.7318034419668568, 49.09788840647506, 1.1469029325634306),
+                64,
+            ),
+            (fault(Fault::Setter(Knob::Limit, Lie::Forget(5.0))), 78),
+            (Happening::ForeignUnlock, 111),
+        ],
+    };
+    follow(&story).unwrap();
+}
+
+#[test]
+fn what_a_killed_guard_wrote_unread_is_given_back() {
+    let story = Story {
+        profile: known("a100-80gb"),
+        poll_millis: 100,
+        start: 0.5478313512584463,
+        happenings: vec![
+            (fault(Fault::Call(Call::PowerLimit, Err(3), 0)), 1),
+            (fault(Fault::Setter(Knob::Limit, Lie::Quantise(1000, 1))), 1),
+            (
+                world(0.6575306307588934, 29.0706139933509, 1.5845903499631202),
+                68,
+            ),
+            (Happening::Kill, 1),
+        ],
+    };
+    follow(&story).unwrap();
+}
+
+#[test]
+fn a_counter_that_stood_still_and_counts_again_is_no_driver_reload() {
+    let story = Story {
+        profile: known("a100-40gb"),
+        poll_millis: 5000,
+        start: 0.0,
+        happenings: vec![
+            (fault(Fault::Call(Call::Energy, Ok(4294967295), 0)), 1),
+            (
+                Happening::Alert {
+                    level: Level::Emergency,
+                    ttl: 261,
+                },
+                91,
+            ),
+            (fault(Fault::Call(Call::ResetGpuClock, Err(3), 4)), 231),
+        ],
+    };
+    follow(&story).unwrap();
+}
+
+#[test]
+fn a_lock_without_effect_under_an_original_limit_at_the_floor_is_found_out_in_time() {
+    let story = Story {
+        profile: known("h100"),
+        poll_millis: 500,
+        start: 0.23423477576168475,
+        happenings: vec![
+            (fault(Fault::Setter(Knob::Clock, Lie::Ignore)), 2),
+            (
+                world(0.7002692087600205, 59.44384829692037, 1.0079513140985596),
+                56,
+            ),
+        ],
+    };
+    follow(&story).unwrap();
+}
+
+#[test]
+fn a_card_that_rounds_the_limit_back_to_where_it_was_has_its_lock_back_too() {
+    let story = Story {
+        profile: known("a100-80gb"),
+        poll_millis: 100,
+        start: 0.2834601637276127,
+        happenings: vec![
+            (fault(Fault::Stuck(64)), 1),
+            (Happening::Mend, 1),
+            (fault(Fault::Setter(Knob::Clock, Lie::Refuse(3))), 1),
+            (
+                fault(Fault::Setter(Knob::Limit, Lie::Quantise(1000, 1))),
+                79,
+            ),
+        ],
+    };
+    follow(&story).unwrap();
+}
