@@ -27,8 +27,9 @@ const SURELY: f64 = 1.0;
 const ACTS_WITHIN: f64 = 10.0;
 const ACTS_WITHIN_POLLS: f64 = 3.0;
 
-/// A draw that shows what a silent or frozen sensor doesn't: such a share of the highest, for 10 s
-/// before it is a sign; what follows may take 40 s.
+/// A draw that shows what a silent or frozen sensor doesn't: such a share of what the plant draws at full
+/// load, for 10 s before it is a sign; what follows may take 40 s. A smaller move is none: readings of
+/// healthy cards stand still over it, as docs/limitations.md says.
 const DRAW_MOVED: f64 = 0.2;
 const DRAW_MOVED_FOR: f64 = 10.0;
 const ACTS_ON_DRAW_WITHIN: f64 = 40.0;
@@ -82,7 +83,6 @@ struct Follower<'a> {
     silent_from: Option<f64>,
     /// Since when it has been well over that.
     draw_over: Option<Moment>,
-    highest_draw: f64,
     /// The highest limit that anybody but us has set.
     original: Watts,
     sign: Option<Sign>,
@@ -129,7 +129,6 @@ impl<'a> Follower<'a> {
             touched: Vec::new(),
             silent_from: None,
             draw_over: None,
-            highest_draw: 0.0,
             original,
             sign: None,
             hot_since: None,
@@ -439,10 +438,8 @@ impl<'a> Follower<'a> {
     fn note_draw(&mut self) {
         let now = self.node.now();
         let draw = self.node.rack.card(0).draw().as_f64();
-        self.highest_draw = self.highest_draw.max(draw);
-        let over = self
-            .silent_from
-            .is_some_and(|level| draw > level + DRAW_MOVED * self.highest_draw);
+        let moved = DRAW_MOVED * self.story.profile.default_limit.as_f64();
+        let over = self.silent_from.is_some_and(|level| draw > level + moved);
         self.draw_over = if over {
             self.draw_over.or(Some(now))
         } else {
