@@ -368,3 +368,28 @@ fn a_card_that_rounds_the_limit_back_to_where_it_was_has_its_lock_back_too() {
     };
     follow(&story).unwrap();
 }
+
+#[test]
+fn a_meter_that_fails_beside_a_refused_limit_does_not_free_the_clock() {
+    for milliwatts in [3, 511, 5000, 20_000] {
+        meter_that_shows(milliwatts);
+    }
+}
+
+fn meter_that_shows(milliwatts: i64) {
+    let story = Story {
+        profile: known("a100-40gb"),
+        poll_millis: 1000,
+        start: 0.6462428451489344,
+        happenings: vec![
+            (fault(Fault::Setter(Knob::Limit, Lie::Refuse(3))), 1),
+            (
+                world(1.055634823184641, 38.98395940854595, 1.6405812497145846),
+                1,
+            ),
+            (fault(Fault::Call(Call::MemoryTemperature, Err(3), 1)), 117),
+            (fault(Fault::Call(Call::PowerUsage, Ok(milliwatts), 0)), 671),
+        ],
+    };
+    follow(&story).unwrap();
+}

@@ -42,6 +42,10 @@ const NEAR: Ratio = Ratio::new(0.04);
 /// The heat of a card whose draw can't be read: the clock, to this power.
 const HEAT_OF_CLOCK: Ratio = Ratio::new(2.0);
 
+/// One step up adds at most this to the heat of the clock, whatever the meter says: one that shows next to
+/// nothing leaves room for any clock.
+const STEP_UP_HEAT: Ratio = Ratio::new(0.25);
+
 /// The ceiling of one card.
 #[derive(Clone, Debug)]
 pub struct CeilingDial {
@@ -139,6 +143,14 @@ impl CeilingDial {
         self.here = Point { draw, ..read };
     }
 
+    /// How far one step up from there may lead.
+    fn highest_step(&self, from: Megahertz) -> Megahertz {
+        let highest = self.supported.highest();
+        let heat = from.share_of(highest).pow(HEAT_OF_CLOCK) + STEP_UP_HEAT;
+        let share = heat.pow(Ratio::WHOLE.share_of(HEAT_OF_CLOCK));
+        self.supported.at_or_below(highest.scaled(share))
+    }
+
     fn clock_for(&self, share: Ratio) -> Megahertz {
         let clock = self.law.clock(self.here, share);
         self.supported.at_or_below(clock)
@@ -229,7 +241,8 @@ impl Dial for CeilingDial {
         if share < self.share(from) {
             self.clock_for(share + SLACK_DOWN).min(from)
         } else {
-            self.clock_for(share + SLACK_UP).max(from)
+            let wanted = self.clock_for(share + SLACK_UP);
+            wanted.min(self.highest_step(from)).max(from)
         }
     }
 

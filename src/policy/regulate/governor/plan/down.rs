@@ -34,6 +34,10 @@ const SURELY_OVER: CelsiusDelta = CelsiusDelta::new(1.0);
 /// The dwell of a mild correction while peaks are still growing.
 const GROWS_DWELL: Duration = Duration::from_secs(10);
 
+/// The least draw whose gaps tell anything, as a share of the full draw: idle cards draw more. A meter
+/// that shows less is wrong.
+const LEAST_DRAW: Ratio = Ratio::new(0.03);
+
 /// Peaks of a load that comes and goes: of the seconds since the last move, and of the last half
 /// minute. So many deviations of the noise are what the second highest of so many readings has.
 const LATEST_OVER: CelsiusDelta = CelsiusDelta::new(0.7);
@@ -161,5 +165,5 @@ fn has_gaps(scene: &Scene) -> bool {
         Hold::Bound => scene.load != Load::Steady,
         Hold::Binds | Hold::Loose => false,
     };
-    held && scene.draw > scene.limit * Ratio::new(0.5)
+    held && scene.draw > (scene.limit * Ratio::new(0.5)).max(LEAST_DRAW)
 }
