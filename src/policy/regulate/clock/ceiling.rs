@@ -42,8 +42,9 @@ const NEAR: Ratio = Ratio::new(0.04);
 /// The heat of a card whose draw can't be read: the clock, to this power.
 const HEAT_OF_CLOCK: Ratio = Ratio::new(2.0);
 
-/// One step up adds at most this to the heat of the clock, whatever the meter says: one that shows next to
-/// nothing leaves room for any clock.
+/// A meter that shows less than this share of the full draw leaves room for any clock, so one step up adds
+/// at most so much to the heat of the clock.
+const TELLS_LITTLE: Ratio = Ratio::new(0.1);
 const STEP_UP_HEAT: Ratio = Ratio::new(0.25);
 
 /// The ceiling of one card.
@@ -146,6 +147,9 @@ impl CeilingDial {
     /// How far one step up from there may lead.
     fn highest_step(&self, from: Megahertz) -> Megahertz {
         let highest = self.supported.highest();
+        if self.here.draw >= TELLS_LITTLE {
+            return highest;
+        }
         let heat = from.share_of(highest).pow(HEAT_OF_CLOCK) + STEP_UP_HEAT;
         let share = heat.pow(Ratio::WHOLE.share_of(HEAT_OF_CLOCK));
         self.supported.at_or_below(highest.scaled(share))

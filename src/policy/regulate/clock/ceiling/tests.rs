@@ -87,6 +87,14 @@ fn a_small_error_is_no_step_and_a_step_is_one_of_the_cards() {
 }
 
 #[test]
+fn a_meter_that_shows_next_to_nothing_does_not_free_the_clock_in_one_step() {
+    for watts in [0, 1, 15] {
+        let dial = working(1000, 1000, watts);
+        assert_eq!(dial.setting(mhz(1000), Ratio::new(3.0)), mhz(1400), "{watts}");
+    }
+}
+
+#[test]
 fn a_coarse_list_stays_where_it_is_between_two_of_its_clocks() {
     let facts = Facts {
         gpu_clocks: [2000, 1500, 1000].map(mhz).to_vec(),
