@@ -14,6 +14,7 @@ pub mod access;
 pub mod cards;
 pub mod clock;
 pub mod code;
+pub mod doorbell;
 pub mod exports;
 pub mod fault;
 pub mod file;

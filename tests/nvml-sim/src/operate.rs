@@ -8,6 +8,7 @@ use thermal_guard::sim::profile::Profile;
 
 use crate::clock;
 use crate::code::{Code, Outcome};
+use crate::doorbell;
 use crate::fault::Fault;
 use crate::layout::{
     Bench, Card, Driver, Lock, MAGIC, MAX_GPUS, MAX_XIDS, Settings, Text, VERSION, XidEntry,
@@ -66,12 +67,14 @@ pub fn unload_driver(bench: &mut Bench) {
         card.state.energy_joules = 0.0;
         card.state.slowdown_seconds = [0.0; 5];
     }
+    doorbell::ring(bench);
 }
 
 /// A driver comes: whoever used the one before must initialise again.
 pub fn load_driver(bench: &mut Bench) {
     bench.driver = Driver::Loaded as u32;
     bench.generation += 1;
+    doorbell::ring(bench);
 }
 
 /// A driver of another version than the library's comes, in the middle of an upgrade.
@@ -94,6 +97,7 @@ pub fn report_xid(bench: &mut Bench, gpu: u32, code: u32) {
     let slot = usize::try_from(bench.xid_count % MAX_XIDS as u64).unwrap_or(0);
     bench.xids[slot] = XidEntry { gpu, code };
     bench.xid_count += 1;
+    doorbell::ring(bench);
 }
 
 /// A setter was called on the card: applies `change` unless something stands against it.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
-use std::thread::sleep;
 use std::time::Duration;
 
 use nvml_wrapper_sys::bindings::nvmlEventData_t;
@@ -10,6 +9,7 @@ use nvml_wrapper_sys::bindings::nvmlEventData_t;
 use super::ffi::{Out, answer, get, put};
 use crate::clock;
 use crate::code::{Code, Outcome};
+use crate::doorbell::{self, Doorbell};
 use crate::fault::Feature;
 use crate::layout::{Bench, MAX_GPUS, MAX_XIDS};
 use crate::session::{Access, Handle, with_bench, with_card};
@@ -17,9 +17,8 @@ use crate::session::{Access, Handle, with_bench, with_card};
 const XID_CRITICAL_ERROR: u64 = 8;
 /// ECC, performance state, Xid, clock: what real cards say they can report.
 const SUPPORTED: u64 = 0x1f;
-/// A real driver waits for its interrupt and costs nothing meanwhile. Neither should this: looking
-/// each 5 ms took ten times the CPU of the guard that was to be measured.
-const POLL: Duration = Duration::from_millis(250);
+/// The longest wait between two looks at whether the driver is still there.
+const LOOK: Duration = Duration::from_secs(2);
 /// Of `gpuInstanceId` and `computeInstanceId`: not one of a MIG instance.
 const NO_INSTANCE: u32 = u32::MAX;
 
@@ -98,14 +97,15 @@ pub extern "C" fn nvmlEventSetWait_v2(
     answer(|| {
         let end = clock::since_boot() + Duration::from_millis(timeout_ms.into());
         loop {
-            if let Some(event) = take(set)? {
+            let (event, news) = take(set)?;
+            if let Some(event) = event {
                 return put(out, event);
             }
             let left = end.saturating_sub(clock::since_boot());
             if left.is_zero() {
                 return Err(Code::Timeout);
             }
-            sleep(left.min(POLL));
+            doorbell::wait(news, left.min(LOOK));
         }
     })
 }
@@ -119,16 +119,17 @@ pub extern "C" fn nvmlEventSetWait(
     nvmlEventSetWait_v2(set, out, timeout_ms)
 }
 
-/// The set's next event, if there is one.
-fn take(set: usize) -> Outcome<Option<nvmlEventData_t>> {
+/// The set's next event, if there is one, and what to wait for if there is none.
+fn take(set: usize) -> Outcome<(Option<nvmlEventData_t>, Doorbell)> {
     let mut state = with_sets(|sets| sets.get(&set).copied()).ok_or(Code::InvalidArgument)?;
-    let event = with_bench(|bench| Ok(next_wanted(bench, &mut state)))?;
+    let look = |bench: &Bench| Ok((next_wanted(bench, &mut state), Doorbell::of(bench)));
+    let seen = with_bench(look)?;
     with_sets(|sets| {
         if let Some(known) = sets.get_mut(&set) {
             known.next = state.next;
         }
     });
-    Ok(event)
+    Ok(seen)
 }
 
 fn next_wanted(bench: &Bench, set: &mut Set) -> Option<nvmlEventData_t> {
