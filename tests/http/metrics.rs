@@ -35,11 +35,25 @@ const STEADY: Collect = Collect {
 };
 
 fn classic(snapshot: Snapshot) -> String {
-    render(snapshot, &fleet::counters(), STEADY, Format::Classic).unwrap()
+    render(
+        String::new(),
+        snapshot,
+        &fleet::counters(),
+        STEADY,
+        Format::Classic,
+    )
+    .unwrap()
 }
 
 fn open(snapshot: Snapshot) -> String {
-    render(snapshot, &fleet::counters(), STEADY, Format::OpenMetrics).unwrap()
+    render(
+        String::new(),
+        snapshot,
+        &fleet::counters(),
+        STEADY,
+        Format::OpenMetrics,
+    )
+    .unwrap()
 }
 
 /// Compares with a file under `tests/golden`; `UPDATE_GOLDEN=1` writes it instead.
@@ -87,6 +101,7 @@ fn the_exposition_is_the_golden_one_in_both_formats() {
 fn promtool_finds_nothing_to_complain_about() {
     needs!("promtool");
     let text = render(
+        String::new(),
         fleet::snapshot(),
         &fleet::counters(),
         Collect::ALL,
@@ -209,6 +224,7 @@ const SERVICE: [&str; 24] = [
 #[test]
 fn every_metric_of_the_contract_exists() {
     let text = render(
+        String::new(),
         with_margin(),
         &fleet::counters(),
         Collect::ALL,

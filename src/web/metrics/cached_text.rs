@@ -24,6 +24,18 @@ struct Text {
     bytes: Bytes,
 }
 
+impl Text {
+    /// Its memory, emptied, unless a connection still sends it.
+    fn memory(self) -> String {
+        let Ok(sent) = self.bytes.try_into_mut() else {
+            return String::new();
+        };
+        let mut memory = Vec::from(sent);
+        memory.clear();
+        String::from_utf8(memory).unwrap_or_default()
+    }
+}
+
 /// The state of the guard at a scrape, as far as the cache must know it.
 #[derive(Clone, Copy)]
 pub(crate) struct Stamp {
@@ -35,18 +47,20 @@ pub(crate) struct Stamp {
 }
 
 impl CachedTexts {
-    /// The text made before, if it is still right, or one that `make` makes now.
+    /// The text made before, if it is still right, or one that `make` makes now, in the memory of the one
+    /// before if that has been sent: the next text is about as long.
     pub(crate) fn get(
         &mut self,
         key: (Format, Collect),
         stamp: Stamp,
-        make: impl FnOnce() -> Result<String, fmt::Error>,
+        make: impl FnOnce(String) -> Result<String, fmt::Error>,
     ) -> Result<Bytes, fmt::Error> {
         let text = self.0.get(&key).filter(|text| text.made.serves(&stamp));
         if let Some(text) = text {
             return Ok(text.bytes.clone());
         }
-        let bytes = Bytes::from(make()?);
+        let before = self.0.remove(&key);
+        let bytes = Bytes::from(make(before.map(Text::memory).unwrap_or_default())?);
         let text = Text {
             made: stamp,
             bytes: bytes.clone(),
@@ -86,8 +100,8 @@ mod tests {
     /// Whether the text of one stamp is made again for another.
     fn makes_again(first: Stamp, then: Stamp) -> bool {
         let mut cached = CachedTexts::default();
-        let _ = cached.get(ALL, first, || Ok("first".to_owned()));
-        let text = cached.get(ALL, then, || Ok("again".to_owned()));
+        let _ = cached.get(ALL, first, |_| Ok("first".to_owned()));
+        let text = cached.get(ALL, then, |_| Ok("again".to_owned()));
         text.is_ok_and(|text| text == "again")
     }
 
@@ -119,19 +133,38 @@ mod tests {
         let keys = [ALL, (Format::OpenMetrics, Collect::ALL), (ALL.0, few)];
         let now = stamp(1, 0, None);
         for (n, key) in keys.into_iter().enumerate() {
-            let _ = cached.get(key, now, || Ok(n.to_string()));
+            let _ = cached.get(key, now, |_| Ok(n.to_string()));
         }
         for (n, key) in keys.into_iter().enumerate() {
-            let text = cached.get(key, now, || Err(fmt::Error));
+            let text = cached.get(key, now, |_| Err(fmt::Error));
             assert_eq!(text.ok(), Some(n.to_string().into()));
         }
+    }
+
+    #[test]
+    fn a_text_that_was_sent_leaves_its_memory_to_the_next() {
+        let mut cached = CachedTexts::default();
+        let spare = |cached: &mut CachedTexts, millis| {
+            let mut spare = 0;
+            let text = cached.get(ALL, stamp(millis, 0, None), |memory| {
+                assert!(memory.is_empty());
+                spare = memory.capacity();
+                Ok(memory + &"text".repeat(100))
+            });
+            (spare, text)
+        };
+        let (none, being_sent) = spare(&mut cached, 1);
+        assert_eq!(none, 0);
+        assert_eq!(spare(&mut cached, 2).0, 0, "another has it");
+        assert!(being_sent.is_ok_and(|text| text.len() == 400));
+        assert!(spare(&mut cached, 3).0 >= 400);
     }
 
     #[test]
     fn a_text_that_could_not_be_made_is_not_kept() {
         let mut cached = CachedTexts::default();
         let now = stamp(1, 0, None);
-        assert!(cached.get(ALL, now, || Err(fmt::Error)).is_err());
-        assert!(cached.get(ALL, now, || Ok("text".to_owned())).is_ok());
+        assert!(cached.get(ALL, now, |_| Err(fmt::Error)).is_err());
+        assert!(cached.get(ALL, now, |_| Ok("text".to_owned())).is_ok());
     }
 }

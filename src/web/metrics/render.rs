@@ -11,11 +11,12 @@ use super::collect::Collect;
 use super::collector::Views;
 use super::negotiate::Format;
 
-/// Bytes that a text of eight GPUs takes.
-const CAPACITY: usize = 128 << 10;
+/// The share of a text's length that is spare for the next one: numbers get longer.
+const SPARE: usize = 32;
 
-/// The views of `snapshot`, and the counters of the service.
+/// The views of `snapshot`, and the counters of the service, in the empty `text`.
 pub fn render(
+    mut text: String,
     snapshot: Snapshot,
     service: &Registry,
     collect: Collect,
@@ -23,7 +24,6 @@ pub fn render(
 ) -> Result<String, fmt::Error> {
     let mut views = Registry::default();
     views.register_collector(Box::new(Views { snapshot, collect }));
-    let mut text = String::with_capacity(CAPACITY);
     encode(&mut text, &views, format)?;
     if collect.guard {
         encode(&mut text, service, format)?;
@@ -31,7 +31,7 @@ pub fn render(
     if format == Format::OpenMetrics {
         text::encode_eof(&mut text)?;
     }
-    text.shrink_to_fit();
+    text.shrink_to(text.len() + text.len() / SPARE);
     Ok(text)
 }
 

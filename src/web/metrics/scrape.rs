@@ -67,7 +67,10 @@ impl Scrapes {
             now: snapshots.shared().clock.wall(),
             last_scrape: snapshots.last_scrape(),
         };
-        let make = || render(snapshots.take_present(), &self.service, collect, format);
+        let make = |memory| {
+            let snapshot = snapshots.take_present();
+            render(memory, snapshot, &self.service, collect, format)
+        };
         let cached = self.cached.lock();
         let mut cached = cached.unwrap_or_else(PoisonError::into_inner);
         let text = cached.get((format, collect), stamp, make);

@@ -2,9 +2,9 @@
 //! one piece.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
-use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::{EncodeLabelSet, LabelSetEncoder};
 
 use crate::web::snapshot::GpuView;
 
@@ -16,7 +16,14 @@ pub(crate) type Label<'a> = (&'static str, Cow<'a, str>);
 /// Writes families, with the labels of each GPU in front of its samples.
 pub(crate) struct PerGpu<'e, 's> {
     pub(crate) families: Families<'e>,
-    gpus: Vec<([Label<'s>; 2], &'s GpuView)>,
+    gpus: Vec<(GpuLabels<'s>, &'s GpuView)>,
+}
+
+/// The labels of one GPU, as the library writes them, but for the value of the last one: they stand
+/// before each of some two hundred samples.
+struct GpuLabels<'s> {
+    index_and_key: String,
+    uuid: &'s str,
 }
 
 /// In place of an index that another card has now: a reader would take two cards for one.
@@ -25,9 +32,12 @@ const GONE: &str = "gone";
 impl<'e, 's> PerGpu<'e, 's> {
     pub(crate) fn new(families: Families<'e>, gpus: &'s [GpuView]) -> Self {
         let labelled = gpus.iter().map(|gpu| {
-            let index = gpu.index.map(|index| index.to_string().into());
-            let uuid = gpu.identity.uuid.as_str().into();
-            let labels = [("gpu", index.unwrap_or(GONE.into())), ("uuid", uuid)];
+            let index = gpu.index.map(|index| index.to_string());
+            let index = index.as_deref().unwrap_or(GONE);
+            let labels = GpuLabels {
+                index_and_key: format!("gpu=\"{index}\",uuid"),
+                uuid: gpu.identity.uuid.as_str(),
+            };
             (labels, gpu)
         });
         Self {
@@ -44,7 +54,7 @@ impl<'e, 's> PerGpu<'e, 's> {
         labels: impl Fn(&'s GpuView) -> L,
     ) -> fmt::Result {
         let gpus = self.gpus.iter();
-        let label_sets = gpus.map(|(of, gpu)| (&of[..], labels(gpu)));
+        let label_sets = gpus.map(|(of, gpu)| (of, labels(gpu)));
         self.families.info(name, help, label_sets)
     }
 
@@ -56,7 +66,7 @@ impl<'e, 's> PerGpu<'e, 's> {
         value: impl Fn(&'s GpuView) -> Option<N>,
     ) -> fmt::Result {
         let gpus = self.gpus.iter();
-        let samples = gpus.filter_map(|(of, gpu)| Some((&of[..], value(gpu)?)));
+        let samples = gpus.filter_map(|(of, gpu)| Some((of, value(gpu)?)));
         self.families.gauge(name, help, samples)
     }
 
@@ -67,7 +77,7 @@ impl<'e, 's> PerGpu<'e, 's> {
         value: impl Fn(&'s GpuView) -> Option<N>,
     ) -> fmt::Result {
         let gpus = self.gpus.iter();
-        let samples = gpus.filter_map(|(of, gpu)| Some((&of[..], value(gpu)?)));
+        let samples = gpus.filter_map(|(of, gpu)| Some((of, value(gpu)?)));
         self.families.counter(name, help, samples)
     }
 
@@ -93,12 +103,23 @@ impl<'e, 's> PerGpu<'e, 's> {
     }
 }
 
+impl EncodeLabelSet for &GpuLabels<'_> {
+    fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> fmt::Result {
+        let mut label = encoder.encode_label();
+        let mut key = label.encode_label_key()?;
+        key.write_str(&self.index_and_key)?;
+        let mut value = key.encode_label_value()?;
+        value.write_str(self.uuid)?;
+        value.finish()
+    }
+}
+
 fn labelled<'a, 's, L, N, S: IntoIterator<Item = (L, N)>>(
-    gpus: &'a [([Label<'s>; 2], &'s GpuView)],
+    gpus: &'a [(GpuLabels<'s>, &'s GpuView)],
     samples: impl Fn(&'s GpuView) -> S,
-) -> impl Iterator<Item = ((&'a [Label<'s>], L), N)> {
+) -> impl Iterator<Item = ((&'a GpuLabels<'s>, L), N)> {
     gpus.iter().flat_map(move |(of, gpu)| {
         let samples = samples(gpu).into_iter();
-        samples.map(move |(labels, value)| ((&of[..], labels), value))
+        samples.map(move |(labels, value)| ((of, labels), value))
     })
 }

@@ -90,7 +90,11 @@ fn a_small_error_is_no_step_and_a_step_is_one_of_the_cards() {
 fn a_meter_that_shows_next_to_nothing_does_not_free_the_clock_in_one_step() {
     for watts in [0, 1, 15] {
         let dial = working(1000, 1000, watts);
-        assert_eq!(dial.setting(mhz(1000), Ratio::new(3.0)), mhz(1400), "{watts}");
+        assert_eq!(
+            dial.setting(mhz(1000), Ratio::new(3.0)),
+            mhz(1400),
+            "{watts}"
+        );
     }
 }
 
