@@ -50,7 +50,7 @@ stage alone "$@" --cargo-arg=--lib -- policy::
 
 # With the workers around it, over simulated cards.
 copy node "units disk device policy clock config events guard sim" tests/common/virtual_node.rs \
-    tests/virtual_time/{simulation,plants,properties}.rs
+    tests/virtual_time/{simulation,plants.rs,properties.rs}
 echo 'pub(crate) mod virtual_node;' >"$home/node/tests/common/mod.rs"
 cat >"$home/node/tests/virtual_time/main.rs" <<'END'
 #[path = "../common/mod.rs"]

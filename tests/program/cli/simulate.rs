@@ -130,8 +130,9 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap();
     let each = entries.map(|entry| entry.unwrap().path());
     each.flat_map(|path| match path.extension() {
+        _ if path.file_stem().is_some_and(|stem| stem == "tests") => Vec::new(),
         _ if path.is_dir() => sources(&path),
-        Some(kind) if kind == "rs" && !path.ends_with("tests.rs") => vec![path],
+        Some(kind) if kind == "rs" => vec![path],
         _ => Vec::new(),
     })
     .collect()
