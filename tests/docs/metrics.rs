@@ -48,7 +48,14 @@ fn text() -> String {
     pull.pull_from([url.to_owned()].into_iter());
     pull.count_request(url, None, Duration::from_millis(5), fleet::UNIX);
     pull.register(&mut counters);
-    render(everything(), &counters, Collect::ALL, Format::Classic).unwrap()
+    render(
+        String::new(),
+        everything(),
+        &counters,
+        Collect::ALL,
+        Format::Classic,
+    )
+    .unwrap()
 }
 
 /// Label names in the order they are written; `le` is the histogram's own.
