@@ -65,6 +65,8 @@ const SETTLES: Duration = Duration::from_secs(60);
 
 /// If the GPU is still too hot at the floor after this, the ladder takes over.
 const FLOOR_DWELL: Duration = Duration::from_secs(10);
+/// The same while it is getting cooler.
+const FALLS_DWELL: Duration = Duration::from_secs(30);
 
 /// The draw from before the rungs fades within this: the load may be another by then.
 const UNSLOWED_TIME: Duration = Duration::from_secs(2 * 3600);
@@ -356,8 +358,13 @@ impl<D: Dial> Governor<D> {
         }
         let since = *self.floored_since.get_or_insert(now);
         // A setting that was this low before the guard has had enough time.
-        let dwelt = now.since(since) >= FLOOR_DWELL || self.setting.is_none();
-        if dwelt {
+        // A forecast lags behind readings that turned. A rung on top of a floor that is more than enough
+        // would cool the card until all is given back, over and over.
+        let falls = self.seen_lately.falls();
+        let dwell = if falls { FALLS_DWELL } else { FLOOR_DWELL };
+        let dwelt = now.since(since) >= dwell || self.setting.is_none();
+        let cools = falls && self.observer.level() < SET_POINT;
+        if dwelt && !cools {
             if self.ladder.is_released() {
                 // If the rungs were left only lately, that was too early.
                 self.steps.learn(now, Step::Down);

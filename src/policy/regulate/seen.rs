@@ -19,6 +19,9 @@ const ALL_SPANS: Duration = Duration::from_secs(120);
 const SECONDS: usize = 9;
 const SECOND: Duration = Duration::from_millis(900);
 
+/// They fall by more than this in half of that time.
+const FALLS: f64 = 0.25;
+
 /// A draw under this share of the highest is a gap.
 const GAP: Ratio = Ratio::new(0.85);
 /// A load comes and goes if so many spans have gaps that last, or so many have any.
@@ -120,6 +123,16 @@ impl Seen {
         let seconds = self.seconds.iter().flatten();
         let reads = seconds.filter(|(at, _)| *at > since).map(|(_, read)| *read);
         second_highest(reads)
+    }
+
+    /// The mean of the last four seconds is lower than that of those before.
+    pub(super) fn falls(&self) -> bool {
+        let mean = |seconds: &[Option<(Moment, CelsiusDelta)>]| {
+            let reads = seconds.iter().flatten().map(|(_, read)| read.degrees());
+            reads.clone().sum::<f64>() / reads.count().max(1) as f64
+        };
+        let (newest, before) = self.seconds.split_at(SECONDS / 2);
+        mean(newest) < mean(before) - FALLS
     }
 
     /// By how much the highest reading of the last two spans is higher than that of the two before.

@@ -16,7 +16,7 @@ const TURNS_MAX: u32 = 4;
 const TREND_MAX: i32 = 3;
 
 /// The shortest time before a step up.
-const UP_DWELL: Duration = Duration::from_secs(20);
+pub(super) const UP_DWELL: Duration = Duration::from_secs(20);
 /// If a step up is taken back within this time, the next dwell doubles, up to the maximum.
 const REGRET: Duration = Duration::from_secs(120);
 const UP_DWELL_MAX: Duration = Duration::from_secs(640);

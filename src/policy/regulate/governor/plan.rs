@@ -12,6 +12,7 @@ use std::time::Duration;
 use crate::policy::regulate::dial::Dial;
 use crate::policy::regulate::drive::Drive;
 use crate::policy::regulate::observer::Observer;
+use crate::policy::regulate::steps::UP_DWELL;
 use crate::units::{CelsiusDelta, Moment, Ratio};
 
 use super::{Governor, OVERSHOOTS, ROOM, ROOM_AHEAD};
@@ -19,6 +20,8 @@ use super::{Governor, OVERSHOOTS, ROOM, ROOM_AHEAD};
 /// The peaks of the last minute want this much room, too.
 const ROOM_SEEN: CelsiusDelta = CelsiusDelta::new(0.5);
 const STEP_UP_MAX: Ratio = Ratio::new(0.08);
+/// More room than this makes a step up wait less, by the square of how much more.
+const NEAR: CelsiusDelta = CelsiusDelta::new(2.0);
 /// A steady temperature this far off the set point, and by half a deviation of a reading's noise, is
 /// trimmed.
 const TRIM: CelsiusDelta = CelsiusDelta::new(0.3);
@@ -204,7 +207,7 @@ impl<D: Dial> Governor<D> {
         let foreseen = self.observer.predict(scene.limit, ROOM_AHEAD);
         let seen = self.room_seen(scene, MINUTE, MINUTE_NOISE);
         let due = scene.is_held()
-            && scene.dwelt >= self.room_dwell()
+            && scene.dwelt >= self.dwell_with(seen)
             && foreseen < scene.set_point - ROOM
             && seen > ROOM_SEEN;
         let target = scene.set_point - OVERSHOOTS;
@@ -224,6 +227,14 @@ impl<D: Dial> Governor<D> {
         let least = TRIM.max(self.observer.noise(TRIM_NOISE));
         let due = scene.is_held() && rests && off.abs() > least;
         due.then(|| self.steps.trimmed(scene.limit, off))
+    }
+
+    /// Steps that had to be taken back make the next one wait. Far under the set point it needn't: a step
+    /// fits by a wide margin.
+    fn dwell_with(&self, room: CelsiusDelta) -> Duration {
+        let near = (NEAR / room.max(NEAR)).value();
+        let dwell = self.room_dwell().mul_f64(near * near);
+        dwell.max(UP_DWELL.min(self.room_dwell()))
     }
 
     /// Where the draw isn't known, one step of the clock may move the card by more than the room that it
