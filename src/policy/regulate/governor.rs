@@ -361,8 +361,8 @@ impl<D: Dial> Governor<D> {
         // A forecast lags behind readings that turned. A rung on top of a floor that is more than enough
         // would cool the card until all is given back, over and over.
         let falls = self.seen_lately.falls();
-        let dwell = if falls { FALLS_DWELL } else { FLOOR_DWELL };
-        let dwelt = now.since(since) >= dwell || self.setting.is_none();
+        let least = if falls { FALLS_DWELL } else { FLOOR_DWELL };
+        let dwelt = now.since(since) >= least || self.setting.is_none();
         let cools = falls && self.observer.level() < SET_POINT;
         if dwelt && !cools {
             if self.ladder.is_released() {
