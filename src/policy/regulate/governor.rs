@@ -357,11 +357,11 @@ impl<D: Dial> Governor<D> {
             return;
         }
         let since = *self.floored_since.get_or_insert(now);
-        // A setting that was this low before the guard has had enough time.
         // A forecast lags behind readings that turned. A rung on top of a floor that is more than enough
         // would cool the card until all is given back, over and over.
         let falls = self.seen_lately.falls();
         let least = if falls { FALLS_DWELL } else { FLOOR_DWELL };
+        // A setting that was this low before the guard has had enough time.
         let dwelt = now.since(since) >= least || self.setting.is_none();
         let cools = falls && self.observer.level() < SET_POINT;
         if dwelt && !cools {

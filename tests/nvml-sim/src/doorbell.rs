@@ -59,5 +59,5 @@ fn word(bench: &Bench) -> *const u32 {
 }
 
 fn low_half(count: u64) -> u32 {
-    (count & u64::from(u32::MAX)) as u32
+    u32::try_from(count & u64::from(u32::MAX)).unwrap_or_default()
 }
