@@ -200,9 +200,9 @@ fn held_near_alert(profile: &'static Profile, need: f64) -> Result<(), TestCaseE
     for _ in 0..20 {
         let middle = 0.5 * (low + high);
         if margin(middle) > 7.0 {
-            low = middle
+            low = middle;
         } else {
-            high = middle
+            high = middle;
         }
     }
     let mut node = Node::new(&[profile], &Settings::default());

@@ -212,7 +212,14 @@ impl Rig {
         serde_json::to_string(&status).expect("JSON");
         page::render(&status, "/metrics");
         for format in [Format::OpenMetrics, Format::Classic] {
-            render(snapshot.clone(), &Registry::default(), Collect::ALL, format).expect("metrics");
+            render(
+                String::new(),
+                snapshot.clone(),
+                &Registry::default(),
+                Collect::ALL,
+                format,
+            )
+            .expect("metrics");
         }
     }
 }
