@@ -109,6 +109,14 @@ config_valid() {
 # sudo's secure_path replaces a PATH that is only preserved.
 path_reaches_root() { ! grep -nE 'preserve-env=[A-Z_,]*PATH' .github/workflows/*.yml; }
 
+# What the chart has of rules and dashboards is what users without it get: generate.sh copies.
+carried() {
+    local file
+    for file in alerts/thermal-guard.rules.yml dashboards/{thermal,fleet}.json; do
+        [[ ! -L deploy/helm/thermal-guard/files/${file##*/} ]] && cmp "$file" "deploy/helm/thermal-guard/files/${file##*/}" || return 1
+    done
+}
+
 health() { deploy/node-problem-detector/test.sh "$PWD"; }
 prolog() { deploy/slurm/test.sh "$PWD"; }
 
@@ -178,6 +186,7 @@ check $kubernetes/kustomization.yaml 's/- namespace.yaml/- namspace.yaml/' pytho
 chart=deploy/helm/thermal-guard
 check $chart/values.yaml 's/^mode: .*/mode: observe/' check-jsonschema --schemafile $chart/values.schema.json $chart/values.yaml
 check $chart/values.schema.json 's/"read-only"/"readonly"/' check-jsonschema --schemafile $chart/values.schema.json $chart/values.yaml
+for file in "$chart"/files/*; do check "$file" '1 s/$/ /' carried; done
 check $chart/Chart.yaml 's/^appVersion: .*/appVersion: 0.0.9/' python3 deploy/check/kubernetes.py
 
 check deploy/node-problem-detector/thermal-guard.json 's/"permanent"/"permnent"/' python3 deploy/check/npd.py

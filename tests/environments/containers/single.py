@@ -92,10 +92,14 @@ def hooked():
     until("a lease", lambda: e.metric("thermal_guard_leases", 'level="gradual"'), 20, told=it.said)
 
 
-@step("a second guard is refused, and says which lock the first holds")
+@step("a second guard is refused, and says which lock the first holds, with a state directory of its own, too")
 def second_refused():
     actuating()
     words = [word for word in line("thermal-guard:0.1.0").split()[2:] if word not in ("-p", "10835:10835")]
+    second = it("run", "--rm", *words, check=False, timeout=45)
+    said = second.stdout + second.stderr
+    expect(second.returncode != 0 and "/var/lib/thermal-guard" in said, "a refusal with the state directory", f"{second.returncode}: {said[-400:]}")
+    words = [word.replace("/var/lib/thermal-guard:", "of-the-second:") for word in words]
     second = it("run", "--rm", *words, check=False, timeout=45)
     said = second.stdout + second.stderr
     expect(second.returncode != 0 and "/run/thermal-guard" in said, "a refusal with the lock", f"{second.returncode}: {said[-400:]}")
