@@ -7,8 +7,8 @@ use crate::device::plausible::is_limit;
 use crate::device::{Gpu, Knob, PowerConstraints, Reading};
 use crate::guard::actuate::actuation::Actuation;
 use crate::guard::actuate::memory::{FORGETS_WITHIN, ROUNDS_BY, Stored};
-use crate::policy::Claim;
-use crate::units::Watts;
+use crate::policy::{Claim, LimitClaim};
+use crate::units::{Moment, Watts};
 
 /// A limit that changes nothing is tried this often in a row, and then at intervals: long ones if the
 /// card rounded it, short ones if the card ignored it. The short ones are as for a knob without effect
@@ -60,15 +60,15 @@ impl Actuation {
     /// A card that forgets the limit it was given back shows the guard's own limit again. Then the guard
     /// claims it again and gives it back once more.
     pub(crate) fn watch_returned(&mut self, reading: &Reading) {
-        let Some((ours, at)) = self.limit.returned else {
+        let Some((_, at)) = self.limit.returned else {
             return;
         };
         if self.claim.limit.is_some() || self.now.since(at) > FORGETS_WITHIN {
             self.limit.returned = None;
             return;
         }
-        let again = |now: Watts| self.has_set_lately(now) && !self.is_back(ours.original, now);
-        if reading.limit.is_ok_and(again) && reading.at > at {
+        let shown = reading.limit.ok().filter(|_| reading.at > at);
+        if let Some(ours) = shown.and_then(|now| self.forgotten(now)) {
             tracing::warn!(gpu = self.index, uuid = %self.uuid, original = %ours.original, "the card forgot the limit that was given back: giving it back again");
             self.put_off(Knob::PowerLimit);
             let claim = Claim {
@@ -78,6 +78,15 @@ impl Actuation {
             self.record(claim);
             self.limit.confirmed = true;
         }
+    }
+
+    /// The claim that was given back lately, if `current` is no original limit, but one of the guard's own on
+    /// a card that forgot the original.
+    pub(super) fn forgotten(&self, current: Watts) -> Option<LimitClaim> {
+        let lately = |at: Moment| self.now.since(at) <= FORGETS_WITHIN;
+        let (ours, _) = self.limit.returned.filter(|(_, at)| lately(*at))?;
+        let own = self.has_set_lately(current) && !self.is_back(ours.original, current);
+        own.then_some(ours)
     }
 
     /// A card that forgets goes back to the same limit again and again. As long as it does, the limit

@@ -124,15 +124,17 @@ impl Actuation {
         )
     }
 
-    /// The claim before `to` is written. If the card had rounded the original when it was given back,
-    /// the original stays what it was: otherwise a card would lose a step with each throttle.
+    /// The claim before `to` is written. If the card had rounded the original when it was given back, or
+    /// has forgotten it since, the original stays what it was: otherwise a card would lose a step with
+    /// each throttle, or all that the last one took.
     fn writing(&self, from: Watts, to: Watts) -> Claim {
         let mut claim = self.claim;
         claim.writing(from, to);
-        if let (None, Some(ours), Some((original, rounded))) =
-            (self.claim.limit, &mut claim.limit, self.limit.rounded)
-            && rounded == from
-        {
+        let rounded = self.limit.rounded.filter(|(_, stored)| *stored == from);
+        let original = rounded
+            .map(|(original, _)| original)
+            .or_else(|| self.forgotten(from).map(|ours| ours.original));
+        if let (None, Some(ours), Some(original)) = (self.claim.limit, &mut claim.limit, original) {
             ours.original = original;
         }
         claim

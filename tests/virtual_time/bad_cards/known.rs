@@ -393,3 +393,29 @@ fn meter_that_shows(milliwatts: i64) {
     };
     follow(&story).unwrap();
 }
+
+#[test]
+fn a_limit_that_the_card_forgets_between_two_polls_is_given_back_all_the_same() {
+    let story = Story {
+        profile: card(
+            "v100-32gb",
+            51.4987436357243,
+            0.2,
+            5.249566890767446,
+            77.52293197048962,
+        ),
+        poll_millis: 10_000,
+        start: 0.5703358799675243,
+        happenings: vec![
+            (world(0.0, 15.0, 0.8), 41),
+            (world(0.0, 53.66749389436114, 0.8), 141),
+            (
+                world(0.8462538359473803, 30.164723661170818, 1.4631429512143186),
+                101,
+            ),
+            (fault(Fault::Setter(Knob::Limit, Lie::Forget(5.0))), 161),
+            (world(0.9877671245046404, 48.2207128242551, 0.8), 41),
+        ],
+    };
+    follow(&story).unwrap();
+}
