@@ -359,7 +359,7 @@ impl<D: Dial> Governor<D> {
         let since = *self.floored_since.get_or_insert(now);
         // A forecast lags behind readings that turned. A rung on top of a floor that is more than enough
         // would cool the card until all is given back, over and over.
-        let falls = self.seen_lately.falls();
+        let falls = self.seen_lately.falls(now);
         let least = if falls { FALLS_DWELL } else { FLOOR_DWELL };
         // A setting that was this low before the guard has had enough time.
         let dwelt = now.since(since) >= least || self.setting.is_none();

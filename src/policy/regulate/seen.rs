@@ -19,8 +19,10 @@ const ALL_SPANS: Duration = Duration::from_secs(120);
 const SECONDS: usize = 9;
 const SECOND: Duration = Duration::from_millis(900);
 
-/// They fall by more than this in half of that time.
-const FALLS: f64 = 0.25;
+/// They fall if those of the last four seconds are lower by this than those of the seconds before.
+const NEWEST: Duration = Duration::from_secs(4);
+const BEFORE: Duration = Duration::from_secs(10);
+const FALLS: CelsiusDelta = CelsiusDelta::new(0.25);
 
 /// A draw under this share of the highest is a gap.
 const GAP: Ratio = Ratio::new(0.85);
@@ -125,14 +127,21 @@ impl Seen {
         second_highest(reads)
     }
 
-    /// The mean of the last four seconds is lower than that of those before.
-    pub(super) fn falls(&self) -> bool {
-        let mean = |seconds: &[Option<(Moment, CelsiusDelta)>]| {
-            let reads = seconds.iter().flatten().map(|(_, read)| read.degrees());
-            reads.clone().sum::<f64>() / reads.count().max(1) as f64
+    /// The readings of the last seconds are lower than those of the seconds before. Without readings of
+    /// both, they aren't: what delays a rung must not be of long ago.
+    pub(super) fn falls(&self, now: Moment) -> bool {
+        let mean = |older: Duration, oldest: Duration| {
+            let seconds = self.seconds.iter().flatten();
+            let aged = seconds.map(|(at, read)| (now.since(*at), read.degrees()));
+            let reads = aged.filter(|(age, _)| (older..oldest).contains(age));
+            let (count, sum) = reads.fold((0.0, 0.0), |(n, sum), (_, read)| (n + 1.0, sum + read));
+            (count > 0.0).then(|| CelsiusDelta::new(sum / count))
         };
-        let (newest, before) = self.seconds.split_at(SECONDS / 2);
-        mean(newest) < mean(before) - FALLS
+        let newest = mean(Duration::ZERO, NEWEST);
+        let before = mean(NEWEST, BEFORE);
+        newest
+            .zip(before)
+            .is_some_and(|(newest, before)| newest < before - FALLS)
     }
 
     /// By how much the highest reading of the last two spans is higher than that of the two before.

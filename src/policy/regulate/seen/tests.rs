@@ -98,3 +98,24 @@ fn peaks_that_grow_are_compared_over_twenty_seconds() {
     assert_eq!(rests.growth(), CelsiusDelta::ZERO);
     assert_eq!(Seen::default().growth(), CelsiusDelta::ZERO);
 }
+
+/// What delays a rung is of the last seconds, at every pace.
+#[test]
+fn only_the_last_seconds_say_that_it_gets_cooler() {
+    let noted = |readings: &[(u64, f64)]| {
+        let mut seen = Seen::default();
+        for &(second, read) in readings {
+            seen.note(at(second), sight(read, 0.7));
+        }
+        seen
+    };
+    let falling = seen(|second| sight(-(second as f64), 0.7));
+    assert!(falling.falls(at(120)));
+    assert!(!falling.falls(at(130)), "of long ago");
+    assert!(!seen(|second| sight(second as f64, 0.7)).falls(at(120)));
+    assert!(!seen(|_| sight(-3.0, 0.7)).falls(at(120)));
+    assert!(!Seen::default().falls(at(1)) && !noted(&[(1, -3.0)]).falls(at(1)));
+    assert!(noted(&[(5, -1.0), (10, -2.0)]).falls(at(10)));
+    let seldom = [(10, 0.0), (20, -1.0), (30, -2.0)];
+    assert!(!noted(&seldom).falls(at(30)), "too far apart to tell");
+}
