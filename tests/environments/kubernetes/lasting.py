@@ -20,8 +20,20 @@ def throttle_goes_on(watch: w.Watch, before: dict):
     expect(it.limit() < w.ORIGINAL - 1, "a card that is still throttled", it.limit())
 
 
+# Prometheus gives an alert four resend delays to live, and the operator leaves those at a minute. Nobody resolves an alert whose
+# rules have gone with the release of an earlier step: it stays that long, and its lease a pull longer.
+FORGOTTEN = 4 * 60 + 60
+
+
+def unleased_since(moment: float) -> bool:
+    """No alert holds the card, by a pull since then: a new pod knows of no alert before its first."""
+    return it.last_pull() > moment and it.leases() == [0, 0]
+
+
 def given_back():
     it.cool()
+    began = time.time()
+    until("no lease", lambda: unleased_since(began), FORGOTTEN, told=lambda: f"{it.leases()}; {it.monitoring.firing()}; {it.said()}")
     until(f"{w.ORIGINAL} W on a card that is cool", lambda: it.limit() == w.ORIGINAL, 240, told=it.said)
 
 

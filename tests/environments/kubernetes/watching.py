@@ -59,27 +59,19 @@ def chain_stays_ok():
     expect(seen == {"ok"}, "ok all the time", seen)
 
 
-def leased() -> bool:
-    return any(it.metric("thermal_guard_leases", f'level="{level}"') for level in ("gradual", "emergency"))
-
-
-def since_pulled() -> float:
-    return time.time() - (it.metric("thermal_guard_alertmanager_pull_last_success_timestamp_seconds") or 0)
-
-
 @step("a hot card's alert becomes a lease by pull")
 def lease_by_pull():
     it.running()
     it.until_chain()
     it.heat(w.BEYOND, 79)
-    until("a lease", leased, 60, told=lambda: f"{it.monitoring.firing()}; {it.said()}")
+    until("a lease", it.leased, 60, told=lambda: f"{it.monitoring.firing()}; {it.said()}")
 
 
 @step("one of the Alertmanagers dies and stays away under heat: the chain stays `ok`, the lease stays")
 def alertmanager_dies():
     it.throttling(w.BEYOND)
     it.until_chain()
-    until("a lease", leased, 60, told=it.said)
+    until("a lease", it.leased, 60, told=it.said)
     it.node.kubectl("cordon", NAME)
     try:
         it.node.kubectl("delete", "pod", "-n", "monitoring", "alertmanager-main-0", "--grace-period=0", "--force")
@@ -87,7 +79,7 @@ def alertmanager_dies():
         seen = set()
         end = time.monotonic() + 90
         while time.monotonic() < end:
-            seen.add((it.chain(), leased(), since_pulled() < 30))
+            seen.add((it.chain(), it.leased(), time.time() - it.last_pull() < 30))
             time.sleep(0.5)
         expect(seen == {("ok", True, True)}, "chain ok, a lease and a fresh pull all the time", seen)
     finally:

@@ -125,6 +125,17 @@ class World:
                 return float(value)
         return None
 
+    def leases(self) -> list[float | None]:
+        """How many alerts hold the card at each level; None where the guard says nothing."""
+        return [self.metric("thermal_guard_leases", f'level="{level}"') for level in ("gradual", "emergency")]
+
+    def leased(self) -> bool:
+        return any(self.leases())
+
+    def last_pull(self) -> float:
+        """When the guard last got an answer from Alertmanager; 0 for never."""
+        return self.metric("thermal_guard_alertmanager_pull_last_success_timestamp_seconds") or 0
+
     def chain(self) -> str:
         text = http(f"http://{address(self.pod())}:10835/metrics")
         found = re.search(r'^thermal_guard_chain_state{.*state="(\w+)".*} 1$', text, re.MULTILINE)
