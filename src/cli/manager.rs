@@ -85,14 +85,26 @@ pub(crate) fn after_end() -> Next {
         return Next::Unknown;
     };
     match job(&jobs, &unit) {
-        Some("stop") => stopped(),
-        Some(job) if job.contains("start") => Next::Guard,
-        // None, or one that doesn't say what follows: a `reload` whose guard died meanwhile.
+        Some(("stop", _)) => stopped(),
+        Some((kind, state)) if starts_another(kind, state) => Next::Guard,
+        // None, or one that doesn't say what follows: a `reload` whose guard died meanwhile, or the
+        // start that has just failed.
         _ => {
             let shown = ask(&["show", "--property=Restart,RestartPreventExitStatus", &unit]);
             let shown = shown.unwrap_or_default();
             Restart::read(&shown).map_or(Next::Unknown, |restart| restart.after(&result, &status))
         }
+    }
+}
+
+/// Whether this job starts a guard after the one that has ended. A restart's job is `restart` until all
+/// has stopped, and only then `start`. A `start` that already runs is therefore the start of the guard
+/// that has ended, refused by a flag or a file; one that waits was asked for meanwhile.
+fn starts_another(kind: &str, state: &str) -> bool {
+    match kind {
+        "restart" | "try-restart" => true,
+        "start" | "reload-or-start" => state == "waiting",
+        _ => false,
     }
 }
 
@@ -152,11 +164,11 @@ impl<'a> Restart<'a> {
     }
 }
 
-/// The type of a unit's job: `12 thermal-guard.service restart running`.
-fn job<'a>(jobs: &'a str, unit: &str) -> Option<&'a str> {
+/// The type and state of a unit's job: `12 thermal-guard.service restart running`.
+fn job<'a>(jobs: &'a str, unit: &str) -> Option<(&'a str, &'a str)> {
     jobs.lines().find_map(|line| {
         let mut words = line.split_whitespace().skip(1);
-        (words.next() == Some(unit)).then(|| words.next())?
+        (words.next() == Some(unit)).then(|| words.next().zip(words.next()))?
     })
 }
 
@@ -306,10 +318,26 @@ mod tests {
     #[test]
     fn only_the_units_own_job_counts() {
         let jobs = "  7 other.service start waiting\n 12 thermal-guard.service restart running\n";
-        assert_eq!(job(jobs, "thermal-guard.service"), Some("restart"));
-        assert_eq!(job(jobs, "other.service"), Some("start"));
+        let ours = Some(("restart", "running"));
+        assert_eq!(job(jobs, "thermal-guard.service"), ours);
+        assert_eq!(job(jobs, "other.service"), Some(("start", "waiting")));
         assert_eq!(job(jobs, "guard.service"), None);
         assert_eq!(job("", "thermal-guard.service"), None);
         assert_eq!(job("No jobs running.\n", "thermal-guard.service"), None);
+    }
+    #[test]
+    fn the_start_that_has_just_failed_starts_no_other_guard() {
+        for (kind, state, is_another) in [
+            ("start", "running", false),
+            ("start", "waiting", true),
+            ("restart", "running", true),
+            ("restart", "waiting", true),
+            ("try-restart", "running", true),
+            ("reload-or-start", "running", false),
+            ("reload", "running", false),
+            ("verify-active", "waiting", false),
+        ] {
+            assert_eq!(starts_another(kind, state), is_another, "{kind} {state}");
+        }
     }
 }

@@ -178,6 +178,37 @@ fn the_units_own_rule_and_its_queued_job_say_what_follows() {
     }
 }
 
+/// As systemd 252 tells of it in `ExecStopPost=` of a start that a bad flag refused, and of a restart.
+#[test]
+fn after_a_start_that_a_mistake_refused_no_guard_follows() {
+    let start = "12 thermal-guard.service start running";
+    for (job, result, status, is_followed) in [
+        (start, "exit-code", "2", false),
+        (start, "exit-code", "78", false),
+        (start, "signal", "KILL", true),
+        (
+            "12 thermal-guard.service start waiting",
+            "exit-code",
+            "2",
+            true,
+        ),
+        (
+            "12 thermal-guard.service restart running",
+            "exit-code",
+            "2",
+            true,
+        ),
+    ] {
+        let mut guard = guard();
+        capped(&mut guard);
+        guard.kill();
+        let by = systemctl(&guard, job, SHIPPED);
+        let (code, said) = after_by(&guard, result, status, by);
+        assert_eq!(code, Some(0), "{job} {status}: {said}");
+        assert_eq!(is_capped(&guard), is_followed, "{job} {status}: {said}");
+    }
+}
+
 #[test]
 fn a_systemctl_that_fails_is_no_answer() {
     let mut guard = guard();

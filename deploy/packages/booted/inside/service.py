@@ -7,7 +7,8 @@ import time
 from dataclasses import dataclass
 
 import scene
-from node import (CONFIG, ORIGINAL, card, expect, limit, log, main_pid, metric, ready, sh, state, systemctl, throttled, unit, until, until_ready)
+from node import (CONFIG, JOURNALS, ORIGINAL, card, expect, limit, log, main_pid, metric, ready, set_flags, sh, state, systemctl,
+                  throttled, unit, until, until_ready)
 from steps import step
 from watch import Watch
 
@@ -198,3 +199,17 @@ def leases():
     time.sleep(2)
     expect(metric("thermal_guard_throttle_level", 'source="manual"') == 1, "the manual throttle", "none")
     expect(throttled() and card()["limit_watts"] != ORIGINAL, "a lowered limit", f"{limit()} W")
+
+
+@step("a restart with a bad flag while throttled and cool: no guard follows, and the cap is given back", fast=True)
+def restarted_with_a_bad_flag():
+    scene.cool()
+    sh("thermal-guard", "throttle", "--gpu", "0", "--level", "gradual", "--for", "10m")
+    until("a lowered limit", throttled, 10)
+    began = time.time()
+    set_flags('ARGS="--no-such-flag"')
+    systemctl("restart", "thermal-guard", check=False)
+    until("a failed unit", lambda: unit("ActiveState") == "failed", 45)
+    expect(unit("ExecMainStatus") == "2", "exit code 2", unit("ExecMainStatus"))
+    expect(limit() == ORIGINAL, f"{ORIGINAL} W", f"{limit()} W: {log(began)[-400:]}")
+    expect(not list(JOURNALS.glob("*.json")), "no journal", list(JOURNALS.glob("*.json")))
