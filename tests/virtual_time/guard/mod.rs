@@ -35,7 +35,7 @@ use thermal_guard::guard::counters::Counters;
 use thermal_guard::guard::gpu::worker::{Setup, Worker};
 use thermal_guard::guard::state::{Applications, Live, Shared};
 use thermal_guard::policy::ask::chain::Expected;
-use thermal_guard::policy::{AppMode, Chain, Claim, Targets};
+use thermal_guard::policy::{AppMode, Chain, Claim, State, Targets};
 use thermal_guard::sim::card::{Card, Conditions, Rack};
 use thermal_guard::sim::plant::Load;
 use thermal_guard::sim::profile;

@@ -72,3 +72,45 @@ fn what_is_to_be_kept_on_exit_stays_and_that_is_told() {
     let left = left.filter(|what| matches!(what, What::Left { capped: true }));
     assert_eq!(left.count(), 1);
 }
+
+/// An application that doesn't answer its health URL.
+struct Unwell;
+
+impl Applications for Unwell {
+    fn tell(&self, _: &Arc<Identity>, _: AppMode) -> bool {
+        false
+    }
+
+    fn list(&self, _: &[Arc<Identity>]) {}
+}
+
+/// A card that has everything back, and whose recovery waits for its application only, at a stop that
+/// the unit follows up. What of it is told.
+fn told_of_a_stop_that_waits_for_an_app(stops: bool) -> Vec<What> {
+    let mut bench = Bench::new(|_| Journal::none());
+    let shared = shared(Live::default(), 1.0).with_apps(Arc::new(Unwell));
+    let mut worker = holding_with(&mut bench, &shared);
+    for second in 1..600 {
+        let now = Moment::from_start(Duration::from_secs(second));
+        let tick = worker.tick(now, now, &shared);
+        assert_ne!(tick.decision.state, State::Normal, "it waits");
+    }
+    assert_eq!(bench.rack.card(0).limit, W(400), "all given back");
+    shared.leave_to_the_next();
+    if stops {
+        shared.stop();
+    }
+    worker.leave(Moment::from_start(Duration::from_secs(600)), &shared);
+    let told = shared.events.recent();
+    let told = told.iter().map(|event| event.what.clone());
+    told.filter(|what| matches!(what, What::Left { .. }))
+        .collect()
+}
+
+#[test]
+fn a_recovery_that_waits_for_an_application_ends_with_the_guard() {
+    let told = told_of_a_stop_that_waits_for_an_app(true);
+    assert_eq!(told, [What::Left { capped: false }]);
+    // A detach is no end: the same guard goes on.
+    assert_eq!(told_of_a_stop_that_waits_for_an_app(false), []);
+}

@@ -41,6 +41,11 @@ impl Watch {
         events
     }
 
+    /// A throttle is on, or being given back.
+    pub const fn is_on(&self) -> bool {
+        self.episodes.is_on()
+    }
+
     /// The event of letting go of a GPU that was throttled.
     pub fn left(&mut self, capped: bool) -> What {
         if !capped {

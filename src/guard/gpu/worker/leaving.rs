@@ -30,6 +30,9 @@ impl Worker {
         };
         self.tried = None;
         self.part_with(gpu, now, shared);
+        if shared.is_stopping() {
+            self.note_nothing_left(shared);
+        }
         // Closing the card is a driver call that can hang, too. The hang watch then told its
         // applications to slow down, and no later tick would tell them that it is over.
         let last = self.last.map(|(_, decision)| decision.targets.app);
@@ -122,6 +125,15 @@ impl Worker {
         if held {
             self.note_left(shared, false);
             tracing::info!(gpu = self.identity.index, uuid = %self.identity.uuid, "given back on leaving");
+        }
+    }
+
+    /// A throttle that is on with nothing on the card ends with the guard: a recovery that only waits for
+    /// an application, for example. The next guard finds nothing of it, so it can't tell its end.
+    fn note_nothing_left(&mut self, shared: &Shared) {
+        let has_all = self.actuation.claim().is_empty() && self.unread.is_none();
+        if has_all && self.watch.is_on() && !self.live.observes {
+            self.note_left(shared, false);
         }
     }
 
