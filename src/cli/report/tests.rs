@@ -133,6 +133,43 @@ fn a_guard_that_left_a_gpu_capped_and_never_came_back_is_said() {
     assert!(!page.contains("died"), "{page}");
 }
 
+/// A guard that goes after a minute, and the next one, which runs for hours.
+fn two_guards(stopped: &str, next: &str) -> String {
+    let begun: Vec<_> = LOG.lines().take(7).collect();
+    let next = [
+        r#"{"time":"2026-03-02T10:01:05Z","event":"started","version":"1.0.0","mode":"enforce","simulated":false,"pid":8}"#,
+        next,
+        r#"{"time":"2026-03-02T15:00:00Z","event":"chain","from":"ok","to":"stale"}"#,
+        r#"{"time":"2026-03-02T15:00:10Z","event":"chain","from":"stale","to":"ok"}"#,
+    ];
+    let log = [begun.join("\n"), stopped.to_owned(), next.join("\n")].join("\n");
+    page(&log, "2026-03-02T00:00:00Z", "2026-03-03T00:00:00Z")
+}
+
+#[test]
+fn a_throttle_ends_with_its_guard_unless_the_next_one_takes_it_over() {
+    let stopped = r#"{"time":"2026-03-02T10:01:00Z","event":"stopped","pid":7}"#;
+    let taken = r#"{"time":"2026-03-02T10:01:06Z","gpu":1,"uuid":"GPU-b","event":"throttled","level":"gradual","why":"found so"}"#;
+    let page = two_guards(stopped, "");
+    let ended = "1m  gradual by alert (lease), hottest 70 °C: its guard ended, and the next one took nothing over";
+    assert!(page.contains(ended), "{page}");
+    // Killed: as long as it was heard of.
+    let page = two_guards("", "");
+    let ended = "30s  gradual by alert (lease), hottest 70 °C: its guard ended, and the next one";
+    assert!(page.contains(ended), "{page}");
+    let page = two_guards(stopped, taken);
+    assert!(page.contains("14h…  gradual by alert (lease)"), "{page}");
+}
+
+#[test]
+fn a_throttle_that_a_guard_left_with_nothing_on_the_card_is_over() {
+    let left = r#"{"time":"2026-03-02T10:00:59Z","gpu":1,"uuid":"GPU-b","event":"left","capped":false}
+{"time":"2026-03-02T10:01:00Z","event":"stopped","pid":7}"#;
+    let page = two_guards(left, "");
+    let over = "59s  gradual by alert (lease), hottest 70 °C: given back as the guard left";
+    assert!(page.contains(over), "{page}");
+}
+
 #[test]
 fn a_guard_that_only_observed_left_nothing_capped() {
     let stopped = r#"{"time":"2026-03-02T10:01:00Z","event":"stopped","pid":7}"#;
