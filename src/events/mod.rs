@@ -31,7 +31,7 @@ pub use event::{
 pub use log::{LogCounters, MAX_BYTES};
 pub use notify::{Notifier, NotifyCounters, Origin};
 pub use read::{History, HistoryError, history, newest};
-pub use sentence::span;
+pub use sentence::{reason, span, who};
 pub use trouble::Trouble;
 pub use word::{Named, Source, Why, Word};
 

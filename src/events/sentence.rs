@@ -3,11 +3,11 @@
 use std::fmt;
 
 use crate::config::Weight;
-use crate::policy::{ChainState, Level};
+use crate::policy::{ChainState, Level, Trigger};
 
 use super::event::{Cost, Event, LeaseTurn, Outcome, Seen, SlowedItself, Throttle, What};
 use super::trouble::Trouble;
-use super::word::Word;
+use super::word::{Why, Word};
 
 impl Event {
     pub fn weight(&self) -> Weight {
@@ -114,10 +114,32 @@ impl fmt::Display for Throttle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.level)?;
         match &self.trigger {
-            Some(trigger) => write!(f, " by {trigger}, {}", self.why)?,
-            None => write!(f, ", {}", self.why)?,
+            Some(trigger) => write!(f, " by {}{}", who(trigger), reason(&self.why))?,
+            None => write!(f, "{}", reason(&self.why))?,
         }
         write!(f, "{}", self.seen)
+    }
+}
+
+/// Who caused a throttle.
+pub fn who(trigger: &Word<Trigger>) -> &str {
+    match trigger {
+        Word::Known(Trigger::Alert) => "an alert",
+        Word::Known(Trigger::Local) => "the guard itself",
+        Word::Known(Trigger::Fallback) => "the guard itself without its alert chain",
+        Word::Known(Trigger::Manual) => "an operator",
+        Word::Newer(word) => word,
+    }
+}
+
+/// Why, after who it was. Of a lease, that says it all.
+pub fn reason(why: &Word<Why>) -> String {
+    match why {
+        Word::Known(Why::Lease) => String::new(),
+        Word::Known(Why::FoundSo) => " (left so by the guard before)".to_owned(),
+        Word::Known(Why::Alert) => " (at alert)".to_owned(),
+        Word::Known(Why::Critical) => " (at critical)".to_owned(),
+        Word::Known(Why::SetPoint | Why::NoReading) | Word::Newer(_) => format!(" ({why})"),
     }
 }
 
@@ -212,4 +234,52 @@ fn said(trouble: &Word<Trouble>, detail: Option<&str>) -> String {
 pub fn span(seconds: f64) -> String {
     let whole = std::time::Duration::try_from_secs_f64(seconds.round()).unwrap_or_default();
     humantime::format_duration(whole).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_throttle_says_who_caused_it_in_words_for_people() {
+        let by = |trigger: &str, why: &str| {
+            let throttle = Throttle {
+                level: Level::Gradual.into(),
+                trigger: (!trigger.is_empty()).then(|| Word::named(trigger)),
+                why: Word::named(why),
+                seen: Seen {
+                    temperature_celsius: Some(77.0),
+                    ..Seen::default()
+                },
+            };
+            throttle.to_string()
+        };
+        for (trigger, why, said) in [
+            (
+                "local",
+                "set point",
+                "gradual by the guard itself (set point) at 77 °C",
+            ),
+            (
+                "local",
+                "critical",
+                "gradual by the guard itself (at critical) at 77 °C",
+            ),
+            (
+                "fallback",
+                "alert",
+                "gradual by the guard itself without its alert chain (at alert) at 77 °C",
+            ),
+            ("alert", "lease", "gradual by an alert at 77 °C"),
+            ("manual", "lease", "gradual by an operator at 77 °C"),
+            (
+                "",
+                "found so",
+                "gradual (left so by the guard before) at 77 °C",
+            ),
+            ("moon", "full", "gradual by moon (full) at 77 °C"),
+        ] {
+            assert_eq!(by(trigger, why), said);
+        }
+    }
 }

@@ -48,6 +48,11 @@ pub enum Word<T> {
 }
 
 impl<T: Named> Word<T> {
+    pub fn named(word: &str) -> Self {
+        let known = T::VALUES.iter().find(|value| value.word() == word);
+        known.map_or_else(|| Self::Newer(word.to_owned()), |value| Self::Known(*value))
+    }
+
     pub fn as_str(&self) -> &str {
         match self {
             Self::Known(value) => value.word(),
@@ -89,9 +94,7 @@ impl<T: Named> Serialize for Word<T> {
 
 impl<'de, T: Named> Deserialize<'de> for Word<T> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let word = String::deserialize(from)?;
-        let known = T::VALUES.iter().find(|value| value.word() == word);
-        Ok(known.map_or(Self::Newer(word), |value| Self::Known(*value)))
+        Ok(Self::named(&String::deserialize(from)?))
     }
 }
 

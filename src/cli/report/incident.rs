@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use crate::events::{Cost, GpuName, Outcome, Throttle, Weight};
+use crate::events::{Cost, GpuName, Outcome, Throttle, Weight, Why, Word, reason, who};
+use crate::policy::Trigger;
 
 use super::format::{rfc3339, some_tenths};
 
@@ -40,8 +41,8 @@ pub(crate) struct Course {
     /// The highest.
     pub(crate) level: String,
     /// The first cause; `None`: unknown, an earlier guard began it.
-    pub(crate) trigger: Option<String>,
-    pub(crate) why: String,
+    pub(crate) trigger: Option<Word<Trigger>>,
+    pub(crate) why: Word<Why>,
     /// Number of throttle events: begun, escalated, begun again before everything was restored.
     pub(crate) events: u32,
     /// A guard died during it, and the next one took it over.
@@ -82,8 +83,8 @@ impl Incident {
 impl Course {
     pub(crate) fn begun(throttle: &Throttle) -> Self {
         Self {
-            trigger: throttle.trigger.as_ref().map(ToString::to_string),
-            why: throttle.why.to_string(),
+            trigger: throttle.trigger.clone(),
+            why: throttle.why.clone(),
             ..Self::default()
         }
     }
@@ -112,18 +113,29 @@ impl Course {
         self.felt(outcome.hottest_celsius);
     }
 
+    /// The guard measures all along, and tells the highest once all is given back. Until then, and of the
+    /// time of a guard that died, the temperatures at events are known only.
+    pub(crate) fn tells_hottest(&self) -> bool {
+        self.recovered && !self.taken_over
+    }
+
     /// As a sentence, with its end.
     pub(crate) fn sentence(&self, end: &str) -> String {
         let mut text = self.level.clone();
         match &self.trigger {
-            Some(trigger) => text = format!("{text} by {trigger} ({})", self.why),
+            Some(trigger) => text = format!("{text} by {}{}", who(trigger), reason(&self.why)),
             None => text.push_str(", begun by a guard before"),
         }
         if self.events > 1 {
             text = format!("{text}, begun or raised {} times", self.events);
         }
         if let Some(hottest) = self.hottest_celsius {
-            text = format!("{text}, hottest {hottest:.0} °C");
+            let least = if self.tells_hottest() {
+                ""
+            } else {
+                "at least "
+            };
+            text = format!("{text}, hottest {least}{hottest:.0} °C");
         }
         format!("{text}: {end}{}", self.cost)
     }

@@ -59,6 +59,9 @@ pub(crate) struct Gpu {
     /// While throttled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) hottest_celsius: Option<f64>,
+    /// Of some throttle, how hot it got isn't known, or not yet.
+    #[serde(skip)]
+    pub(crate) hottest_is_least: bool,
     /// From the trigger until everything was restored.
     #[serde(
         skip_serializing_if = "Option::is_none",
@@ -113,6 +116,7 @@ impl Gpu {
             recoveries: 0,
             throttled_seconds: 0.0,
             hottest_celsius: None,
+            hottest_is_least: false,
             mean_seconds_to_recovery: None,
             work_asked_seconds: 0.0,
             work_lost_seconds: 0.0,
@@ -143,6 +147,7 @@ impl Gpu {
         let seconds = incident.seconds.unwrap_or(0.0);
         self.throttled_seconds += (seconds - course.recovery_seconds).max(0.0);
         self.hottest_celsius = hotter(self.hottest_celsius, course.hottest_celsius);
+        self.hottest_is_least |= !course.tells_hottest();
         if let Some(asked) = course.cost.work_asked_seconds {
             self.work_asked_seconds += asked;
             self.work_lost_seconds += asked * course.cost.work_lost_ratio.unwrap_or(0.0);

@@ -37,18 +37,18 @@ The log begins 2026-03-01 08:00:00 UTC.
 The log has holes: 4 events not recorded, 1 lines not readable.
 
 GPU 0  GPU-a
-  throttle events   2: 1 by local, 1 by manual
+  throttle events   2: 1 by the guard itself, 1 by an operator
   recovery cycles   1, 1m 8s from trigger to full recovery on average
   time throttled    2m, 0.1 % of the time
-  hottest           78 °C while throttled
+  hottest           at least 78 °C while throttled
   couldn't be held  never
   failures          none
 
 GPU 1  GPU-b
-  throttle events   3: 1 by alert, 1 by fallback, 1 by local; 1 to emergency
+  throttle events   3: 1 by an alert, 1 by the guard itself without its alert chain, 1 by the guard itself; 1 to emergency
   recovery cycles   1, 20m from trigger to full recovery on average
   time throttled    19m, 1.1 % of the time
-  hottest           86 °C while throttled
+  hottest           at least 86 °C while throttled
   couldn't be held  once, 2m: look at the cooling
   failures          action failing once, 2m; Xid 79 (1)
 
@@ -57,15 +57,15 @@ Guard
   alert chain away  once, 1m
 
 Incidents (UTC)
-  2026-03-01 09:00:00  GPU 0   1m 8s  gradual by local (set point), hottest 78 °C: recovered
-  2026-03-02 10:00:00  GPU 1     20m  emergency by alert (lease), begun or raised 3 times, hottest 86 °C: recovered
+  2026-03-01 09:00:00  GPU 0   1m 8s  gradual by the guard itself (set point), hottest 78 °C: recovered
+  2026-03-02 10:00:00  GPU 1     20m  emergency by an alert, begun or raised 3 times, hottest at least 86 °C: recovered
   2026-03-02 10:01:00  GPU 1      2m  writing to it fails (gpu_clock_lock: no_permission)
   2026-03-02 10:02:00  guard      1m  alert chain stale, before ok
   2026-03-02 10:10:00  guard          started; the guard before ended without a word, last heard of 7m earlier: killed, or the machine went down
   2026-03-02 10:11:05  GPU 1      2m  not even the coldest rung holds it
   2026-03-02 10:14:00  GPU 1          Xid 79
   2026-03-02 11:00:00  guard          4 events weren't recorded
-  2026-03-02 11:59:00  GPU 0     1m…  gradual by manual (lease), hottest 50 °C: ongoing, as far as the log shows
+  2026-03-02 11:59:00  GPU 0     1m…  gradual by an operator, hottest at least 50 °C: ongoing, as far as the log shows; how hot it gets is known once it is over
 ";
 
 fn at(text: &str) -> Duration {
@@ -127,7 +127,7 @@ fn a_guard_that_left_a_gpu_capped_and_never_came_back_is_said() {
     let log = log.join("\n");
     let page = page(&log, "2026-03-02T00:00:00Z", "2026-03-03T00:00:00Z");
     assert!(
-        page.contains("1m  gradual by alert (lease), hottest 70 °C: left capped"),
+        page.contains("1m  gradual by an alert, hottest at least 70 °C: left capped"),
         "{page}"
     );
     assert!(!page.contains("died"), "{page}");
@@ -151,14 +151,15 @@ fn a_throttle_ends_with_its_guard_unless_the_next_one_takes_it_over() {
     let stopped = r#"{"time":"2026-03-02T10:01:00Z","event":"stopped","pid":7}"#;
     let taken = r#"{"time":"2026-03-02T10:01:06Z","gpu":1,"uuid":"GPU-b","event":"throttled","level":"gradual","why":"found so"}"#;
     let page = two_guards(stopped, "");
-    let ended = "1m  gradual by alert (lease), hottest 70 °C: its guard ended, and the next one took nothing over";
+    let ended = "1m  gradual by an alert, hottest at least 70 °C: its guard ended, and the next one took nothing over";
     assert!(page.contains(ended), "{page}");
     // Killed: as long as it was heard of.
     let page = two_guards("", "");
-    let ended = "30s  gradual by alert (lease), hottest 70 °C: its guard ended, and the next one";
+    let ended =
+        "30s  gradual by an alert, hottest at least 70 °C: its guard ended, and the next one";
     assert!(page.contains(ended), "{page}");
     let page = two_guards(stopped, taken);
-    assert!(page.contains("14h…  gradual by alert (lease)"), "{page}");
+    assert!(page.contains("14h…  gradual by an alert"), "{page}");
 }
 
 #[test]
@@ -166,7 +167,7 @@ fn a_throttle_that_a_guard_left_with_nothing_on_the_card_is_over() {
     let left = r#"{"time":"2026-03-02T10:00:59Z","gpu":1,"uuid":"GPU-b","event":"left","capped":false}
 {"time":"2026-03-02T10:01:00Z","event":"stopped","pid":7}"#;
     let page = two_guards(left, "");
-    let over = "59s  gradual by alert (lease), hottest 70 °C: given back as the guard left";
+    let over = "59s  gradual by an alert, hottest at least 70 °C: given back as the guard left";
     assert!(page.contains(over), "{page}");
 }
 
@@ -247,7 +248,7 @@ fn what_restore_gave_back_or_kept_is_told() {
     let log = log.join("\n") + restored;
     let page = page(&log, "2026-03-02T00:00:00Z", "2026-03-03T00:00:00Z");
     assert!(
-        page.contains("hottest 70 °C: given back by `restore`"),
+        page.contains("hottest at least 70 °C: given back by `restore`"),
         "{page}"
     );
     assert!(

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::cli::style::{BAD, BOLD, DIM, GOOD, WARN, plain};
 use crate::cli::when::Zone;
 use crate::cli::width::Width;
-use crate::events::{Trouble, Weight, span};
+use crate::events::{Trouble, Weight, Word, span, who};
 
 use super::incident::Incident;
 use super::record::{Gpu, Record, Spells};
@@ -81,11 +81,13 @@ fn of_gpu(gpu: &Gpu, record: &Record, width: Width) -> String {
         row(&mut text, "time throttled", &throttled(gpu, record));
     }
     if let Some(hottest) = gpu.hottest_celsius {
-        row(
-            &mut text,
-            "hottest",
-            &format!("{hottest:.0} °C while throttled"),
-        );
+        let least = if gpu.hottest_is_least {
+            "at least "
+        } else {
+            ""
+        };
+        let hottest = format!("{least}{hottest:.0} °C while throttled");
+        row(&mut text, "hottest", &hottest);
     }
     if gpu.work_asked_seconds > 0.0 {
         row(&mut text, "work lost", &work_lost(gpu));
@@ -116,7 +118,7 @@ fn throttles(gpu: &Gpu) -> String {
     }
     let by = gpu.by_trigger.iter();
     let by: Vec<_> = by
-        .map(|(trigger, count)| format!("{count} by {trigger}"))
+        .map(|(trigger, count)| format!("{count} by {}", who(&Word::named(trigger))))
         .collect();
     let emergencies = match gpu.emergencies {
         0 => String::new(),

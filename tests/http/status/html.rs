@@ -24,7 +24,7 @@ fn the_page_shows_the_board_without_a_script() {
         ">The GPU or its driver is gone<",
         ">Cannot actuate: no permission to write to GPU 1. Shown, not protected.<",
         ">4 GPUs, 2 down, 1 gradual; the nearest is 1 °C under alert<",
-        ">GPU 0: throttled to gradual by local, set point at 77 °C, 1.0 °C under alert<",
+        ">GPU 0: throttled to gradual by the guard itself (set point) at 77 °C, 1.0 °C under alert<",
         "http-equiv=\"refresh\"",
         "href=\"metrics\"",
     ] {

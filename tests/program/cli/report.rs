@@ -77,7 +77,7 @@ fn the_report_tells_what_the_metrics_count_with_and_without_a_guard() {
     // Without a terminal the output is plain text.
     let page = stdout(&guard.run("report", &[]));
     assert!(
-        page.contains("by local") && !page.contains('\u{1b}'),
+        page.contains("by the guard itself") && !page.contains('\u{1b}'),
         "{page}"
     );
     let no_log = run(&["report", "--state.dir=/nonexistent"]);

@@ -160,7 +160,7 @@ fn a_check_a_report_and_the_tables_fit_80_columns_and_say_all_of_it() {
     wait_for("the log has it", || {
         let report = narrow("report", &[]);
         assert!(too_long(&report, 80).is_empty(), "{report}");
-        report.contains("gradual by local")
+        report.contains("gradual by the")
     });
     let board = narrow("status", &[&url]);
     assert!(too_long(&board, 80).is_empty(), "{board}");

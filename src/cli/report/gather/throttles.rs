@@ -12,6 +12,8 @@ use super::throttling::Throttling;
 const LEFT: &str = "left capped by a guard that is gone";
 /// The same, if one came.
 const NOT_TAKEN_OVER: &str = "its guard ended, and the next one took nothing over";
+/// One that is on. A guard writes no temperature between events.
+const ONGOING: &str = "ongoing, as far as the log shows; how hot it gets is known once it is over";
 
 impl Gather {
     pub(super) fn throttled(
@@ -74,7 +76,7 @@ impl Gather {
             open.incident.ongoing = open.left.is_none();
             match open.left {
                 Some(left) => self.close(open.incident, left, how_left),
-                None => self.close(open.incident, until, "ongoing, as far as the log shows"),
+                None => self.close(open.incident, until, ONGOING),
             }
         }
     }
