@@ -68,7 +68,7 @@ impl Policy {
             } else {
                 Trigger::Local
             };
-            self.trigger = Some(trigger);
+            self.began_by(trigger);
         }
         let asks = Asks {
             local,
@@ -80,7 +80,7 @@ impl Policy {
             Some(Transition::Blinded)
         } else if deeper {
             let trigger = asks.trigger(level, seen.fallback);
-            self.trigger = Some(trigger);
+            self.began_by(trigger);
             Some(Transition::Throttled(level, trigger))
         } else {
             None

@@ -58,6 +58,8 @@ pub struct Policy {
     /// The settings on the card are there because leases asked for them.
     pub(super) brought_by_leases: bool,
     pub(super) trigger: Option<Trigger>,
+    /// The throttle is one that a guard before this one left: what caused it isn't known.
+    pub(super) left_so: bool,
     pub(super) strained_since: Option<Moment>,
     /// Since when the GPU has been blind, and hot by the sensors that can still be read.
     pub(super) blind_hot: Option<Moment>,
@@ -100,6 +102,7 @@ impl Policy {
             leased: None,
             brought_by_leases: false,
             trigger: None,
+            left_so: false,
             strained_since: None,
             blind_hot: None,
             closed_since: None,
@@ -162,6 +165,7 @@ impl Policy {
         self.inherit(doubted);
         self.regulator.adopt(now, claim, locks);
         self.trigger = Some(Trigger::Local);
+        self.left_so = true;
         let rung = self.regulator.targets();
         // The card doesn't tell the locked range. So the clock is no faster than in an emergency, until
         // the readings show that the card can take more. Where the clock governs, it goes on from the
@@ -201,6 +205,7 @@ impl Policy {
         self.held.recovered();
         self.regulator.reset(now);
         self.trigger = None;
+        self.left_so = false;
         self.brought_by_leases = false;
         self.last = Decision::unseen();
     }

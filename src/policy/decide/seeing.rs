@@ -93,7 +93,7 @@ impl Policy {
             targets,
             heat: Some(heat),
             asks,
-            trigger: self.trigger,
+            trigger: self.cause(&heat, asks, overheld, seen),
             transition,
             infeasible: self.is_infeasible(now, state, &heat),
             contested: false,

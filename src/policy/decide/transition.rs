@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use crate::policy::sense::trips::Heat;
-use crate::policy::state::State;
-use crate::policy::types::decision::{Asks, Transition};
+use crate::policy::state::{Level, State};
+use crate::policy::types::decision::{Asks, Transition, Trigger};
+use crate::policy::types::observation::Observation;
 use crate::units::Moment;
 
 use super::policy::Policy;
@@ -28,7 +29,7 @@ impl Policy {
             (State::Emergency, State::Gradual) => Transition::Eased,
             (_, State::Gradual | State::Emergency) => {
                 let trigger = asks.trigger(state.level(), fallback);
-                self.trigger = Some(trigger);
+                self.began_by(trigger);
                 return Some(Transition::Throttled(state.level(), trigger));
             }
             (_, State::Recovering) => Transition::Recovering,
@@ -38,8 +39,40 @@ impl Policy {
         };
         if state == State::Normal {
             self.trigger = None;
+            self.left_so = false;
         }
         Some(transition)
+    }
+
+    pub(super) fn began_by(&mut self, trigger: Trigger) {
+        self.trigger = Some(trigger);
+        self.left_so = false;
+    }
+
+    /// What the throttle is there for. Of one that a guard before this one left, only what asks for it
+    /// now is known: heat, or a lease that is obeyed.
+    pub(super) fn cause(
+        &mut self,
+        heat: &Heat,
+        asks: Asks,
+        overheld: bool,
+        seen: &Observation<'_>,
+    ) -> Option<Trigger> {
+        // The local loop holds on to what was left, however cool the card is.
+        if self.left_so && heat.at_set_point() {
+            self.began_by(asks.trigger(asks.local, seen.fallback));
+        }
+        if !self.left_so {
+            return self.trigger;
+        }
+        let level = self.held.state().level();
+        let leases = Asks {
+            local: Level::None,
+            ..asks
+        };
+        let is_obeyed = !overheld && !seen.paused;
+        let asked = is_obeyed && level > Level::None && seen.asked.level() >= level;
+        asked.then(|| leases.trigger(level, seen.fallback))
     }
 
     pub(super) fn is_infeasible(&mut self, now: Moment, state: State, heat: &Heat) -> bool {

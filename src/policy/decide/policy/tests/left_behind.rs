@@ -26,7 +26,7 @@ fn the_throttle_of_a_previous_guard_continues_and_is_given_back() {
         (decision.state, decision.transition),
         (State::Gradual, None)
     );
-    assert_eq!(decision.trigger, Some(Trigger::Local));
+    assert_eq!(decision.trigger, None, "what caused it isn't known");
     card.until(COOL, State::Normal);
     assert_eq!(card.limit(), w(400));
     assert!(card.claim.is_empty());
@@ -75,4 +75,32 @@ fn a_lease_beside_what_a_dead_guard_left_is_charged_and_ends() {
     card.asked = alert(Level::Gradual);
     let overheld = (0..3600).any(|_| card.tick(WARM).overheld);
     assert!(overheld);
+}
+
+#[test]
+fn what_a_dead_guard_left_is_there_for_what_asks_for_it_now() {
+    let asked = |alert, manual| Asked { alert, manual };
+    let (none, gradual) = (Level::None, Level::Gradual);
+    for (asked, margin, cause) in [
+        (asked(none, none), COOL, None),
+        (asked(none, gradual), COOL, Some(Trigger::Manual)),
+        (asked(gradual, none), COOL, Some(Trigger::Alert)),
+        (asked(gradual, none), HOT, Some(Trigger::Local)),
+        (asked(none, none), HOT, Some(Trigger::Local)),
+    ] {
+        let mut card = Card::new();
+        card.claim.writing(w(400), w(250));
+        card.reading.limit = Ok(w(250));
+        card.policy
+            .adopt(at(0), &card.claim, &ByClock::default(), &[]);
+        card.asked = asked;
+        let decision = card.tick(margin);
+        assert_eq!(decision.state, State::Gradual);
+        assert_eq!(decision.trigger, cause, "{asked:?} {margin:?}");
+        // It is given back as before.
+        card.asked = Asked::default();
+        card.until(COOL, State::Normal);
+        assert_eq!(card.policy.last.trigger, None);
+        assert_eq!(card.tick(HOT).trigger, Some(Trigger::Local), "of its own");
+    }
 }
