@@ -1,5 +1,6 @@
 //! One application as metrics, the status API and `restore` show it.
 
+use crate::config::GpuSelection;
 use crate::policy::AppMode;
 
 use super::channel::Handle;
@@ -24,6 +25,8 @@ pub struct AppStatus {
     pub last_error: Option<String>,
     pub notifications_ok: u64,
     pub notifications_failed: u64,
+    /// The GPUs that it runs on.
+    pub gpus: GpuSelection,
     /// Whether it has answered its health URL since the last change of mode; `None` without such a URL.
     pub well: Option<bool>,
 }
@@ -42,6 +45,7 @@ pub(crate) fn status(name: String, wanted: AppMode, channels: &[&Handle]) -> App
         last_error: None,
         notifications_ok: 0,
         notifications_failed: 0,
+        gpus: GpuSelection::All,
         well: None,
     };
     let progress: Vec<_> = channels

@@ -51,7 +51,7 @@ class Live(Proof):
         self.assertEqual(said.text_content(), "", "a live region that speaks of nothing")
         guard.client("throttle", "--gpu", "0", "--level", "gradual", "--for", "5m")
         told = tab.eventually(said.text_content, 3)
-        self.assertIn("GPU 0: gradual. Held under alert: an operator asked", told)
+        self.assertIn("GPU 0: gradual. Throttled: an operator asked", told)
         lease = page.locator(f"{card(FIRST)} .leases li")
         self.assertRegex(lease.text_content(), r"^gradual by an operator, .* left$")
         events = page.locator(".events li")

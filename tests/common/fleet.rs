@@ -10,7 +10,7 @@ use std::time::Duration;
 use thermal_guard::alerts::pull::PullCounters;
 use thermal_guard::alerts::{Action as AlertAction, Outcome, Status};
 use thermal_guard::apps::AppStatus;
-use thermal_guard::config::Mode;
+use thermal_guard::config::{GpuSelection, Mode};
 use thermal_guard::device::{
     ByClock, ByKnob, ClockDomain, ClockRange, Facts, Fan, FanPolicy, Identity, Knob, Missing,
     PowerConstraints, Reading, Slow, Thresholds, Uuid, nvml,
@@ -146,6 +146,7 @@ fn service() -> ServiceView {
                 last_error: None,
                 notifications_ok: 4,
                 notifications_failed: 1,
+                gpus: GpuSelection::All,
                 well: Some(false),
             },
             env_file: Some(Ok(())),

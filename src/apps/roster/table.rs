@@ -169,6 +169,7 @@ impl Roster {
     fn status(&self, app: &App) -> AppStatus {
         let channels: Vec<_> = self.channels_of(app).collect();
         AppStatus {
+            gpus: app.gpus.clone(),
             well: app.has_health.then(|| self.is_well(app)),
             ..status(app.name.clone(), app.wish.unwrap_or_default(), &channels)
         }

@@ -194,18 +194,23 @@ fn event(event: &Event) -> Part {
 fn app(app: &App) -> Part {
     let tone = if app.trouble.is_some() {
         Tone::Bad
-    } else if app.mode == Told::Normal {
+    } else if app.mode == Told::Normal && !app.failing {
         Tone::Plain
     } else {
         Tone::Notice
     };
     let (mode, ok, failed) = (&app.mode, app.ok, app.failed);
+    let now = match app.well {
+        _ if app.failing => "; fails now, and is tried again",
+        Some(false) => "; its health_url hasn't answered yet",
+        _ => "",
+    };
     let trouble = app.trouble.as_ref();
     let trouble = trouble.map_or_else(String::new, |trouble| format!("; {trouble}"));
     Part::new(&app.name, tone.name())
         .text("name", &app.name)
         .text(
             "value",
-            format!("{mode}; told {ok} times, failed {failed} times{trouble}"),
+            format!("{mode}; told {ok} times, failed {failed} times{now}{trouble}"),
         )
 }

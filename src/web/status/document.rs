@@ -347,6 +347,12 @@ pub struct App {
     pub mode: OrUnknown<Told>,
     pub ok: u64,
     pub failed: u64,
+    /// The last try to tell it something, or to ask its `health_url`, failed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub failing: bool,
+    /// Whether it has answered its `health_url` since it was told something; absent without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub well: Option<bool>,
     /// Why its `env_file` can't be written, and the remedy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,

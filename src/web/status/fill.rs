@@ -125,7 +125,7 @@ impl Gpu {
                     "detached by an operator".to_owned()
                 }
                 (false, true) => format!("not heard of for {:.0} s", age.as_secs_f64()),
-                _ => why::sentence(tick),
+                _ => why::sentence(tick, &unwell(gpu, snapshot)),
             },
             trigger: decision.trigger.map(OrUnknown::from),
             state_age_seconds: Some(seconds(snapshot.unix.saturating_sub(tick.changed))),
@@ -148,6 +148,14 @@ impl Gpu {
             ..self
         }
     }
+}
+
+/// The applications on this GPU that haven't answered their `health_url` since they were told something.
+fn unwell<'a>(gpu: &GpuView, snapshot: &'a Snapshot) -> Vec<&'a str> {
+    let apps = snapshot.service.apps.iter().map(|app| &app.status);
+    apps.filter(|app| app.well == Some(false) && app.gpus.matches(&gpu.identity))
+        .map(|app| app.name.as_str())
+        .collect()
 }
 
 impl Readings {
@@ -249,6 +257,8 @@ impl App {
             mode: app.told().into(),
             ok: status.notifications_ok,
             failed: status.notifications_failed,
+            failing: status.last_error.is_some(),
+            well: status.well,
             trouble: env_file.clone().and_then(Result::err),
         }
     }

@@ -4,19 +4,19 @@ use std::fmt::Write as _;
 
 use crate::guard::{Permission, Tick, evidence};
 use crate::policy::decide::unguarded::out_of_the_plan;
-use crate::policy::{Doubt, Sensor, SensorReport, SensorState, State, Trigger, Unguarded};
+use crate::policy::{Doubt, Sensor, SensorReport, SensorState, State, Targets, Trigger, Unguarded};
 use crate::units::Celsius;
 
-/// Of a fresh tick. The caller knows whether it is.
-pub(crate) fn sentence(tick: &Tick) -> String {
+/// Of a fresh tick. The caller knows whether it is, and which applications on the GPU aren't well.
+pub(crate) fn sentence(tick: &Tick, unwell: &[&str]) -> String {
     let decision = &tick.decision;
     let mut why = match decision.state {
         State::Unguarded => unguarded(tick),
         _ if tick.reading.is_lost() => "the GPU or its driver is gone".to_owned(),
         State::Normal => rest(tick),
-        State::Gradual => held(tick, "held under alert"),
+        State::Gradual => held(tick, gradually(tick)),
         State::Emergency => held(tick, "at minimum power"),
-        State::Recovering => recovering(tick),
+        State::Recovering => recovering(tick, unwell),
         State::Blind if capped(tick) => format!("{}; capped", unseen(tick)),
         State::Blind => format!("{}; no knob takes a cap", unseen(tick)),
     };
@@ -97,9 +97,12 @@ fn capped(tick: &Tick) -> bool {
     !tick.claim.is_empty() || tick.permission == Permission::Observe
 }
 
-fn recovering(tick: &Tick) -> String {
-    let limit = tick.claim.limit.zip(tick.reading.limit.ok());
+fn recovering(tick: &Tick, unwell: &[&str]) -> String {
     let targets = tick.decision.targets;
+    if tick.claim.is_empty() && targets == Targets::default() {
+        return all_given_back(unwell);
+    }
+    let limit = tick.claim.limit.zip(tick.reading.limit.ok());
     let all_asked = targets.limit.is_none() && !targets.has_lock();
     match limit.filter(|(ours, now)| all_asked && ours.original != *now) {
         Some((ours, now)) => format!(
@@ -107,6 +110,25 @@ fn recovering(tick: &Tick) -> String {
             ours.original
         ),
         None => "cool: given back in steps".to_owned(),
+    }
+}
+
+fn all_given_back(unwell: &[&str]) -> String {
+    match unwell {
+        [] => "all given back".to_owned(),
+        [app] => format!("all given back; waiting until the app {app} answers at its health_url"),
+        apps => format!(
+            "all given back; waiting until the apps {} answer at their health_url",
+            apps.join(", ")
+        ),
+    }
+}
+
+/// By heat, the guard keeps it at alert; a lease slows it however cool it is.
+fn gradually(tick: &Tick) -> &'static str {
+    match tick.decision.trigger {
+        Some(Trigger::Local | Trigger::Fallback) => "held under alert",
+        Some(Trigger::Alert | Trigger::Manual) | None => "throttled",
     }
 }
 
@@ -121,7 +143,7 @@ fn held(tick: &Tick, how: &str) -> String {
         Some(Trigger::Local) => "the local loop acted",
         Some(Trigger::Fallback) => "the local loop acted, the alert chain is away",
         Some(Trigger::Manual) => "an operator asked",
-        None => "left so by a guard before this one",
+        None => "left so by the guard before",
     };
     match &tick.decision.heat {
         Some(heat) if heat.is_critical() => {

@@ -23,10 +23,7 @@ fn the_board_tells_what_an_operator_asks() {
     assert_eq!(held["hour"]["max_celsius"], 78.0);
     assert_eq!(held["limit"]["current"], 230.0);
     assert_eq!(held["limit"]["original"], 300.0);
-    assert_eq!(
-        held["why"],
-        "held under alert: an alert asked; 1.0 °C under alert"
-    );
+    assert_eq!(held["why"], "throttled: an alert asked; 1.0 °C under alert");
     assert_eq!(held["asks"]["alert"], "gradual");
     assert_eq!(held["leases"][0]["holder"], "alert");
     assert_eq!(held["leases"][0]["alert"], "GpuHot");

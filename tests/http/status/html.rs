@@ -12,7 +12,7 @@ fn the_page_shows_the_board_without_a_script() {
         ">n1.example<",
         ">77 °C<",
         ">memory 84 °C<",
-        ">Held under alert: an alert asked; 1.0 °C under alert<",
+        ">Throttled: an alert asked; 1.0 °C under alert<",
         ">limit 230 W, originally 300 W<",
         ">highest 78 °C, mean 74.2 °C<",
         ">safe 72, alert 78, critical 85 °C<",

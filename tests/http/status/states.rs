@@ -3,7 +3,8 @@
 use thermal_guard::device::{Knob, nvml};
 use thermal_guard::guard::state::history::History;
 use thermal_guard::policy::{
-    Claim, Decision, KnobReport, KnobState, Sensor, SensorReport, SensorState, State, Unguarded,
+    Claim, Decision, KnobReport, KnobState, Level, Sensor, SensorReport, SensorState, State,
+    Targets, Trigger, Unguarded,
 };
 
 use super::*;
@@ -126,4 +127,58 @@ fn an_hour_shows_when_nothing_could_be_done() {
     history.record(&tick);
     let state = history.points(clock).next().unwrap().state();
     assert_eq!(state, Some(State::Unguarded), "the gravest");
+}
+
+#[test]
+fn a_throttle_names_its_cause_and_only_heat_holds_under_alert() {
+    for (trigger, said) in [
+        (
+            Some(Trigger::Local),
+            "held under alert: the local loop acted; ",
+        ),
+        (Some(Trigger::Manual), "throttled: an operator asked; "),
+        (Some(Trigger::Alert), "throttled: an alert asked; "),
+        (None, "throttled: left so by the guard before; "),
+    ] {
+        let (gpu, _) = with(|tick| {
+            tick.decision.state = State::Gradual;
+            tick.decision.trigger = trigger;
+        });
+        let why = gpu["why"].as_str().unwrap();
+        assert!(why.starts_with(said), "{why}");
+    }
+}
+
+/// All given back, and the applications that haven't answered yet.
+fn waiting_for(well: Option<bool>, failing: bool) -> (Status, String) {
+    let mut snapshot = calm_snapshot();
+    let gpu = &mut snapshot.gpus[0];
+    let tick = gpu.tick.as_mut().map(Arc::make_mut).unwrap();
+    tick.claim = Claim::default();
+    tick.decision.state = State::Recovering;
+    tick.decision.level = Level::None;
+    tick.decision.targets = Targets::default();
+    let app = &mut snapshot.service.apps[0].status;
+    app.well = well;
+    app.last_error = failing.then(|| "answered 503".to_owned());
+    let status = Status::of(&snapshot);
+    let html = page::render(&status, "/metrics");
+    (status, html)
+}
+
+#[test]
+fn a_recovery_says_which_application_it_waits_for() {
+    let (status, html) = waiting_for(Some(false), true);
+    let why = "all given back; waiting until the app medgemma answers at its health_url";
+    assert_eq!(status.gpus[0].why, why);
+    let now = "told 4 times, failed 1 times; fails now, and is tried again<";
+    assert!(html.contains(now), "{html}");
+    let (_, html) = waiting_for(Some(false), false);
+    assert!(
+        html.contains("; its health_url hasn&#39;t answered yet<"),
+        "{html}"
+    );
+    let (status, html) = waiting_for(Some(true), false);
+    assert_eq!(status.gpus[0].why, "all given back");
+    assert!(html.contains("failed 1 times<"), "{html}");
 }
