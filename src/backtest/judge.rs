@@ -27,7 +27,9 @@ pub fn gpu(history: &History, wishes: Wishes, period_seconds: f64) -> GpuReport 
     let modes = modes.map(|modes| at_usual_fan(modes, fitted.as_ref().ok(), history));
     let played = has_core.then(|| what_if(history, &card, modes.as_ref()));
     let played = played.flatten();
-    let verdict = verdict::verdict(heat.as_ref(), own.as_ref(), played.as_ref());
+    let guarded = history.told.guarded_seconds;
+    let kept = heat.is_some_and(|heat| verdict::is_kept_under(&heat, &card, guarded));
+    let verdict = verdict::verdict(heat.as_ref(), own.as_ref(), played.as_ref(), kept);
     let words = verdict::words(verdict, &card, heat.as_ref(), own.as_ref(), played.as_ref());
     GpuReport {
         gpu: history.name(),
@@ -41,7 +43,7 @@ pub fn gpu(history: &History, wishes: Wishes, period_seconds: f64) -> GpuReport 
         default_limit_watts: card.default_watts,
         heat,
         own_slowdown: own,
-        guarded_seconds: history.told.guarded_seconds,
+        guarded_seconds: guarded,
         unfit: fitted.as_ref().err().map(ToString::to_string),
         fit: fitted.ok().map(|fit| fit_report(&fit)),
         what_if: played,

@@ -69,6 +69,33 @@ fn a_hot_card_would_have_been_held_at_alert() {
 }
 
 #[test]
+fn a_card_that_never_got_over_alert_is_not_held_at_a_higher_temperature() {
+    // Its alert is 78 °C; the guard acts from 77 °C on.
+    let mut warm = history(12, 77.0, 0..0);
+    let report = judged(&warm, 12);
+    assert_eq!(report.verdict, Verdict::HoldsUnderAlert, "{report:#?}");
+    let said = "It reached 77 °C, and no slowdown was seen: 1 °C under its alert. The guard acts";
+    assert!(report.words.starts_with(said), "{}", report.words);
+    assert!(!report.words.contains("held it at"), "{}", report.words);
+    // The same where a guard was the reason.
+    for hottest in [77.0, 72.0] {
+        warm = history(12, hottest, 0..0);
+        warm.told.guarded_seconds = Some(3600.0);
+        let report = judged(&warm, 12);
+        assert_eq!(report.verdict, Verdict::CantTell, "{report:#?}");
+        assert!(
+            report.words.contains("a guard throttled it"),
+            "{}",
+            report.words
+        );
+    }
+    // The control: it got over alert in spite of a guard.
+    let mut hot = history(12, 84.0, 0..0);
+    hot.told.guarded_seconds = Some(3600.0);
+    assert_eq!(judged(&hot, 12).verdict, Verdict::HoldsUnderAlert);
+}
+
+#[test]
 fn a_gap_is_a_gap_and_not_heat() {
     let whole = judged(&history(12, 84.0, 0..0), 12);
     let gappy = judged(&history(12, 84.0, 10_000..24_400), 12);

@@ -10,7 +10,7 @@ use super::whatif::WhatIf;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// Nothing that can be judged was exported.
+    /// Nothing that can be judged was exported, or a guard was what kept it under alert.
     CantTell,
     /// It never got hot.
     NotNeeded,
@@ -54,10 +54,14 @@ pub(super) fn verdict(
     heat: Option<&Heat>,
     own: Option<&OwnSlowdown>,
     what_if: Option<&WhatIf>,
+    kept_under: bool,
 ) -> Verdict {
     let Some(heat) = heat.filter(|heat| heat.seen_seconds > 0.0) else {
         return Verdict::CantTell;
     };
+    if kept_under {
+        return Verdict::CantTell;
+    }
     let slowed = own.map_or(0.0, |own| own.seconds);
     let Some(what_if) = what_if else {
         return Verdict::HotWithoutFit;
@@ -79,6 +83,17 @@ pub(super) fn verdict(
     } else {
         Verdict::SameWorkCooler
     }
+}
+
+/// A guard throttled it, and it never got over alert: how hot it would have been without isn't known.
+/// One that only observes counts, too; so this says nothing of what was on the card.
+pub(super) fn is_kept_under(heat: &Heat, card: &Card, guarded_seconds: Option<f64>) -> bool {
+    guarded_seconds.is_some_and(|it| it >= 1.0) && !is_over(heat, card)
+}
+
+/// By whole degrees, as people read them.
+fn is_over(heat: &Heat, card: &Card) -> bool {
+    heat.hottest_celsius.round() > card.alert_celsius.round()
 }
 
 /// The verdict in a sentence or two.
@@ -108,22 +123,43 @@ pub(super) fn words(
     let lost = what_if.map_or(0.0, |it| percent(it.lost_seconds, busy));
     let own_lost = what_if.map_or(0.0, |it| percent(it.own_lost_seconds, busy));
     let slowed = own.map_or(0.0, |own| own.seconds);
+    let over = is_over(heat, card);
     match verdict {
-        Verdict::CantTell => "No temperature was exported in this period.".to_owned(),
+        Verdict::CantTell if heat.seen_seconds <= 0.0 => {
+            "No temperature was exported in this period.".to_owned()
+        }
+        Verdict::CantTell => format!(
+            "Its hottest scrape was {hottest:.0} °C, {}, and a guard throttled it meanwhile: how hot it would have been without can't be told from this history.",
+            below(alert - hottest)
+        ),
         Verdict::NotNeeded => format!(
             "You don't need this: its hottest scrape was {hottest:.0} °C, {}.{unseen}",
             below(alert - hottest)
+        ),
+        Verdict::HoldsUnderAlert if !over => format!(
+            "It reached {hottest:.0} °C{clock}: {}. The guard acts there already, for at most {lost:.1} % of its work. If {hottest:.0} °C is fine for you, you don't need this.{unseen}",
+            near(alert - hottest)
         ),
         Verdict::HoldsUnderAlert => format!(
             "It reached {hottest:.0} °C{clock}. The guard would have held it at {alert:.0} °C, for at most {lost:.1} % of its work. If {hottest:.0} °C is fine for you, you don't need this.{unseen}"
         ),
         Verdict::KeepsWork => format!(
-            "It slowed itself down for {}, which cost up to {own_lost:.1} % of its work; the guard would have cost up to {lost:.1} % and held it at {alert:.0} °C.",
-            span(slowed)
+            "It slowed itself down for {}, which cost up to {own_lost:.1} % of its work; the guard would have cost up to {lost:.1} %{}.",
+            span(slowed),
+            if over {
+                format!(" and held it at {alert:.0} °C")
+            } else {
+                String::new()
+            }
         ),
         Verdict::SameWorkCooler => format!(
-            "It slowed itself down for {}, up to {own_lost:.1} % of its work. The guard would have cost up to {lost:.1} %, and held it at {alert:.0} instead of {hottest:.0} °C.",
-            span(slowed)
+            "It slowed itself down for {}, up to {own_lost:.1} % of its work. The guard would have cost up to {lost:.1} %{}.",
+            span(slowed),
+            if over {
+                format!(", and held it at {alert:.0} instead of {hottest:.0} °C")
+            } else {
+                format!("; it was never over its alert of {alert:.0} °C")
+            }
         ),
         Verdict::LookAtCooling => format!(
             "Even with the guard it would have been over {alert:.0} °C for {}: look at its cooling first.",
@@ -132,6 +168,15 @@ pub(super) fn words(
         Verdict::HotWithoutFit => format!(
             "It reached {hottest:.0} °C, over or near its alert of {alert:.0} °C, but its power and temperature don't allow a fit, so what the guard would have done isn't known.{unseen}"
         ),
+    }
+}
+
+/// It got no further than alert.
+fn near(degrees: f64) -> String {
+    if degrees >= 0.5 {
+        format!("{degrees:.0} °C under its alert")
+    } else {
+        "at its alert".to_owned()
     }
 }
 
