@@ -20,4 +20,4 @@ pub use desk::{Desk, Settings};
 pub use heard::Names;
 pub(crate) use outcome::Via;
 pub use outcome::{Action, Outcome, Status};
-pub(crate) use trouble::{Beside, Trouble};
+pub(crate) use trouble::{Beside, STOPPING, Trouble};

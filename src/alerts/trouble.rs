@@ -18,6 +18,9 @@ const EVERY: Duration = Duration::from_secs(300);
 /// Far more than the GPUs of a node times the labels that can contradict.
 const MOST_MISMATCHES: usize = 1024;
 
+/// The answer to a delivery while the guard stops.
+pub(crate) const STOPPING: &str = "shutting down";
+
 /// Why an alert has no effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Trouble {
@@ -34,9 +37,17 @@ pub(crate) enum Trouble {
 }
 
 impl Trouble {
+    /// Each restart has it, and nobody need do anything.
+    fn is_of_a_stop(self) -> bool {
+        self == Self::Refused(503, Some(STOPPING))
+    }
+
     /// What happened, and what to do.
-    const fn message(self) -> &'static str {
+    fn message(self) -> &'static str {
         match self {
+            _ if self.is_of_a_stop() => {
+                "a delivery came while the guard stops; Alertmanager sends it again"
+            }
             Self::Truncated => {
                 "Alertmanager cut alerts off a delivery, perhaps ours: set max_alerts: 0 in its receiver, or group by fewer alerts"
             }
@@ -128,6 +139,10 @@ impl Troubles {
             return;
         };
         let message = trouble.message();
+        if trouble.is_of_a_stop() {
+            tracing::info!(answer = beside.answer, unsaid, "{message}");
+            return;
+        }
         let uuid = beside.uuid.map(Uuid::as_str);
         let Beside {
             alert,
@@ -186,6 +201,18 @@ mod tests {
             assert!(troubles.line(at(299), trouble).is_none(), "{trouble:?}");
             let next = troubles.line(at(300), trouble);
             assert_eq!(next.and_then(|line| line.unsaid), Some(1), "{trouble:?}");
+        }
+    }
+
+    #[test]
+    fn a_delivery_that_a_stop_refuses_asks_nobody_to_look() {
+        let stop = Trouble::Refused(503, Some(STOPPING));
+        assert!(stop.is_of_a_stop());
+        assert!(stop.message().ends_with("Alertmanager sends it again"));
+        for other in [Some("too many deliveries at once: try again"), None] {
+            let busy = Trouble::Refused(503, other);
+            assert!(!busy.is_of_a_stop());
+            assert!(busy.message().contains("if this goes on, look"));
         }
     }
 

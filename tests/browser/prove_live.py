@@ -105,7 +105,7 @@ class Live(Proof):
                 page.wait_for_timeout(2500)
             text = page.locator("body").aria_snapshot()
             texts.append(NUMBERS.sub("#", text))
-        self.assertIn("Held under alert", texts[0])
+        self.assertIn("Throttled: an operator asked", texts[0])
         self.assertEqual(texts[0], texts[1])
 
     def test_the_chart_draws_what_was_measured(self):

@@ -119,10 +119,10 @@ impl WorkerThread {
         journal::load(&dirs, &identity.uuid).unwrap_or_else(|error| {
             let (gpu, uuid) = (identity.index, &identity.uuid);
             if error.is_unread() {
-                tracing::error!(gpu, %uuid, %error, "journal can't be read now: the GPU is guarded all the same, nothing is raised, and what a dead guard left is taken over once it can be read; check the disk of --state.dir");
+                tracing::error!(gpu, %uuid, %error, "journal can't be read now: the GPU is guarded all the same, nothing is raised, and what the guard before left is taken over once it can be read; check the disk of --state.dir");
                 *unread = self.unread();
             } else {
-                tracing::error!(gpu, %uuid, %error, "journal not readable: what a dead guard left can't be given back; compare the GPU's limit with its default");
+                tracing::error!(gpu, %uuid, %error, "journal not readable: what the guard before left can't be given back; compare the GPU's limit with its default");
             }
             None
         })

@@ -20,7 +20,7 @@ use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use crate::alerts::{Action, Beside, Outcome, Status, Trouble, Via, target};
+use crate::alerts::{Action, Beside, Outcome, STOPPING, Status, Trouble, Via, target};
 use crate::clock::Clock;
 use crate::web::app::App;
 use crate::web::http::body;
@@ -86,7 +86,7 @@ async fn deliver(app: &App, request: Request) -> Result<Response, Refusal> {
         .try_acquire()
         .map_err(|_| Refusal::unavailable("too many deliveries at once: try again"))?;
     if app.desk.shared.is_stopping() {
-        return Err(Refusal::unavailable("shutting down"));
+        return Err(Refusal::unavailable(STOPPING));
     }
     if !app.desk.shared.driver_status().ready {
         return Err(unknown_gpus(app));

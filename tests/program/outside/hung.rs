@@ -43,7 +43,7 @@ fn a_journal_that_cannot_be_read_yet_is_taken_up_later_and_never_overwritten() {
     );
     let name = "thermal_guard_journal_failures_total";
     guard.wait("it shows", |metrics| metrics.of(0, name, &[]) > Some(0.0));
-    let taken_up = || guard.logged(&["what a dead guard left throttled"]);
+    let taken_up = || guard.logged(&["what the guard before left throttled"]);
     assert!(taken_up().is_empty());
     // Meanwhile the guard acts on its heat: an emergency goes below the limit that was left.
     guard.machine.ctl(&["set", "inlet=60"]);

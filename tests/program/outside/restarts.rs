@@ -124,6 +124,11 @@ fn a_guard_of_a_unit_leaves_it_to_the_unit_and_one_of_no_unit_gives_back_itself(
     of_unit.stop();
     assert!(is_capped(&of_unit), "the unit decides");
     assert!(of_unit.log().contains("kept throttled"));
+    of_unit.start();
+    let taken_over = "continuing with what the guard before left throttled";
+    until(&of_unit, "taken over", || {
+        of_unit.log().contains(taken_over)
+    });
 }
 
 #[test]

@@ -53,7 +53,7 @@ impl Worker {
                 self.left = left;
             }
             ReadAttempt::Done(Err(error)) => {
-                tracing::error!(gpu, %uuid, %error, "journal not readable: what a dead guard left can't be given back; compare the GPU's limit with its default");
+                tracing::error!(gpu, %uuid, %error, "journal not readable: what the guard before left can't be given back; compare the GPU's limit with its default");
             }
         }
         self.unread = None;
@@ -79,11 +79,13 @@ impl Worker {
 fn take_up(actuation: &mut Actuation, policy: &mut Policy, left: &Entry, reading: &Reading) {
     let (gpu, uuid) = (actuation.index(), &left.uuid);
     match join(actuation, left, reading) {
-        Err(reason) => tracing::info!(gpu, %uuid, reason, "a dead guard's journal is void"),
+        Err(reason) => {
+            tracing::info!(gpu, %uuid, reason, "the journal of the guard before is void");
+        }
         Ok(claim) => {
             policy.inherit(&left.reason.doubts());
             let original = claim.limit.map(|limit| limit.original.as_f64());
-            tracing::info!(gpu, %uuid, original, "what a dead guard left throttled is known now, and will be given back");
+            tracing::info!(gpu, %uuid, original, "what the guard before left throttled is known now, and will be given back");
         }
     }
 }
@@ -99,18 +101,18 @@ fn adopt(
     let (gpu, uuid) = (actuation.index(), &left.uuid);
     match take_over(actuation, left, reading) {
         TakenOver::Nothing(reason) => {
-            tracing::info!(gpu, %uuid, reason, "a dead guard's journal is void");
+            tracing::info!(gpu, %uuid, reason, "the journal of the guard before is void");
         }
         TakenOver::All => {}
         TakenOver::AllButTheLimit => {
             let ours = left.claim.limit.map(|ours| ours.original.as_f64());
             let watts = reading.limit.map(Watts::as_f64).ok();
-            tracing::warn!(gpu, %uuid, watts, original = ours, "somebody else changed the limit since a dead guard wrote it: it stays as they set it");
+            tracing::warn!(gpu, %uuid, watts, original = ours, "somebody else changed the limit since the guard before wrote it: it stays as they set it");
         }
     }
     let claim = *actuation.claim();
     if !claim.is_empty() {
-        tracing::info!(gpu, %uuid, "continuing with what a dead guard left throttled");
+        tracing::info!(gpu, %uuid, "continuing with what the guard before left throttled");
         policy.adopt(now, &claim, &left.locks, &left.reason.doubts());
     }
 }
