@@ -23,6 +23,7 @@ mod files;
 mod flags_file;
 mod forgetful;
 mod gone;
+mod handed_over;
 mod hung;
 mod indexes;
 mod kinds;
