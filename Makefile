@@ -43,7 +43,7 @@ assets: ## completions for bash, zsh and fish, and man pages, under target/asset
 	deploy/packages/assets.sh $(BUILT)/thermal-guard
 
 .PHONY: demo
-demo: install-deps build ## the real chain on this machine: guard, Prometheus, Alertmanager, a GPU that heats up
+demo: ## the real chain on this machine: guard, Prometheus, Alertmanager, a GPU that heats up
 	deploy/demo/demo.sh
 
 .PHONY: fourth-knob

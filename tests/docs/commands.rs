@@ -36,7 +36,7 @@ fn the_chinese_readme_types_what_the_english_one_types() {
     assert!(alone.is_empty(), "only in README.zh-CN.md: {alone:#?}");
 }
 
-/// The words after `thermal-guard` on each line where it is the command.
+/// The words after `thermal-guard`, or `cargo run --`, on each line where it is the command.
 fn calls(path: &str) -> Vec<Vec<String>> {
     let lines = typed(path);
     let words = lines.iter().map(|line| {
@@ -46,6 +46,9 @@ fn calls(path: &str) -> Vec<Vec<String>> {
     });
     words
         .filter_map(|words| {
+            if words.starts_with(&["cargo", "run", "--"].map(str::to_owned)) {
+                return Some(words[3..].to_vec());
+            }
             let at = words.iter().position(|word| word == "thermal-guard")?;
             let is_command = words[..at]
                 .iter()
@@ -57,6 +60,76 @@ fn calls(path: &str) -> Vec<Vec<String>> {
             is_command.then(|| call.to_vec())
         })
         .collect()
+}
+
+/// What is shown before the installation can't be typed as an installed program.
+#[test]
+fn before_its_installation_the_program_is_run_by_cargo() {
+    for path in ["README.md", "README.zh-CN.md"] {
+        let text = fs::read_to_string(path).unwrap();
+        let installs = text.find("```sh\napt install ").unwrap();
+        let earlier = fenced(&text[..installs]);
+        let installed = earlier
+            .iter()
+            .find(|line| line.trim_start().starts_with("thermal-guard "));
+        assert_eq!(installed, None, "{path}");
+        assert!(earlier.iter().any(|line| line.starts_with("cargo run -- ")));
+    }
+}
+
+fn printed(words: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_thermal-guard"))
+        .args(words)
+        .args(["--node", "gpu1.example"])
+        .output()
+        .unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The steps of *Connect* repeat what the headers of the three files ask for.
+#[test]
+fn the_steps_to_connect_are_those_of_the_generated_files() {
+    let prometheus = printed(&["generate", "prometheus"]);
+    let alertmanager = printed(&["generate", "alertmanager"]);
+    let asked = |text: &str, before: &str| {
+        let rest = text.split(before).nth(1).unwrap().trim_start();
+        let flag = rest.split_whitespace().next().unwrap();
+        flag.trim_end_matches('.').to_owned()
+    };
+    let flags = [
+        asked(&prometheus, "Start it with"),
+        asked(&alertmanager, "is started with"),
+    ];
+    for path in ["README.md", "README.zh-CN.md", "docs/alerting.md"] {
+        let text = fs::read_to_string(path).unwrap();
+        for flag in &flags {
+            let line = format!("ARGS=\"{flag}\"");
+            assert!(text.contains(&line), "{path}: {line}");
+        }
+    }
+    assert!(alertmanager.contains("- name: people"), "{alertmanager}");
+    for text in [&prometheus, &alertmanager, &printed(&["generate", "rules"])] {
+        assert!(text.contains("#   expected: true"), "{text}");
+    }
+}
+
+/// Debian has no /etc/alertmanager.
+#[test]
+fn a_token_is_installed_into_a_folder_that_need_not_exist() {
+    for path in ["README.md", "README.zh-CN.md", "docs/alerting.md"] {
+        let text = fs::read_to_string(path).unwrap();
+        let commands: Vec<_> = text.split("install ").skip(1).collect();
+        let mut tokens = commands
+            .iter()
+            .filter_map(|rest| rest.lines().next())
+            .filter(|line| line.contains("-o prometheus"))
+            .peekable();
+        assert!(tokens.peek().is_some(), "{path}");
+        for command in tokens {
+            assert!(command.starts_with("-D "), "{path}: install {command}");
+            assert!(command.contains(" /etc/alertmanager/gpu1.example.token"));
+        }
+    }
 }
 
 #[test]
