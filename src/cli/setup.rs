@@ -119,7 +119,7 @@ pub(crate) fn remedy(error: &LoadError) -> Option<&'static str> {
         return None;
     };
     Some(if source.kind() == io::ErrorKind::PermissionDenied {
-        "--config.file needs a file that the guard can read: run this as the guard's user, which is root for the service"
+        "--config.file needs a file that can be read: run this as root (or the service's user)"
     } else {
         "--config.file needs a file that the guard can read"
     })

@@ -2,6 +2,7 @@
 
 pub(crate) mod lease;
 pub(crate) mod reload;
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -140,7 +141,15 @@ impl Client {
         let text = disk::patiently(&self.token_file, ANSWER_TIMEOUT, move || {
             disk::read_text(&its, disk::MAX_BYTES)
         });
-        let text = text.flatten().with_context(|| {
+        let text = text.flatten();
+        if let Err(error) = &text
+            && error.kind() == io::ErrorKind::PermissionDenied
+        {
+            bail!(
+                "the token {path} can't be read by this user: run this as root (sudo thermal-guard …), or name a readable file with --token-file"
+            );
+        }
+        let text = text.with_context(|| {
             format!("no token in {path}; run this as the guard's user, or name a readable file with --token-file (a guard started with --simulate: give --simulate here, too)")
         })?;
         // During a rotation there may be two, one per line: either works.

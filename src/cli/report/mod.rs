@@ -42,7 +42,7 @@ pub(super) fn run(flags: &Flags, options: &Options) -> anyhow::Result<()> {
     let state_dir = flags.state_dir();
     let shown = state_dir.display();
     let history = history(&state_dir).with_context(|| {
-        format!("the event log can't be read; run this as the guard's user, or name its directory with --state.dir (now {shown})")
+        format!("the event log can't be read; run this as root (or the service's user), or name its directory with --state.dir (now {shown})")
     })?;
     if !history.found {
         bail!(

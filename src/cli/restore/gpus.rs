@@ -44,7 +44,7 @@ pub(super) fn restore(flags: &Flags, options: &Options) -> Report {
     }
     let mut report = Report::default();
     for error in errors {
-        report = report.keeping(format!("kept: {error}; what it covered can't be told"));
+        report = report.keeping(format!("kept: {error}; {}", unread(&error)));
     }
     let mut entries = entries;
     if invalid && !options.force {
@@ -87,6 +87,15 @@ pub(super) fn restore(flags: &Flags, options: &Options) -> Report {
         report = report.with("nothing is left of a dead guard");
     }
     report
+}
+
+/// What a journal that can't be read means, or who can read it.
+fn unread(error: &JournalError) -> &'static str {
+    if error.is_denied() {
+        "run this as root (sudo thermal-guard restore)"
+    } else {
+        "what it covered can't be told"
+    }
 }
 
 /// Only by this command line: the configuration's mode is about the running guard.

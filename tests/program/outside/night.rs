@@ -197,7 +197,55 @@ fn another_user_who_asks_for_a_report_is_told_why_once() {
     let (code, said) = ran(&mut report);
     assert_eq!(code, Some(1), "{said}");
     assert_eq!(said.matches("ermission denied").count(), 1, "{said}");
-    assert!(said.contains("guard's user"), "{said}");
+    assert!(said.contains("run this as root"), "{said}");
+}
+
+/// An ordinary user who forgot `sudo`: each command says so, and none says that the token isn't there.
+#[test]
+fn a_command_that_wants_root_says_so_to_an_ordinary_user() {
+    let mut guard = Guard::started(hot(), 10, "");
+    guard.wait_throttled(0);
+    fs::set_permissions(guard.dir.path(), Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(guard.path("state"), Permissions::from_mode(0o700)).unwrap();
+    let as_nobody = |words: &[&str]| {
+        let mut command = guard.command(words[0]);
+        command.args(&words[1..]).uid(65_534).gid(65_534);
+        command
+    };
+    if as_nobody(&["detach"]).output().is_err() {
+        skipped("this user can't become another one");
+        return;
+    }
+    for words in [
+        &["throttle", "--gpu=0", "--level=gradual", "--for=1m"][..],
+        &["release", "--gpu=0"],
+        &["pause", "--gpu=0", "--for=1m"],
+        &["resume", "--gpu=0"],
+        &["detach"],
+        &["attach"],
+    ] {
+        let (code, said) = ran(&mut as_nobody(words));
+        assert_eq!(code, Some(1), "{words:?}: {said}");
+        assert!(said.contains("can't be read by this user"), "{said}");
+        assert!(said.contains("run this as root (sudo"), "{said}");
+        assert!(!said.contains("no token"), "{said}");
+    }
+    // A file that isn't there is no matter of rights.
+    let none = guard.path("none");
+    let mut absent = guard.command("detach");
+    absent.arg(format!("--token-file={}", none.display()));
+    let (code, said) = ran(&mut absent);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("no token in"), "{said}");
+
+    guard.kill();
+    let mut restore = guard.command("restore");
+    restore.uid(65_534).gid(65_534);
+    let (code, said) = ran(&mut restore);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("ermission denied"), "{said}");
+    assert!(said.contains("run this as root"), "{said}");
+    assert!(!said.contains("can't be told"), "{said}");
 }
 
 /// An observing guard holds nothing, and doesn't say that it does.

@@ -26,7 +26,7 @@ use crate::cli::setup;
 use permission::Privileges;
 
 /// An error about another user's files says nothing about the guard.
-const AS_ROOT: &str = "run this check as the guard's user, which is root for the service";
+const AS_ROOT: &str = "run this check as root (or the service's user)";
 
 /// For the disk that a directory or a file is on.
 const PATIENCE: Duration = Duration::from_secs(5);
