@@ -145,6 +145,7 @@ async fn serve(flags: &Flags, config: Config) -> Ended {
         &flags.telemetry_path,
     );
     let mut service = Service::start(&guard);
+    service.tell_headlines(snapshots.clone());
     let stop = signals.until_stopped(&guard, &reloader).await;
     service.stopping();
     if manager::unit_restores_after_exit() {
@@ -169,6 +170,7 @@ async fn serve(flags: &Flags, config: Config) -> Ended {
         shared.events.note(None, What::Stopped { pid, refused });
     }
     tokio::task::spawn_blocking(move || shared.close()).await?;
+    systemd::stopped();
     if never_began { stop.map(Ok) } else { Ok(stop) }
 }
 

@@ -61,7 +61,11 @@ impl Watched {
             let left = time.saturating_sub(began.elapsed());
             let left = left.max(Duration::from_millis(1));
             self.socket.set_read_timeout(Some(left)).unwrap();
-            if self.socket.recv(&mut [0; 512]).is_ok() {
+            let mut buffer = [0; 512];
+            let Ok(length) = self.socket.recv(&mut buffer) else {
+                continue;
+            };
+            if buffer[..length].starts_with(b"WATCHDOG=1") {
                 count += 1;
                 longest = longest.max(last.elapsed());
                 last = Instant::now();

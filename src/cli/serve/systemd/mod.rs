@@ -1,27 +1,36 @@
-//! Notifies systemd for a service of `Type=notify`: ready, reloading, stopping, and, with
-//! `WatchdogSec=`, that the control loops run. Does nothing without `$NOTIFY_SOCKET`.
+//! Notifies systemd for a service of `Type=notify`: ready, reloading, stopping, how it goes in one line,
+//! and, with `WatchdogSec=`, that the control loops run. Does nothing without `$NOTIFY_SOCKET`.
 
+mod headline;
+
+use std::env;
 use std::io;
+use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::thread;
 use std::time::Duration;
 
 use sd_notify::NotifyState;
-use tokio::task::JoinSet;
-use tokio::time::{interval, timeout};
+use tokio::task::{JoinSet, spawn_blocking};
+use tokio::time::{interval, sleep, timeout};
 
 use crate::guard::Guard;
 use crate::guard::state::Shared;
 use crate::guard::watchdog::Watchdog;
+use crate::web::snapshot::snapshots::Snapshots;
 
 /// How long readiness waits for a driver that doesn't answer. Long enough for one that takes its
 /// GPUs out of sleep; a unit that never gets ready would be killed and started for ever, and a
 /// guard without a driver still answers scrapes.
 const DRIVER_PATIENCE: Duration = Duration::from_secs(30);
 
+/// How often the line for `systemctl status` is looked at. It is told only if it has changed.
+const HEADLINE_EVERY: Duration = Duration::from_secs(1);
+
 /// The running service, as systemd sees it.
 pub(crate) struct Service {
     ready: JoinSet<()>,
+    headline: JoinSet<()>,
     watchdog: JoinSet<()>,
 }
 
@@ -36,7 +45,15 @@ impl Service {
         });
         Self {
             ready,
+            headline: JoinSet::new(),
             watchdog: JoinSet::new(),
+        }
+    }
+
+    /// From here on `systemctl status` says how it goes.
+    pub(crate) fn tell_headlines(&mut self, snapshots: Arc<Snapshots>) {
+        if env::var_os("NOTIFY_SOCKET").is_some() {
+            self.headline.spawn(headlines(snapshots));
         }
     }
 
@@ -55,11 +72,17 @@ impl Service {
 
     pub(crate) fn stopping(&mut self) {
         self.ready.abort_all();
+        self.headline.abort_all();
         if let Some(deadline) = sd_notify::watchdog_enabled() {
             self.watchdog.spawn(feed(deadline));
         }
-        tell(&[NotifyState::Stopping]);
+        tell(&[NotifyState::Stopping, NotifyState::Status("stopping")]);
     }
+}
+
+/// systemd goes on showing the last line that it heard.
+pub(crate) fn stopped() {
+    tell(&[NotifyState::Status("stopped")]);
 }
 
 /// Between these two, `systemctl reload` waits. The time is for `Type=notify-reload`.
@@ -93,6 +116,19 @@ fn messenger() -> io::Result<impl Fn() + Send + Sync + use<>> {
         // Full: systemd hasn't taken the last word yet, which says the same.
         let _ = ask.try_send(());
     })
+}
+
+/// Each line in a thread of its own: systemd may be too busy to read it, and the web must not wait.
+async fn headlines(snapshots: Arc<Snapshots>) {
+    let mut told = String::new();
+    loop {
+        let headline = headline::of(&snapshots.take_present());
+        if headline != told {
+            told.clone_from(&headline);
+            let _ = spawn_blocking(move || tell(&[NotifyState::Status(&headline)])).await;
+        }
+        sleep(HEADLINE_EVERY).await;
+    }
 }
 
 /// While the guard stops, there are no loops to feed the watchdog; the stop has a timeout of its own.
