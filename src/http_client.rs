@@ -37,6 +37,24 @@ pub(crate) fn trusting(
     })
 }
 
+/// Nobody here knows the host's name. The system's look-up has no error of its own in std, only a text.
+pub(crate) fn is_unknown_name(error: &ureq::Error) -> bool {
+    match error {
+        ureq::Error::HostNotFound => true,
+        ureq::Error::Io(error) => error
+            .to_string()
+            .starts_with("failed to lookup address information"),
+        _ => false,
+    }
+}
+
+/// The host of a URL.
+pub(crate) fn host(url: &str) -> String {
+    let uri = url.parse::<Uri>().ok();
+    let host = uri.as_ref().and_then(Uri::host);
+    host.unwrap_or_default().to_owned()
+}
+
 /// Whom a URL leads to, for people: scheme, host and port. What follows may be a secret.
 pub(crate) fn shown(url: &str) -> String {
     let shown = url.parse::<Uri>().ok().and_then(|uri| {

@@ -21,7 +21,7 @@ use crate::web::access::token_file::FILE_NAME;
 
 use super::flags::{Flags, ModeFlag};
 use super::log;
-use super::output::EXIT_CONFIG;
+use super::output::{EXIT_CONFIG, in_full};
 
 /// How long a start waits for the disk that the web config and its certificates are on.
 const START_PATIENCE: Duration = Duration::from_secs(10);
@@ -45,7 +45,7 @@ impl Refusal {
             Some(SecurityError::Tls { source, .. }) => !source.is_unreadable(),
             _ => false,
         };
-        let why = format!("{error:#}");
+        let why = in_full(error);
         Self { why, is_mistake }
     }
 
@@ -64,7 +64,7 @@ pub(crate) fn examine(flags: &Flags) -> Result<(), ExitCode> {
     match live_web_config(flags, Clock::start(1.0)) {
         Ok(_) => Ok(()),
         Err(error) => {
-            log::complain(&format!("thermal-guard: {error:#}"));
+            log::complain(&format!("thermal-guard: {}", in_full(&error)));
             Err(Refusal::of(&error).code())
         }
     }

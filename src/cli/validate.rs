@@ -14,7 +14,7 @@ use crate::config::LoadError;
 use crate::web::access::live_config::SecurityError;
 
 use super::flags::Flags;
-use super::output::{EXIT_CONFIG, say};
+use super::output::{EXIT_CONFIG, in_full, say};
 use super::setup;
 use super::style::{BAD, GOOD, plain};
 use super::width::Width;
@@ -114,7 +114,7 @@ fn of_web(file: &Path, error: &anyhow::Error) -> Vec<Mistake> {
         file: file.to_owned(),
         line: None,
         key: None,
-        problem: format!("{error:#}"),
+        problem: in_full(error),
         remedy: None,
     }]
 }

@@ -57,11 +57,10 @@ pub enum SetupError {
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {
-    #[error("no Prometheus answers at {url} ({source}): is it running there, with or without TLS?")]
-    Unreachable {
-        url: String,
-        source: Box<ureq::Error>,
-    },
+    #[error("no Prometheus answers ({0}): is it running there, with or without TLS?")]
+    Unreachable(Box<ureq::Error>),
+    #[error("the name {0:?} isn't known here; --prometheus wants the address of your Prometheus")]
+    UnknownName(String),
     #[error("its certificate isn't trusted ({0}): name its authority with --ca-file")]
     Untrusted(Box<ureq::Error>),
     #[error(
@@ -103,7 +102,8 @@ impl QueryError {
             | Self::Slow(_)
             | Self::Torn(_)
             | Self::Gone(_) => true,
-            Self::Unreachable { .. }
+            Self::Unreachable(_)
+            | Self::UnknownName(_)
             | Self::Untrusted(_)
             | Self::Refused(_)
             | Self::NoPrometheus(_) => false,
@@ -283,10 +283,10 @@ impl Client {
                 QueryError::Untrusted(Box::new(error))
             }
             error if self.has_answered => QueryError::Gone(Box::new(error)),
-            error => QueryError::Unreachable {
-                url: self.url.clone(),
-                source: Box::new(error),
-            },
+            error if http_client::is_unknown_name(&error) => {
+                QueryError::UnknownName(http_client::host(&self.url))
+            }
+            error => QueryError::Unreachable(Box::new(error)),
         }
     }
 }

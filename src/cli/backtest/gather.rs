@@ -43,7 +43,7 @@ fn from_prometheus(target: &Target, plan: &Plan, wishes: Wishes) -> anyhow::Resu
     let shown = &target.url;
     let mut client = Client::new(target)?;
     let found = discover(&mut client, (plan.start, plan.end), &plan.matching)
-        .with_context(|| format!("{shown} can't be read"))?;
+        .with_context(|| shown.to_owned())?;
     if found.gpus.is_empty() {
         bail!(
             "{shown} has no temperature of a GPU in these {}{}; wanted: DCGM_FI_DEV_GPU_TEMP (dcgm-exporter), nvidia_smi_temperature_gpu (nvidia_gpu_exporter) or thermal_guard_gpu_temperature_celsius",
@@ -66,7 +66,7 @@ fn from_prometheus(target: &Target, plan: &Plan, wishes: Wishes) -> anyhow::Resu
             let _ = send.send(history);
         })
     });
-    let fetched = fetched.with_context(|| format!("{shown} can't be read"))?;
+    let fetched = fetched.with_context(|| shown.to_owned())?;
     let gpus = in_order(gpus, &found.gpus);
     let unknown = unknown(&gpus, &found.gpus, &fetched);
     Ok(Report {

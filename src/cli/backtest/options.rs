@@ -81,7 +81,12 @@ impl Options {
         };
         let scheme = uri.scheme_str();
         if !matches!(scheme, Some("http" | "https")) || uri.query().is_some() {
-            bail!("--prometheus {url:?} is not of the form http://host:9090");
+            let hint = if url.contains("://") {
+                ""
+            } else {
+                "; write http:// in front"
+            };
+            bail!("--prometheus {url:?} is not of the form http://host:9090{hint}");
         }
         Ok(Some(Target {
             url: url.clone(),

@@ -165,6 +165,9 @@ impl Client {
             ureq::Error::Rustls(_) | ureq::Error::Tls(_) => {
                 "name the authority of its certificate with --ca-file"
             }
+            error if http_client::is_unknown_name(error) => {
+                "nobody here knows that name: correct --url"
+            }
             ureq::Error::Timeout(_) => "it is there but hangs, or a firewall drops the packets",
             _ if url.starts_with("https:") => {
                 "is `thermal-guard serve` running there, and with TLS? --url says where"

@@ -20,7 +20,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use super::flags::Flags;
-use super::output::say;
+use super::output::{in_full, say};
 
 /// Bad usage, as for clap.
 const EXIT_USAGE: u8 = 2;
@@ -58,7 +58,7 @@ pub(crate) fn run(flags: &Flags, options: &Options) -> ExitCode {
     match text.and_then(|text| say(&text)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("thermal-guard: {error:#}");
+            eprintln!("thermal-guard: {}", in_full(&error));
             ExitCode::from(EXIT_USAGE)
         }
     }

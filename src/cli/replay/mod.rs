@@ -21,7 +21,7 @@ use crate::recording;
 use crate::units::Watts;
 
 use super::log;
-use super::output::say;
+use super::output::{in_full, say};
 use super::progress;
 use row::Row;
 
@@ -56,7 +56,7 @@ pub(super) fn run(options: &Options) -> ExitCode {
         Ok(false) => ExitCode::SUCCESS,
         Ok(true) => ExitCode::FAILURE,
         Err(error) => {
-            log::complain(&format!("thermal-guard: {error:#}"));
+            log::complain(&format!("thermal-guard: {}", in_full(&error)));
             ExitCode::from(EXIT_USAGE)
         }
     }

@@ -26,6 +26,7 @@ use crate::guard::actuate::journal;
 use crate::web::App;
 
 use super::flags::Flags;
+use super::output::in_full;
 use super::setup::{Refusal, good_configuration, live_web_config};
 use super::{log, manager};
 
@@ -55,11 +56,11 @@ pub(crate) fn run(flags: &Flags) -> ExitCode {
         Ok(Ok(())) => ExitCode::SUCCESS,
         // Its own event says so.
         Ok(Err(error)) => {
-            tracing::error!(error = format!("{error:#}"), "stopped");
+            tracing::error!(error = in_full(&error), "stopped");
             Refusal::of(&error).code()
         }
         Err(error) => {
-            tracing::error!(error = format!("{error:#}"), "not started");
+            tracing::error!(error = in_full(&error), "not started");
             not_started(flags, &Refusal::of(&error))
         }
     }

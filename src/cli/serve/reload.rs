@@ -9,6 +9,7 @@ use tokio::runtime::Handle;
 use crate::alerts::{Desk, Settings};
 use crate::apps::Apps;
 use crate::cli::flags::Flags;
+use crate::cli::output::in_full;
 use crate::cli::setup;
 use crate::clock::Clock;
 use crate::config::{Config, Mode};
@@ -156,7 +157,7 @@ impl Inner {
         let notifier = (config.notify != current.notify)
             .then(|| parts::notifier(&self.flags, &config, &node, events))
             .transpose()
-            .map_err(|error| format!("{error:#}"))?;
+            .map_err(|error| in_full(&error))?;
         self.actuators
             .allow(config.hook.client_allowed_sans.clone());
         let held = self.desk.settings();

@@ -18,7 +18,7 @@ use serde::Serialize;
 use crate::sim::profile;
 use crate::sim::profile::Profile;
 
-use super::output::say;
+use super::output::{in_full, say};
 use super::own_file::OwnFile;
 use super::width::Width;
 use super::{durations, log, progress};
@@ -84,7 +84,7 @@ pub(crate) fn run(options: &Options) -> ExitCode {
     match tell(options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            log::complain(&format!("thermal-guard: {error:#}"));
+            log::complain(&format!("thermal-guard: {}", in_full(&error)));
             ExitCode::from(EXIT_USAGE)
         }
     }

@@ -4,6 +4,7 @@ use anyhow::bail;
 
 use crate::cli::flags::{Flags, USUAL_URL};
 use crate::cli::log;
+use crate::cli::output::in_full;
 use crate::clock::Clock;
 use crate::disk::gpu_lock;
 
@@ -31,7 +32,8 @@ pub(super) fn choose(
             // One that runs here should have answered.
             if !flags.simulate && !gpu_lock::held(&flags.lock_dir).is_empty() {
                 log::remark(&format!(
-                    "thermal-guard: {error:#}; reading the driver instead"
+                    "thermal-guard: {}; reading the driver instead",
+                    in_full(&error)
                 ));
             }
             Ok(Box::new(cards))

@@ -23,7 +23,7 @@ use crate::clock::Clock;
 use super::flags::Flags;
 use super::help;
 use super::log;
-use super::output::say;
+use super::output::{in_full, say};
 use super::progress;
 pub(crate) use options::Options;
 use report::{Report, Verdict};
@@ -52,7 +52,7 @@ pub(crate) fn run(flags: &Flags, options: &Options) -> ExitCode {
     let report = match watch(flags, options) {
         Ok(report) => report,
         Err(error) => {
-            log::complain(&format!("thermal-guard: {error:#}"));
+            log::complain(&format!("thermal-guard: {}", in_full(&error)));
             return ExitCode::FAILURE;
         }
     };

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::cli::output::in_full;
 use crate::units::Moment;
 
 use super::below::Below;
@@ -62,7 +63,7 @@ impl Streak {
     fn complete(&mut self, look: anyhow::Result<Vec<GpuHeat>>) -> Vec<GpuHeat> {
         let (mut gpus, why) = match look {
             Ok(gpus) => (gpus, "not reported any more".to_owned()),
-            Err(error) => (Vec::new(), format!("{error:#}")),
+            Err(error) => (Vec::new(), in_full(&error)),
         };
         let is_there = |uuid: &str, gpus: &[GpuHeat]| gpus.iter().any(|gpu| gpu.uuid == *uuid);
         for (uuid, last) in &self.known {

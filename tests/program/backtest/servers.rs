@@ -143,7 +143,19 @@ fn what_is_wrong_with_a_server_is_said_with_a_remedy() {
         assert_eq!(code, Some(1), "{out}{err}");
         assert!(err.contains(words), "{words}: {err}");
         assert!(out.is_empty(), "{out}");
+        assert_eq!(err.matches(&url).count(), 1, "{err}");
     }
+}
+
+/// The address of the example, typed as it is: that is said, and the cause once.
+#[test]
+fn a_name_that_nobody_knows_is_said_and_a_scheme_that_is_missing() {
+    let (code, _, err) = backtest("http://no-such-host.invalid:9090", &[]);
+    assert_eq!(code, Some(1), "{err}");
+    let said = "http://no-such-host.invalid:9090: the name \"no-such-host.invalid\" isn't known here; --prometheus wants the address of your Prometheus\n";
+    assert_eq!(err, format!("thermal-guard: {said}"));
+    let (_, _, err) = backtest("prometheus:9090", &[]);
+    assert!(err.contains("write http:// in front"), "{err}");
 }
 
 #[test]
