@@ -27,7 +27,7 @@ pub(crate) fn parse(text: &str) -> Result<Map<String, Value>, ConfigErrors> {
         return Err(ConfigErrors::whole("the file is larger than 1 MiB"));
     }
     let tree: Option<Value> =
-        tree(text).map_err(|error| ConfigErrors::whole(in_our_words(&error)))?;
+        tree(text).map_err(|error| ConfigErrors::whole(explained(&error, text)))?;
     match tree {
         None | Some(Value::Null) => Ok(Map::new()),
         Some(Value::Object(map)) => Ok(map),
@@ -69,6 +69,20 @@ pub(crate) fn read(path: &Path) -> io::Result<String> {
     .flatten()
 }
 
+/// Begins the message about a text that the parser can't make sense of.
+const NO_YAML: &str = "it is no YAML";
+
+/// A tab that indents is the likeliest reason for no YAML.
+fn explained(error: &serde_saphyr::Error, text: &str) -> String {
+    let said = in_our_words(error);
+    match tab_near(text, error) {
+        Some(line) if said.starts_with(NO_YAML) => {
+            format!("there is a tab at the beginning of line {line}: YAML indents with spaces")
+        }
+        _ => said,
+    }
+}
+
 /// The parser's errors in words for the person who edits the file. Errors that could repeat text of the
 /// file are replaced, and so are errors about the parser's own options.
 fn in_our_words(error: &serde_saphyr::Error) -> String {
@@ -107,10 +121,24 @@ fn in_our_words(error: &serde_saphyr::Error) -> String {
         Error::Eof { .. } => format!("the file ends too early{place}: complete the last value"),
         // The scanner's errors are fixed sentences.
         Error::Message { msg, .. } if is_plain(msg) => {
-            format!("it is no YAML{place}: {}", one_line(msg))
+            format!("{NO_YAML}{place}: {}", one_line(msg))
         }
-        _ => format!("it is no YAML that the guard reads{place}: quotes around a value often help"),
+        _ => format!("{NO_YAML} that the guard reads{place}: quotes around a value often help"),
     }
+}
+
+/// The line that a tab indents, of the line of the mistake, the one before and the one after: the parser
+/// may notice it there.
+fn tab_near(text: &str, error: &serde_saphyr::Error) -> Option<usize> {
+    let at = usize::try_from(error.location()?.line()).ok()?;
+    let indented = |line: &&str| {
+        let blanks = line.len() - line.trim_start_matches([' ', '\t']).len();
+        line[..blanks].contains('\t')
+    };
+    let near = text.lines().zip(1..).skip(at.saturating_sub(2)).take(3);
+    near.filter(|(line, _)| indented(line))
+        .map(|(_, number)| number)
+        .next()
 }
 
 fn second_document(place: &str) -> String {

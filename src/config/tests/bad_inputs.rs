@@ -30,7 +30,61 @@ fn each_mistake_names_its_key_and_remedy_and_nothing_else_is_blamed() {
         ("poll_interval: 11s", "poll_interval", "from 100ms to 10s"),
         ("poll_interval: fast", "poll_interval", "from 100ms to 10s"),
         ("poll_interval: true", "poll_interval", "from 100ms to 10s"),
-        ("thresholds: hot", "thresholds", "a mapping"),
+        (
+            "thresholds: hot",
+            "thresholds",
+            "auto, before_firmware, or { alert: 78, critical: 85, safe: 72 }",
+        ),
+        (
+            "thresholds: 78",
+            "thresholds",
+            "for one number: { alert: 78 }",
+        ),
+        (
+            "thresholds:\n\talert: 78\n",
+            "",
+            "a tab at the beginning of line 2",
+        ),
+        (
+            "thresholds:\n  alert: 78\n\tcritical: 85\n",
+            "",
+            "line 3: YAML indents with spaces",
+        ),
+        (
+            "actuators: { fan: on }",
+            "actuators.fan",
+            "such as { enabled: true }",
+        ),
+        (
+            "hook: { severity_map: emergency }",
+            "hook.severity_map",
+            "{ critical: emergency }",
+        ),
+        (
+            "apps: medgemma",
+            "apps",
+            "a list of mappings, such as [{ name: medgemma",
+        ),
+        (
+            "alertmanager: { url: \"alertmanager:9093\" }",
+            "alertmanager.url",
+            "URL: write http:// in front",
+        ),
+        (
+            "alertmanager: { url: alertmanager }",
+            "alertmanager.url",
+            "write http:// in front",
+        ),
+        (
+            "notify: { url: ntfy.sh/gpus }",
+            "notify.url",
+            "write http:// in front",
+        ),
+        (
+            &http("url: \"127.0.0.1:7860/x\""),
+            "apps[0].http.url",
+            "write http:// in front",
+        ),
         (
             "thresholds: { alert: \"78\" }",
             "thresholds.alert",

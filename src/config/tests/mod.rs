@@ -8,6 +8,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
+use super::tree::hint::SECTIONS;
 use super::*;
 use crate::device::{ByKnob, Identity, Knob, Uuid};
 use crate::policy::ask::chain::Expected;
@@ -327,4 +328,27 @@ fn a_gpu_is_found_however_it_is_written() {
     }
     assert!(chosen("0, 00000001:65:00.0").matches(&foreign));
     assert!(GpuSelection::All.matches(&foreign));
+}
+
+/// What a message shows for a section is a configuration that the guard takes.
+#[test]
+fn the_examples_of_sections_are_good() {
+    for (place, example) in SECTIONS {
+        let (outer, inner) = place.split_once('.').unwrap_or((place, ""));
+        let mut text = match (outer, inner) {
+            ("apps" | "sensors", "") => format!("[{example}]"),
+            (_, "") => example.to_owned(),
+            ("apps", "http.modes") => format!(
+                "[{{ name: a, http: {{ url: 'http://h/?m={{mode}}', modes: {example} }} }}]"
+            ),
+            ("apps", "http.bodies") => format!(
+                "[{{ name: a, http: {{ url: http://h, method: POST, bodies: {example} }} }}]"
+            ),
+            ("apps", inner) => format!("[{{ name: a, {inner}: {example} }}]"),
+            ("alertmanager", inner) => format!("{{ url: http://h, {inner}: {example} }}"),
+            (_, inner) => format!("{{ {inner}: {example} }}"),
+        };
+        text.insert_str(0, &format!("{outer}: "));
+        good(&text);
+    }
 }

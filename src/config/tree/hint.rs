@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 
 use serde_json::Value;
+use ureq::http::Uri;
 
 /// The number at the beginning of a text such as `78 °C`, `"78"` or `48%`, and what follows it.
 fn number(value: &Value) -> Option<(f64, &str)> {
@@ -41,6 +42,87 @@ pub(super) fn share(value: &Value) -> String {
             format!("; {percent} % are {}", percent / 100.0)
         }
         _ => String::new(),
+    }
+}
+
+/// An example for each section, without the indexes of lists in its path. Each is a good configuration.
+pub(crate) const SECTIONS: [(&str, &str); 19] = [
+    ("thresholds", "{ alert: 78, critical: 85, safe: 72 }"),
+    ("policy", "{ recovery_delay: 60s }"),
+    ("actuators", "{ fan: { enabled: true } }"),
+    ("actuators.power_limit", "{ enabled: false }"),
+    ("actuators.gpu_clock", "{ enabled: false }"),
+    ("actuators.memory_clock", "{ enabled: true }"),
+    ("actuators.fan", "{ enabled: true }"),
+    ("hook", "{ lease: 30s }"),
+    ("hook.severity_map", "{ critical: emergency }"),
+    ("node", "{ names: [gpu1] }"),
+    ("notify", "{ url: https://ntfy.sh/our-gpus, format: ntfy }"),
+    ("alertmanager", "{ url: http://alertmanager:9093 }"),
+    (
+        "alertmanager.basic_auth",
+        "{ username: guard, password_file: /etc/thermal-guard/password }",
+    ),
+    (
+        "sensors",
+        "{ name: driver, file: /run/gpu-temperature, unit: celsius, critical: 85 }",
+    ),
+    (
+        "apps",
+        "{ name: medgemma, http: { url: \"http://127.0.0.1:7860/mode/{mode}\" } }",
+    ),
+    (
+        "apps.env_file",
+        "{ path: /srv/app/runtime_config.env, key: reduced_batch_size, normal: 4, gradual: 1 }",
+    ),
+    (
+        "apps.http",
+        "{ url: \"http://127.0.0.1:7860/api/thermal_mode?mode={mode}\" }",
+    ),
+    (
+        "apps.http.modes",
+        "{ normal: normal, gradual: eco, emergency: eco }",
+    ),
+    (
+        "apps.http.bodies",
+        "{ normal: { eco: false }, gradual: { eco: true } }",
+    ),
+];
+
+/// What a section is, by an example: people write a value of it in its place.
+pub(super) fn section(path: &str) -> String {
+    match example(path) {
+        Some(example) if path == "thresholds" => {
+            format!("auto, before_firmware, or {example}; for one number: {{ alert: 78 }}")
+        }
+        Some(example) => format!("a mapping, such as {example}"),
+        None => "a mapping".to_owned(),
+    }
+}
+
+/// The same of a list of them.
+pub(super) fn sections(path: &str) -> String {
+    match example(path) {
+        Some(example) => format!("a list of mappings, such as [{example}]"),
+        None => "a list of mappings".to_owned(),
+    }
+}
+
+fn example(path: &str) -> Option<&'static str> {
+    let names = path.split('.');
+    let names = names.map(|part| part.split_once('[').map_or(part, |(name, _)| name));
+    let place = names.collect::<Vec<_>>().join(".");
+    let known = SECTIONS.iter().find(|(known, _)| *known == place)?;
+    Some(known.1)
+}
+
+/// `: write http:// in front`, if that would make it a URL.
+pub(super) fn scheme(text: &str) -> &'static str {
+    let is_whole = text.contains("://") || text.starts_with('/');
+    let whole = format!("http://{text}").parse::<Uri>();
+    match whole.ok().as_ref().and_then(Uri::host) {
+        Some(host) if !is_whole && !host.is_empty() => ": write http:// in front",
+        _ => "",
     }
 }
 

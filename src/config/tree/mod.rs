@@ -3,7 +3,7 @@
 //! message may repeat, `hint` tells what was probably meant, [`error`] has the mistakes.
 
 pub(crate) mod error;
-mod hint;
+pub(crate) mod hint;
 pub(crate) mod section;
 pub(crate) mod shown;
 pub(crate) mod value;

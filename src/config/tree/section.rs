@@ -131,7 +131,8 @@ impl<'a> Section<'a> {
             None | Some(Value::Null) => return Vec::new(),
             Some(Value::Array(items)) => items,
             Some(other) => {
-                self.wrong(key, Wrong::of(&other, "a list of mappings"));
+                let accepted = hint::sections(&self.path_of(key));
+                self.wrong(key, Wrong::of(&other, accepted));
                 return Vec::new();
             }
         };
@@ -142,7 +143,10 @@ impl<'a> Section<'a> {
                 Value::Object(map) => {
                     read_items.push(Section::read(path, map, self.found, &read));
                 }
-                other => self.push(path, Wrong::of(&other, "a mapping")),
+                other => {
+                    let accepted = hint::section(&path);
+                    self.push(path, Wrong::of(&other, accepted));
+                }
             }
         }
         read_items
@@ -240,7 +244,8 @@ impl<'a> Section<'a> {
             Value::Null => None,
             Value::Object(map) => Some(map),
             other => {
-                self.wrong(key, Wrong::of(&other, "a mapping"));
+                let accepted = hint::section(&self.path_of(key));
+                self.wrong(key, Wrong::of(&other, accepted));
                 None
             }
         }

@@ -246,9 +246,14 @@ pub(crate) fn url(value: &Value) -> Result<String, Wrong> {
         let problem = "carries a user name or password";
         return Err(Wrong::new(problem, "a URL without them"));
     }
-    let uri: Uri = text
-        .parse()
-        .map_err(|error| Wrong::new(format!("{} ({error})", describe(value)), accepted))?;
+    let accepted = format!("{accepted}{}", hint::scheme(&text));
+    let uri: Uri = match text.parse() {
+        Ok(uri) => uri,
+        Err(error) => {
+            let problem = format!("{} ({error})", describe(value));
+            return Err(Wrong::new(problem, accepted));
+        }
+    };
     match (uri.scheme_str(), uri.host()) {
         (Some("http" | "https"), Some(host)) if !host.is_empty() => Ok(text),
         _ => Err(Wrong::of(value, accepted)),
