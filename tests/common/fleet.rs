@@ -34,7 +34,7 @@ use thermal_guard::web::access::actuators::AuthFailure;
 use thermal_guard::web::actuate::counters::HookCounters;
 use thermal_guard::web::actuate::reload_counters::ReloadCounters;
 use thermal_guard::web::snapshot::{
-    AppView, Build, ChainView, GpuView, LeaseView, ServiceView, Snapshot,
+    AppView, Build, ChainView, ConfigurationView, GpuView, LeaseView, ServiceView, Snapshot,
 };
 
 const C: fn(f64) -> Celsius = Celsius::new;
@@ -138,6 +138,10 @@ fn service() -> ServiceView {
         node: "n1.example".to_owned(),
         mode: Mode::Enforce,
         simulated: false,
+        configuration: Some(ConfigurationView {
+            file: "/etc/thermal-guard/thermal-guard.yml".to_owned(),
+            read: unix_ago(600),
+        }),
         apps: vec![AppView {
             status: AppStatus {
                 name: "medgemma".to_owned(),

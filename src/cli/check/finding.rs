@@ -103,8 +103,35 @@ impl Finding {
     }
 }
 
+/// What is wrong with several GPUs in the same way, once, with their names.
+fn merged(findings: &[Finding]) -> Vec<Finding> {
+    let mut merged: Vec<Finding> = Vec::with_capacity(findings.len());
+    let mut told: Vec<&Finding> = Vec::new();
+    for finding in findings {
+        let is_same = |other: &&Finding| {
+            let bare = |it: &Finding| (it.check, it.status, it.detail.clone(), it.remedy.clone());
+            other.gpu.is_some() && bare(other) == bare(finding)
+        };
+        let alike: Vec<_> = findings.iter().filter(is_same).collect();
+        if finding.status == Status::Ok || finding.gpu.is_none() || alike.len() < 2 {
+            merged.push(finding.clone());
+        } else if !told.iter().any(is_same) {
+            told.push(finding);
+            let gpus = alike.iter().filter_map(|it| it.gpu);
+            let gpus: Vec<_> = gpus.map(|gpu| format!("gpu {gpu}")).collect();
+            merged.push(Finding {
+                gpu: None,
+                detail: format!("{}: {}", gpus.join(", "), finding.detail),
+                ..finding.clone()
+            });
+        }
+    }
+    merged
+}
+
 /// One line per finding, and the verdict last: at 3 a.m., that is the line above the prompt.
 pub(crate) fn page(findings: &[Finding], width: Width) -> String {
+    let findings = &merged(findings);
     let subjects = findings.iter().map(|finding| finding.what().len()).max();
     let lines = findings
         .iter()
@@ -129,4 +156,27 @@ pub(crate) fn page(findings: &[Finding], width: Width) -> String {
     // Writing to a String can't fail.
     let _ = writeln!(text, "\n{verdict}{warned}");
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use anstream::adapter::strip_str;
+
+    use super::*;
+
+    #[test]
+    fn what_several_gpus_have_is_told_once_and_names_them() {
+        let off = |gpu| Finding::warn("persistence", "it is off", "switch it on").of_gpu(gpu);
+        let hot = Finding::warn("thresholds", "hot", "look").of_gpu(1);
+        let fine = |gpu| Finding::ok("fans", "30 %").of_gpu(gpu);
+        let findings = [fine(0), off(0), fine(1), hot, off(1), off(3)];
+        assert_eq!(
+            strip_str(&page(&findings, Width::ANY)).to_string(),
+            "ok    gpu 0 fans        30 %\n\
+             warn  persistence       gpu 0, gpu 1, gpu 3: it is off; switch it on\n\
+             ok    gpu 1 fans        30 %\n\
+             warn  gpu 1 thresholds  hot; look\n\n\
+             ready; look at: persistence, gpu 1 thresholds\n"
+        );
+    }
 }

@@ -1,13 +1,18 @@
 //! Asks a running guard for the state of each sensor and knob, which shows only over time and through
 //! writes. It is asked over HTTP; the check works without an answer, too.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{self, Path};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 
 use crate::alerts::target::node::Node;
 use crate::cli::client::Client;
+use crate::cli::when::Zone;
 use crate::config::{Config, Mode};
+use crate::disk;
 use crate::disk::gpu_lock;
 use crate::disk::gpu_lock::Held;
 use crate::guard::evidence::REMEDY_OF_FAN;
@@ -20,6 +25,9 @@ const CHECK: &str = "running guard";
 
 /// The guard answers from memory.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The status document rounds times to this.
+const TO_THE_MILLISECOND: Duration = Duration::from_millis(1);
 
 /// The guards of this node, as far as this user can see them.
 pub(crate) struct Running {
@@ -73,7 +81,11 @@ impl Running {
     /// A finding for each of its GPUs; none if there is no guard.
     pub(crate) fn all(&self, flags: &Flags) -> Vec<Finding> {
         match &self.document {
-            Ok(document) => of(document, &self.held, &flags.url),
+            Ok(document) => {
+                let mut findings = of(document, &self.held, &flags.url);
+                findings.extend(outdated(document, flags));
+                findings
+            }
             Err(_) if self.held.is_empty() => Vec::new(),
             Err(error) => {
                 let who = who(&self.held.iter().collect::<Vec<_>>());
@@ -85,6 +97,41 @@ impl Running {
             }
         }
     }
+}
+
+/// The file that this check reads is the guard's, and has changed since the guard read it: what the
+/// check says of thresholds isn't in force.
+fn outdated(document: &Document, flags: &Flags) -> Option<Finding> {
+    let file = path::absolute(flags.config_file.as_deref()?).ok()?;
+    let theirs = document.configuration.as_ref()?;
+    if file.as_os_str() != theirs.file.as_str() {
+        return None;
+    }
+    let read = Duration::try_from_secs_f64(theirs.read_time).ok()?;
+    (changed(&file)? > read + TO_THE_MILLISECOND).then(|| {
+        let when = Zone::local().date(read);
+        Finding::warn(
+            CHECK,
+            format!("it still uses the configuration from {when}; the file has changed since"),
+            "systemctl reload thermal-guard",
+        )
+    })
+}
+
+/// When the file was last written, or put in place of another; since the Unix epoch.
+fn changed(file: &Path) -> Option<Duration> {
+    let its = file.to_owned();
+    let meta = disk::patiently(file, PATIENCE, move || fs::metadata(its));
+    let meta = meta.flatten().ok()?;
+    let times = [
+        (meta.mtime(), meta.mtime_nsec()),
+        (meta.ctime(), meta.ctime_nsec()),
+    ];
+    let times = times.into_iter().filter_map(|(seconds, nanos)| {
+        let seconds = u64::try_from(seconds).ok()?;
+        Some(Duration::new(seconds, u32::try_from(nanos).ok()?))
+    });
+    times.max()
 }
 
 fn document(flags: &Flags) -> anyhow::Result<Document> {

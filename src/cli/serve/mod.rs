@@ -48,11 +48,12 @@ pub(crate) fn run(flags: &Flags) -> ExitCode {
         eprintln!("thermal-guard: {refused}");
         return not_started(flags, &Refusal::mistake(refused.to_string()));
     }
+    let read = Clock::unix();
     let config = match good_configuration(flags) {
         Ok(config) => config,
         Err(refusal) => return not_started(flags, &refusal),
     };
-    match start(flags, config) {
+    match start(flags, config, read) {
         Ok(Ok(())) => ExitCode::SUCCESS,
         // Its own event says so.
         Ok(Err(error)) => {
@@ -95,19 +96,20 @@ fn not_started(flags: &Flags, refusal: &Refusal) -> ExitCode {
 /// could not go on.
 type Ended = anyhow::Result<anyhow::Result<()>>;
 
-fn start(flags: &Flags, config: Config) -> Ended {
+/// `read`: when the configuration was read, since the Unix epoch.
+fn start(flags: &Flags, config: Config, read: Duration) -> Ended {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WEB_THREADS)
         .enable_all()
         .build()
         .context("no HTTP runtime")?;
-    let result = runtime.block_on(serve(flags, config));
+    let result = runtime.block_on(serve(flags, config, read));
     // Doesn't wait: an app's file may be on a disk that hangs, and a stop must not hang with it.
     runtime.shutdown_background();
     result
 }
 
-async fn serve(flags: &Flags, config: Config) -> Ended {
+async fn serve(flags: &Flags, config: Config, read: Duration) -> Ended {
     let signals = Signals::listen().context("no signals")?;
     announce(flags, &config);
     let _lock = lock_state(flags, &config)?;
@@ -123,14 +125,10 @@ async fn serve(flags: &Flags, config: Config) -> Ended {
     let node = desk.settings().node.name().to_owned();
     let events = &shared.events;
     events.tell(parts::notifier(flags, &config, &node, events)?);
-    let reloader = Reloader::new(flags, &config, apps, desk.clone(), actuators.clone());
+    let reloader = Reloader::new(flags, &config, apps, desk.clone(), actuators.clone(), read);
     let app = Arc::new(App::new(desk, actuators, reloader.hook()));
-    let snapshots = web_service::snapshots(
-        &app,
-        reloader.apps(),
-        reloader.env_files(),
-        (config.mode, flags.simulate),
-    );
+    let modes = (config.mode, flags.simulate);
+    let snapshots = web_service::snapshots(&app, &reloader, modes);
     tokio::spawn(reloader.env_files().watch());
 
     note_start(flags, &config, &shared.events);

@@ -2,7 +2,9 @@
 //! metric. A file with a change that needs a restart is refused as a whole.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 
@@ -17,6 +19,7 @@ use crate::events::What;
 use crate::web::Reload;
 use crate::web::access::actuators::Actuators;
 use crate::web::actuate::reload_counters::ReloadCounters;
+use crate::web::snapshot::ConfigurationView;
 
 use super::env_files::EnvFiles;
 use super::parts;
@@ -51,12 +54,14 @@ enum Asked {
 }
 
 impl Reloader {
+    /// `read`: when `config` was read, since the Unix epoch.
     pub(crate) fn new(
         flags: &Flags,
         config: &Config,
         apps: Arc<Apps>,
         desk: Arc<Desk>,
         actuators: Arc<Actuators>,
+        read: Duration,
     ) -> Self {
         let env_files = Arc::new(EnvFiles::default());
         if config.mode == Mode::Enforce {
@@ -70,7 +75,7 @@ impl Reloader {
             config: Mutex::new(config.clone()),
             desk,
             actuators,
-            counters: ReloadCounters::started(Clock::unix()),
+            counters: ReloadCounters::started(read),
             turn: Mutex::new(()),
             asked: Mutex::new(Asked::No),
         }))
@@ -78,6 +83,15 @@ impl Reloader {
 
     pub(crate) fn counters(&self) -> &ReloadCounters {
         &self.0.counters
+    }
+
+    /// The file of the configuration in force, and when it was read.
+    pub(crate) fn configuration(&self) -> Option<ConfigurationView> {
+        let file = path::absolute(self.0.flags.config_file.as_deref()?).ok()?;
+        Some(ConfigurationView {
+            file: file.display().to_string(),
+            read: self.0.counters.last_success(),
+        })
     }
 
     /// The apps; they outlive every reload.
@@ -129,11 +143,12 @@ impl Reloader {
     pub(crate) fn reload(&self) -> Result<(), String> {
         let _turn = self.0.turn.lock().unwrap_or_else(PoisonError::into_inner);
         systemd::reloading();
+        let read = Clock::unix();
         let result = self.0.take_over();
         systemd::reloaded();
         let ok = result.is_ok();
         self.0.desk.shared.events.note(None, What::Reloaded { ok });
-        self.0.counters.count(ok, Clock::unix());
+        self.0.counters.count(ok, read);
         self.0.desk.shared.generation.advance();
         match &result {
             Ok(()) => tracing::info!("configuration reloaded"),

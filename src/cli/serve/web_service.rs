@@ -11,7 +11,6 @@ use tower_http::compression::CompressionLayer;
 
 use crate::alerts::target::node::Node;
 use crate::alerts::{Desk, Settings};
-use crate::apps::Apps;
 use crate::cli::flags::Flags;
 use crate::config::{Config, Mode};
 use crate::guard::state::Shared;
@@ -27,8 +26,8 @@ use crate::web::snapshot::{AppView, Build, ServiceView};
 use crate::web::status::Streams;
 use crate::web::{App, metrics, page, status};
 
-use super::env_files::EnvFiles;
 use super::listeners::Listeners;
+use super::reload::Reloader;
 
 /// Who may actuate, by the configuration.
 pub(crate) fn actuators(flags: &Flags, config: &Config) -> anyhow::Result<Actuators> {
@@ -129,18 +128,19 @@ impl WebService {
 
 pub(crate) fn snapshots(
     app: &Arc<App>,
-    apps: Arc<Apps>,
-    files: Arc<EnvFiles>,
+    reloader: &Reloader,
     (mode, simulated): (Mode, bool),
 ) -> Arc<Snapshots> {
     let desk = app.desk.clone();
     let shared = desk.shared.clone();
+    let (apps, files, reloader) = (reloader.apps(), reloader.env_files(), reloader.clone());
     let service = Box::new(move || ServiceView {
         node: desk.settings().node.name().to_owned(),
         names: desk.settings().node.names(),
         heard: desk.heard(),
         mode,
         simulated,
+        configuration: reloader.configuration(),
         apps: (apps.snapshot().into_iter())
             .map(|status| AppView {
                 env_file: files.of(&status.name),

@@ -38,6 +38,12 @@ impl ReloadCounters {
         );
     }
 
+    /// When the configuration in force was read, since the Unix epoch.
+    pub fn last_success(&self) -> Duration {
+        Duration::try_from_secs_f64(self.last_success.get()).unwrap_or_default()
+    }
+
+    /// `at`: when the reading began, since a later change of the file isn't in force.
     pub fn count(&self, ok: bool, at: Duration) {
         self.successful.set(i64::from(ok));
         if ok {

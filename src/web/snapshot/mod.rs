@@ -4,5 +4,5 @@ mod service_view;
 pub mod snapshots;
 mod view;
 
-pub use service_view::{AppView, ServiceView, Told};
+pub use service_view::{AppView, ConfigurationView, ServiceView, Told};
 pub use view::{Build, ChainView, GpuView, LeaseView, Snapshot};

@@ -1,5 +1,7 @@
 //! The service around the control loops: its names, its mode, its applications.
 
+use std::time::Duration;
+
 use crate::alerts::heard::Names;
 use crate::apps::AppStatus;
 use crate::config::Mode;
@@ -17,7 +19,17 @@ pub struct ServiceView {
     pub mode: Mode,
     /// The GPUs are simulated.
     pub simulated: bool,
+    /// The file of its configuration; `None`: all defaults.
+    pub configuration: Option<ConfigurationView>,
     pub apps: Vec<AppView>,
+}
+
+/// The configuration in force.
+#[derive(Clone, Debug)]
+pub struct ConfigurationView {
+    pub file: String,
+    /// When it was read, since the Unix epoch.
+    pub read: Duration,
 }
 
 /// One application.

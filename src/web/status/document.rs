@@ -24,6 +24,9 @@ pub struct Status {
     pub simulated: bool,
     /// Seconds since the Unix epoch.
     pub time: f64,
+    /// Left out if the guard has no file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub configuration: Option<Configuration>,
     pub chain: Chain,
     #[serde(default = "Driver::unmentioned")]
     pub driver: Driver,
@@ -41,6 +44,15 @@ fn known_events<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Event>
     Ok(events
         .filter_map(|event| serde_json::from_value(event).ok())
         .collect())
+}
+
+/// The configuration in force.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Configuration {
+    pub file: String,
+    /// When it was read, in seconds since the Unix epoch.
+    pub read_time: f64,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -12,8 +12,8 @@ use crate::units::{Celsius, Watts};
 use crate::web::snapshot::{AppView, ChainView, GpuView, LeaseView, Snapshot};
 
 use super::document::{
-    App, Asks, ByLevel, Chain, Cooling, Driver, Firmware, Gpu, Hour, Lease, Limit, Readings,
-    Status, TripPoints,
+    App, Asks, ByLevel, Chain, Configuration, Cooling, Driver, Firmware, Gpu, Hour, Lease, Limit,
+    Readings, Status, TripPoints,
 };
 use super::or_unknown::OrUnknown;
 use super::{evidence, why};
@@ -29,6 +29,10 @@ impl Status {
             mode: service.mode.into(),
             simulated: service.simulated,
             time: seconds(snapshot.unix),
+            configuration: service.configuration.as_ref().map(|it| Configuration {
+                file: it.file.clone(),
+                read_time: seconds(it.read),
+            }),
             chain: Chain {
                 scrape_age_seconds: scrape.map(|at| seconds(snapshot.unix.saturating_sub(at))),
                 instance: service.heard.ours.clone(),

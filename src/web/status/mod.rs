@@ -12,8 +12,8 @@ mod stream_limit;
 mod why;
 
 pub use document::{
-    App, Asks, ByLevel, Chain, Driver, Firmware, Gpu, Hour, Knob, Lease, Limit, Readings, Sensor,
-    Status, TripPoints, misheard,
+    App, Asks, ByLevel, Chain, Configuration, Driver, Firmware, Gpu, Hour, Knob, Lease, Limit,
+    Readings, Sensor, Status, TripPoints, misheard,
 };
 pub use events::{STREAMS, Streams};
 pub use or_unknown::OrUnknown;

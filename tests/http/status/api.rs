@@ -13,6 +13,13 @@ fn the_board_tells_what_an_operator_asks() {
     assert_eq!(status["chain"]["heartbeat_age_seconds"], 3.21);
     assert_eq!(status["mode"], "enforce");
     assert_eq!(status["node"], "n1.example");
+    let configuration = &status["configuration"];
+    assert_eq!(
+        configuration["file"],
+        "/etc/thermal-guard/thermal-guard.yml"
+    );
+    let age = status["time"].as_f64().unwrap() - configuration["read_time"].as_f64().unwrap();
+    assert!((age - 600.0).abs() < 0.01, "{age}");
     assert_eq!(status["events"][0]["event"], "throttled");
     assert_eq!(status["apps"][0]["name"], "medgemma");
 

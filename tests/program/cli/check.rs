@@ -245,6 +245,46 @@ fn beside_a_running_guard_a_check_tells_its_findings_and_does_without_them() {
     );
 }
 
+/// What the check shows as configured isn't in force until the guard reads it.
+#[test]
+fn a_file_that_changed_since_the_guard_read_it_is_warned_of() {
+    let mut guard = Guard::on(&["a100-80gb"]);
+    guard.start();
+    let url = format!("--url={}", guard.url(""));
+    let words = "it still uses the configuration from 20";
+    let warned = || stdout(&guard.run("check", &[&url])).contains(words);
+    wait_for("the guard is there", || {
+        stdout(&guard.run("check", &[&url])).contains("one is running")
+    });
+    assert!(!warned(), "nothing has changed");
+    guard.configure("thresholds: { alert: 77 }\n");
+    assert!(warned(), "a change that wasn't read");
+    let other = guard.path("other.yml");
+    fs::write(&other, "thresholds: { alert: 76 }\n").unwrap();
+    let other = format!("--config.file={}", other.display());
+    let text = stdout(&guard.run("check", &[&url, &other]));
+    assert!(!text.contains(words), "another file: {text}");
+    guard.signal("HUP");
+    wait_for("the change is in force", || !warned());
+}
+
+#[test]
+fn a_margin_that_acts_before_the_configured_thresholds_is_told() {
+    let guard = Guard::on(&["l40s", "a100-80gb"]);
+    let thresholds = |gpu: u32| {
+        let text = stdout(&guard.run("check", &[]));
+        let name = format!("gpu {gpu} thresholds");
+        let line = text.lines().find(|line| line.contains(&name));
+        line.unwrap_or_else(|| panic!("{text}")).to_owned()
+    };
+    guard.configure("thresholds: { critical: 95 }\n");
+    let own = "the card's own margin still acts, at about 80 °C";
+    assert!(thresholds(0).contains(own), "{}", thresholds(0));
+    assert!(!thresholds(1).contains("own margin"), "it has none");
+    guard.configure("thresholds: { critical: 80 }\n");
+    assert!(!thresholds(0).contains("own margin"), "it acts later");
+}
+
 #[test]
 fn a_check_says_which_of_the_two_acts_first_the_guard_or_the_card() {
     let guard = Guard::on(&["rtx-3090", "a100-80gb"]);

@@ -157,11 +157,27 @@ fn thresholds(
         // Writing to a String can\'t fail.
         let _ = write!(detail, "; memory alert {alert} °C, critical {critical} °C");
     }
+    if let Some(said) = margin_first(table, reading, core.alert) {
+        detail.push_str(&said);
+    }
     if let Some(said) = firmware(config, facts, core.alert) {
         detail.push_str(&said);
     }
     Finding::ok("thresholds", detail)
         .warned(acts_in_normal_use(config, table, facts, reading, judged))
+}
+
+/// Configured numbers are about the core sensor only; a card's own margin may come first.
+fn margin_first(table: &TripTable, reading: &Reading, alert: Celsius) -> Option<String> {
+    if table.origin != TripOrigin::Configured {
+        return None;
+    }
+    let (core, margin) = (reading.core.ok()?, reading.margin.ok()?);
+    let at = core + table.of_margin(margin).to_alert;
+    (at < alert).then(|| {
+        let at = at.degrees();
+        format!("; the card's own margin still acts, at about {at:.0} °C")
+    })
 }
 
 /// Which of the two acts first, the guard or the card.

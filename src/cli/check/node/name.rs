@@ -10,7 +10,8 @@ const CHECK: &str = "node name";
 
 pub(crate) fn of(node: &Node) -> Finding {
     let called = heard::called(node);
-    let detail = format!("alerts mean this node where instance or node says one of: {called}");
+    let detail =
+        format!("an alert is for this node if its label instance or node is one of: {called}");
     if node.is_container() && !node.is_told() {
         return Finding::warn(
             CHECK,
