@@ -132,6 +132,27 @@ fn a_token_is_installed_into_a_folder_that_need_not_exist() {
     }
 }
 
+/// Each step finds what the steps before it have made; systemd refuses a `ReadWritePaths=` that isn't there.
+#[test]
+fn the_steps_for_an_app_come_in_the_order_in_which_they_work() {
+    for path in ["deploy/gradio/README.md", "deploy/gradio/README.zh-CN.md"] {
+        let lines = typed(path);
+        let place = |command: &str| {
+            let place = lines.iter().position(|line| line.starts_with(command));
+            place.unwrap_or_else(|| panic!("{path}: {command}"))
+        };
+        let steps = [
+            "useradd --system triage",
+            "install -d -o triage",
+            "install -m 0644 -o triage",
+            "echo reduced_batch_size=",
+            "systemctl edit thermal-guard",
+            "systemctl restart thermal-guard",
+        ];
+        assert!(steps.map(place).is_sorted(), "{path}: {lines:?}");
+    }
+}
+
 #[test]
 fn every_command_in_the_documents_is_one_the_program_takes() {
     let mut seen = 0;
