@@ -205,10 +205,10 @@ const PAGES: &[Page] = &[
 /// Of the program as a whole: the first things to type, and what isn't listed among the commands.
 const FIRST: &str = "\
 Examples:
-  thermal-guard serve --simulate      # try it without a GPU: http://127.0.0.1:10835
+  thermal-guard serve --simulate      # try it without a GPU
   sudo thermal-guard check            # is this node ready?
   thermal-guard status --watch        # the GPUs of the running guard
-  thermal-guard completions bash      # a completion script; also zsh, fish, elvish";
+  thermal-guard completions bash      # or zsh, fish, elvish";
 
 /// Paths, and what is there.
 pub(crate) const FILES: &[(&str, &str)] = &[

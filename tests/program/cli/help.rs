@@ -46,6 +46,49 @@ fn a_command_s_help_names_its_own_flags_and_the_main_one_all() {
     }
 }
 
+/// At a usual terminal, a comment that goes over to the next line looks like a command.
+#[test]
+fn each_example_has_one_line_at_a_usual_terminal() {
+    let help = |words: &[&str]| {
+        let mut command = Command::new(program());
+        let output = command.args(words).arg("--help").env("COLUMNS", "80");
+        stdout(&output.output().unwrap())
+    };
+    let below = |words: &[&str], title: &str| -> Vec<String> {
+        let text = help(words);
+        let lines = text.lines().skip_while(|line| *line != title).skip(1);
+        let lines = lines.take_while(|line| !line.is_empty());
+        lines.map(str::to_owned).collect()
+    };
+    let named = |words: &[&str]| {
+        let lines = below(words, "Commands:").into_iter();
+        // A line that is further in belongs to the one above it.
+        let names = lines.filter_map(|line| {
+            let name = line.strip_prefix("  ")?;
+            let name = name.split(' ').next()?;
+            (!name.is_empty() && name != "help").then(|| name.to_owned())
+        });
+        names.collect::<Vec<_>>()
+    };
+    let mut seen = 0;
+    let mut look = |words: &[&str]| {
+        for line in below(words, "Examples:") {
+            let is_command = ["  thermal-guard ", "  sudo thermal-guard "];
+            assert!(is_command.iter().any(|it| line.starts_with(it)), "{line}");
+            assert!(line.contains("  # "), "{line}");
+            seen += 1;
+        }
+    };
+    look(&[]);
+    for command in named(&[]) {
+        look(&[&command]);
+    }
+    for below in named(&["generate"]) {
+        look(&["generate", &below]);
+    }
+    assert!(seen >= 30, "{seen}");
+}
+
 #[test]
 fn every_shared_flag_is_accepted_after_every_command_and_before_it() {
     let flags = [
