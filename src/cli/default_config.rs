@@ -52,10 +52,7 @@ pub(crate) fn with_its_file(flags: &Flags, command: &Command) -> Flags {
         Err(error) => error.kind() == io::ErrorKind::PermissionDenied,
     };
     if there {
-        log::remark(&format!(
-            "thermal-guard: with {} (another: --config.file)",
-            file.display()
-        ));
+        log::remark(&format!("thermal-guard: using {}", file.display()));
         flags.config_file = Some(file);
     }
     flags

@@ -41,7 +41,8 @@ fn without_a_named_file_the_services_is_read_and_that_is_said_first() {
     let url = format!("--url={}", guard.url(""));
     let said_first = |errors: &str| {
         let first = errors.lines().next().unwrap_or_default();
-        assert!(first.contains("config.yml"), "{errors}");
+        let file = guard.path("config.yml");
+        assert_eq!(first, format!("thermal-guard: using {}", file.display()));
     };
 
     let (text, errors) = texts(&unnamed(&guard, "check").arg(&url).output().unwrap());
