@@ -2,6 +2,7 @@
 //! `attach`. Exit codes: 0 done, 1 not done.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
@@ -65,10 +66,21 @@ pub(crate) fn throttle(flags: &Flags, wanted: &Throttle) -> anyhow::Result<()> {
     let answer = Client::new(flags)?.actuate(&Method::POST, "/api/v1/leases", Some(&body))?;
     let gpus = gpus(&answer, &wanted.which);
     let notes = notes(&answer);
+    let after = given_back(&answer);
     say(&format!(
-        "{gpus}: held at {level} for {}\n{notes}",
+        "{gpus}: held at {level} for {}{after}\n{notes}",
         wanted.period
     ))
+}
+
+/// A throttle outlives its lease by a while, also on a cool GPU.
+fn given_back(answer: &Value) -> String {
+    let delay = answer["gpus"][0]["given_back_after_seconds"].as_f64();
+    let delay = delay.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    delay.map_or_else(String::new, |delay| {
+        let delay = humantime::format_duration(delay);
+        format!(", then given back after {delay} (policy.recovery_delay)")
+    })
 }
 
 pub(crate) fn release(flags: &Flags, which: &Which) -> anyhow::Result<()> {

@@ -87,6 +87,9 @@ struct Held {
     level: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     for_seconds: Option<u64>,
+    /// How long the GPU must then be calm, until it is given back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    given_back_after_seconds: Option<f64>,
     /// Whether there was one to end.
     #[serde(skip_serializing_if = "Option::is_none")]
     ended: Option<bool>,
@@ -107,12 +110,14 @@ pub(crate) async fn grant(
         LevelWord::Word(LevelName::Emergency) => Level::Emergency,
     };
     let gpus = named(&app, &wanted.gpu.text())?;
+    let delay = app.desk.shared.live().settings.recovery_delay;
     let mut held = Vec::new();
     for gpu in &gpus {
         app.desk.shared.throttle(&gpu.uuid, level, period);
         tracing::info!(gpu = gpu.index, uuid = %gpu.uuid, throttle = level.name(), period = ?period, "manual lease");
         held.push(Held {
             level: Some(level.name()),
+            given_back_after_seconds: Some(delay.as_secs_f64()),
             notes: obstacles(&app.desk.shared, gpu, period),
             ..Held::for_period(gpu, period)
         });
@@ -216,6 +221,7 @@ impl Held {
             uuid: gpu.uuid.to_string(),
             level: None,
             for_seconds: None,
+            given_back_after_seconds: None,
             ended: None,
             notes: Vec::new(),
         }

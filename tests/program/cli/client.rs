@@ -10,8 +10,9 @@ use std::thread;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::common::guard::Guard;
 use crate::common::process::{run, stderr, stdout};
-use crate::common::wait::PATIENCE;
+use crate::common::wait::{PATIENCE, wait_for};
 
 /// Answers one request with `status` and `body`. The receiver gets the request.
 pub(super) fn answering(status: &'static str, body: &'static str) -> (String, Receiver<String>) {
@@ -103,6 +104,22 @@ fn what_stands_in_the_way_of_a_lease_is_passed_on() {
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let text = "GPU 3: held at gradual for 10m\nbut GPU 3: it is paused[2J\n";
     assert_eq!(stdout(&output), text);
+}
+
+/// By default the GPU comes back half a minute after a throttle's end.
+#[test]
+fn a_throttle_says_when_the_gpu_is_given_back() {
+    let mut guard = Guard::on(&["a100-80gb"]);
+    guard.configure("policy: { recovery_delay: 45s }\n");
+    guard.start();
+    let url = format!("--url={}", guard.url(""));
+    let args = ["--gpu=0", "--level=gradual", "--for=20s", &url];
+    wait_for("the GPU is known", || {
+        let text = stdout(&guard.run("throttle", &args));
+        let told =
+            "GPU 0: held at gradual for 20s, then given back after 45s (policy.recovery_delay)\n";
+        text.starts_with(told)
+    });
 }
 
 #[test]
