@@ -15,7 +15,7 @@ use crate::cli::log;
 use crate::disk;
 
 use super::hostlist::{self, MOST_NODES};
-use super::pace::{Pace, PaceName};
+use super::pace::{GENTLE_FROM, Pace, PaceName};
 
 /// Default port of a guard.
 pub(crate) const GUARD_PORT: u16 = 10835;
@@ -51,15 +51,23 @@ pub(crate) struct Fleet {
 
 impl Nodes {
     pub(crate) fn fleet(&self) -> anyhow::Result<Fleet> {
+        self.fleet_or(&format!("this is for {EXAMPLE}:{GUARD_PORT}, an example"))
+    }
+
+    /// For what depends on the number of nodes, and not on their names.
+    pub(crate) fn fleet_by_number(&self) -> anyhow::Result<Fleet> {
+        self.fleet_or(&format!("this is for up to {} nodes", GENTLE_FROM - 1))
+    }
+
+    /// `example`: what comes of it if no node is named.
+    fn fleet_or(&self, example: &str) -> anyhow::Result<Fleet> {
         let named = self.named.iter();
         let mut nodes: Vec<Node> = named.flat_map(|list| list.0.clone()).collect();
         if let Some(path) = &self.file {
             let listed = read(path).and_then(|text| parse_lines(&text));
             nodes.extend(listed.with_context(|| format!("--nodes-file={}", path.display()))?);
         } else if nodes.is_empty() {
-            log::remark(&format!(
-                "thermal-guard: no --node, so this is for {EXAMPLE}:{GUARD_PORT}, an example"
-            ));
+            log::remark(&format!("thermal-guard: no --node, so {example}"));
             nodes.push(Node::new(EXAMPLE, GUARD_PORT)?);
         }
         ensure!(

@@ -8,7 +8,7 @@ use clap::ValueEnum;
 
 /// From here on a second is too often: 50 nodes with 8 GPUs are 50 000 samples for each scrape, and
 /// ten heartbeats a second.
-const GENTLE_FROM: usize = 50;
+pub(crate) const GENTLE_FROM: usize = 50;
 
 /// The guard's own least heartbeat time-out.
 const SHORTEST_TIMEOUT: u32 = 15;

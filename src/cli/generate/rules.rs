@@ -53,7 +53,11 @@ fn runbook(text: &str) -> anyhow::Result<String> {
 }
 
 pub(crate) fn text(options: &Options) -> anyhow::Result<String> {
-    let fleet = options.nodes.fleet()?;
+    let fleet = if options.dcgm {
+        options.nodes.fleet()?
+    } else {
+        options.nodes.fleet_by_number()?
+    };
     let rules = if options.dcgm {
         dcgm(&fleet)?
     } else {

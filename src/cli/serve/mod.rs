@@ -116,6 +116,7 @@ async fn serve(flags: &Flags, config: Config, read: Duration) -> Ended {
     let listeners = Listeners::open(flags).await?;
     let clock = Clock::start(flags.time_scale);
     let security = Arc::new(live_web_config(flags, clock)?);
+    listeners.tell_page(security.has_tls());
     let actuators = Arc::new(web_service::actuators(flags, &config)?);
 
     let apps = Arc::new(parts::apps(flags, &config));

@@ -97,6 +97,10 @@ impl LiveWebConfig {
         })
     }
 
+    pub(crate) const fn has_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
     pub(crate) fn clock(&self) -> Clock {
         self.clock
     }

@@ -77,3 +77,17 @@ fn a_bad_node_exits_2_and_prints_nothing_that_could_be_taken_for_a_configuration
     assert_eq!(run(&["generate"]).status.code(), Some(2), "what?");
     assert_eq!(run(&["generate", "tea"]).status.code(), Some(2));
 }
+
+/// Rules depend on the number of nodes only.
+#[test]
+fn without_a_node_it_is_said_what_the_output_is_for() {
+    for (what, said) in [
+        ("rules", "so this is for up to 49 nodes"),
+        ("prometheus", "so this is for n1.example:10835, an example"),
+        ("targets", "so this is for n1.example:10835, an example"),
+    ] {
+        let output = run(&["generate", what]);
+        let told = stderr(&output);
+        assert!(told.contains(said), "{what}: {told}");
+    }
+}
