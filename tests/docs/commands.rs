@@ -183,3 +183,16 @@ fn every_command_in_the_documents_is_one_the_program_takes() {
     }
     assert!(seen >= 15, "{seen}");
 }
+
+/// They are read and changed in a terminal.
+#[test]
+fn installed_settings_fit_80_columns() {
+    for path in [
+        "deploy/thermal-guard.example.yml",
+        "deploy/systemd/thermal-guard.default",
+    ] {
+        let text = fs::read_to_string(path).unwrap();
+        let wide = text.lines().find(|line| line.chars().count() > 80);
+        assert_eq!(wide, None, "{path}");
+    }
+}
