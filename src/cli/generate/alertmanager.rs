@@ -92,16 +92,18 @@ const NOBODY: &str = "nobody";
 const OWN_NOBODY: &str = "thermal-guard-nobody";
 
 const FRAGMENT: &str = "\
-# Routes and receivers of thermal-guard for an alertmanager.yml that is there already, as
-# `thermal-guard generate alertmanager --fragment` prints them. Put the routes first under your `routes:`,
-# and the receivers under your `receivers:`. `amtool check-config` checks the result.
+# Routes and receivers of thermal-guard for an alertmanager.yml that is there
+# already, as `thermal-guard generate alertmanager --fragment` prints them. Put
+# the routes first under your `routes:`, and the receivers under your
+# `receivers:`. `amtool check-config` checks the result.
 #
 ";
 
 const GOES_ON: &str = "\
-# Alerts that throttle go on to your own routes (`continue: true`), and Alertmanager doesn't fall back to
-# the root receiver then. If none of your routes matches them, end the list with `- receiver: NAME`: else
-# nobody hears of a GPU at its critical temperature.
+# Alerts that throttle go on to your own routes (`continue: true`), and
+# Alertmanager doesn't fall back to the root receiver then. If none of your
+# routes matches them, end the list with `- receiver: NAME`: else nobody hears
+# of a GPU at its critical temperature.
 #
 ";
 
@@ -126,21 +128,23 @@ fn own(nobody: &str) -> String {
 }
 
 const PER_NODE: &str = "\
-# Alertmanager for thermal-guard, as `thermal-guard generate alertmanager` prints it; accepted by 0.25
-# (Debian 12) and newer. One receiver per node, never one receiver with several webhooks: that one
-# waits for the slowest, so a dead node would delay the healthy ones.
+# Alertmanager for thermal-guard, as `thermal-guard generate alertmanager`
+# prints it; accepted by 0.25 (Debian 12) and newer. One receiver per node,
+# never one receiver with several webhooks: that one waits for the slowest, so a
+# dead node would delay the healthy ones.
 #
 ";
 
 const TEMPLATED: &str = "\
-# Alertmanager for thermal-guard, as `thermal-guard generate alertmanager --for-version=0.31` prints
-# it; for 0.31 and newer, which take the receiver's address from the alert.
+# Alertmanager for thermal-guard, as `thermal-guard generate alertmanager
+# --for-version=0.31` prints it; for 0.31 and newer, which take the receiver's
+# address from the alert.
 #
 ";
 
 const SINGLE: &str = "\
-# A single Alertmanager is started with --cluster.listen-address= (empty): otherwise it waits 10 s
-# for peers before its first notification.
+# A single Alertmanager is started with --cluster.listen-address= (empty):
+# otherwise it waits 10 s for peers before its first notification.
 ";
 
 const ROOT: &str = "\
@@ -154,7 +158,8 @@ route:
 ";
 
 const CATCH_ALL: &str = "\
-    \x20   # Explicit, because after `continue: true` Alertmanager does not fall back to the root receiver.
+    \x20   # Explicit, because after `continue: true` Alertmanager does not fall back
+    # to the root receiver.
     - receiver: people
 
 ";
@@ -170,12 +175,12 @@ fn routes(fleet: &Fleet, nobody: &str, heartbeats: &str, actions: &str) -> Strin
     let pace = &fleet.pace;
     format!(
         "    \
-    # Heartbeats, each to its own node only: it proves the chain up to that guard. Nobody wants to read
-    # those of nodes that aren't listed.
+    # Heartbeats, each to its own node only: it proves the chain up to that
+    # guard. Nobody wants to read those of nodes that aren't listed.
     - matchers: ['guard_action=\"heartbeat\"']
       receiver: {nobody}
-      # One alert per group. While a notification is retried (10 s or longer), nothing newer of its
-      # group goes out; alone, it delays nobody.
+      # One alert per group. While a notification is retried (10 s or longer),
+      # nothing newer of its group goes out; alone, it delays nobody.
       group_by: [\"...\"]
       group_wait: 0s
       group_interval: {group}s
@@ -189,7 +194,8 @@ fn routes(fleet: &Fleet, nobody: &str, heartbeats: &str, actions: &str) -> Strin
       group_by: [\"...\"]
       group_wait: 0s        # each second of waiting is a second of heating
       group_interval: {group}s    # the same for the second alert, and for resolved
-      # Renews the guard's lease of {lease} s every {action} to {action_gap} s; one may get lost.
+      # Renews the guard's lease of {lease} s every {action} to {action_gap} s; one may get
+      # lost.
       repeat_interval: {action}s
       continue: true        # people hear of it too, by the last route
       routes:
@@ -252,24 +258,27 @@ fn pull(fragment: bool, nobody: &str) -> String {
 }
 
 const PULL_FRAGMENT: &str = "\
-# Routes of thermal-guard, whose guards pull, for an alertmanager.yml that is there already, as `thermal-guard
-# generate alertmanager --pull --fragment` prints them. Put the routes first under your `routes:`, and the
-# receiver under your `receivers:`. `amtool check-config` checks the result.
+# Routes of thermal-guard, whose guards pull, for an alertmanager.yml that is
+# there already, as `thermal-guard generate alertmanager --pull --fragment`
+# prints them. Put the routes first under your `routes:`, and the receiver under
+# your `receivers:`. `amtool check-config` checks the result.
 #
 ";
 
 const PULL: &str = "\
-# Alertmanager for guards that pull, as `thermal-guard generate alertmanager --pull` prints it;
-# accepted by 0.25 (Debian 12) and newer. Nothing is sent to a guard: each reads the alerts of its own
-# GPUs, so nodes come and go without a change here.
+# Alertmanager for guards that pull, as `thermal-guard generate alertmanager
+# --pull` prints it; accepted by 0.25 (Debian 12) and newer. Nothing is sent to
+# a guard: each reads the alerts of its own GPUs, so nodes come and go without a
+# change here.
 #
 ";
 
 const PULL_SETTINGS: &str = "\
 # The settings of each guard that go with it (thermal-guard.yml):
 # alertmanager:
-#   url: http://alertmanager.example:9093    # or a list of all members of a cluster
-#   filter: ['instance=\"{hostname}:10835\"']   # in a fleet, if that is what Prometheus calls the node
+#   url: http://alertmanager.example:9093       # or all members of a cluster
+#   # In a fleet, if that is what Prometheus calls the node:
+#   filter: ['instance=\"{hostname}:10835\"']
 ";
 
 #[cfg(test)]

@@ -59,8 +59,8 @@ rule_files:
 
 alerting:
   alertmanagers:
-    # An Alertmanager nearby answers in milliseconds. The default of 10s would keep the next alert
-    # waiting behind a dead one for that long.
+    # An Alertmanager nearby answers in milliseconds. The default of 10s would
+    # keep the next alert waiting behind a dead one for that long.
     - timeout: 2s
       static_configs:
         - targets:{alertmanagers}
@@ -96,7 +96,8 @@ fn job(flags: &Flags, options: &Options, fleet: &Fleet) -> anyhow::Result<String
 fn intervals(fleet: &Fleet) -> String {
     format!(
         "    scrape_interval: {scrape}s     # heat to Alertmanager is at worst {latency} s
-    scrape_timeout: 1s      # a scrape never touches the driver; slower than this is a fault
+    # A scrape never touches the driver; slower than this is a fault.
+    scrape_timeout: 1s
 ",
         scrape = fleet.pace.scrape,
         latency = fleet.pace.latency(),
@@ -106,14 +107,15 @@ fn intervals(fleet: &Fleet) -> String {
 fn fragment_head(fleet: &Fleet) -> String {
     format!(
         "\
-# The scrape job of thermal-guard, for a Prometheus that runs already, as `thermal-guard generate
-# prometheus --fragment` prints it. Its prometheus.yml names this file and the rules, which have their
-# own interval; nothing else of it changes:
-# scrape_config_files: [thermal-guard.scrape.yml]    # from Prometheus 2.43 on; before, paste the job
-# rule_files: [thermal-guard.rules.yml]              # `thermal-guard generate rules`
+# The scrape job of thermal-guard, for a Prometheus that runs already, as
+# `thermal-guard generate prometheus --fragment` prints it. Its prometheus.yml
+# names this file and the rules, which have their own interval; nothing else of
+# it changes (before Prometheus 2.43, paste the job instead of naming the file):
+# scrape_config_files: [thermal-guard.scrape.yml]
+# rule_files: [thermal-guard.rules.yml]         # `thermal-guard generate rules`
 #
-# With Prometheus's default of --rules.alert.resend-delay=1m only reactions to silence become slower;
-# docs/fleet.md has the figures.
+# With Prometheus's default of --rules.alert.resend-delay=1m only reactions to
+# silence become slower; docs/fleet.md has the figures.
 #
 {settings}",
         settings = fleet.pace.learning_settings(),
@@ -124,12 +126,14 @@ fn head(fleet: &Fleet) -> String {
     let pace = &fleet.pace;
     format!(
         "\
-# Prometheus for thermal-guard, as `thermal-guard generate prometheus` prints it.
+# Prometheus for thermal-guard, as `thermal-guard generate prometheus` prints
+# it.
 #
-# Start it with --rules.alert.resend-delay={resend}s. Prometheus drops an alert that Alertmanager didn't
-# take and tries again only after this delay; with the default of 1m one restart of Alertmanager
-# means a minute without alerts. It also decides how soon a dead Prometheus shows: Alertmanager
-# takes an alert for resolved after four times this delay, by default 4 minutes.
+# Start it with --rules.alert.resend-delay={resend}s. Prometheus drops an alert that
+# Alertmanager didn't take and tries again only after this delay; with the
+# default of 1m one restart of Alertmanager means a minute without alerts. It
+# also decides how soon a dead Prometheus shows: Alertmanager takes an alert for
+# resolved after four times this delay, by default 4 minutes.
 #
 {settings}",
         resend = pace.resend,
@@ -142,10 +146,12 @@ fn global(fleet: &Fleet) -> String {
     format!(
         "\
 global:
-  # Heat to Alertmanager is at worst one scrape plus one evaluation: {latency} s. With the defaults of 1m
-  # it is 2 minutes, in which a GPU under a failed fan gains tens of degrees.
+  # Heat to Alertmanager is at worst one scrape plus one evaluation: {latency} s.
+  # With the defaults of 1m it is 2 minutes, in which a GPU under a failed fan
+  # gains tens of degrees.
   scrape_interval: {scrape}s
-  scrape_timeout: 1s      # a scrape never touches the driver; slower than this is a fault
+  # A scrape never touches the driver; slower than this is a fault.
+  scrape_timeout: 1s
   evaluation_interval: {evaluation}s
 ",
         latency = pace.latency(),

@@ -35,9 +35,9 @@ impl Credentials {
     /// A receiver per node. Alertmanager knows no other way before 0.31.
     pub(crate) fn per_node(&self, fleet: &Fleet) -> anyhow::Result<String> {
         let mut text = String::from(
-            "\x20 # One for each node. The token is the content of <state.dir>/hook-token there, or the same for all
-  # by hook.bearer_token_file. From Alertmanager 0.28 on add `timeout: 2s` under `url`: a hook that
-  # hangs is then tried again.
+            "\x20 # One for each node. The token is the content of <state.dir>/hook-token
+  # there, or the same for all by hook.bearer_token_file. From Alertmanager 0.28
+  # on add `timeout: 2s` under `url`: a hook that hangs is then tried again.
 ",
         );
         if self.ca.is_none() {
@@ -47,8 +47,9 @@ impl Credentials {
         }
         if fleet.nodes.len() > 1 && !self.token.contains(HOST) {
             text.push_str(
-                "  # Here all have the same token: name its file in each guard's hook.bearer_token_file. Where each guard
-  # has its own, give --token-file='/etc/alertmanager/{host}.token'.
+                "  # Here all have the same token: name its file in each guard's
+  # hook.bearer_token_file. Where each guard has its own, give
+  # --token-file='/etc/alertmanager/{host}.token'.
 ",
             );
         }
@@ -78,15 +79,20 @@ impl Credentials {
         let ca = self.ca.as_deref().unwrap_or(Path::new(CA));
         let config = http_config(&self.token, Some(ca))?;
         Ok(format!(
-            "\x20 # One for all nodes: the address comes from the alert's own label. Who can post alerts to this
-  # Alertmanager (by default, everybody who can reach its port) can name any address there, and gets
-  # the token sent to it, if nothing stands in between. So:
-  # - only instances in the list `guards` above come here: list addresses, no patterns like `.*`;
-  # - https only, with a CA that signs nothing but guards: TLS fails before the token is sent;
+            "\x20 # One for all nodes: the address comes from the alert's own label. Who can
+  # post alerts to this Alertmanager (by default, everybody who can reach its
+  # port) can name any address there, and gets the token sent to it, if nothing
+  # stands in between. So:
+  # - only instances in the list `guards` above come here: list addresses, no
+  #   patterns like `.*`;
+  # - https only, with a CA that signs nothing but guards: TLS fails before the
+  #   token is sent;
   # - no redirects;
-  # - close the API (--web.config.file of Alertmanager), and let it out to the guards' ports only.
-  # Better than a token is a certificate: cert_file and key_file in tls_config, its name in the
-  # guards' hook.client_allowed_sans, and no `authorization` here.
+  # - close the API (--web.config.file of Alertmanager), and let it out to the
+  #   guards' ports only.
+  # Better than a token is a certificate: cert_file and key_file in tls_config,
+  # its name in the guards' hook.client_allowed_sans, and no `authorization`
+  # here.
   - name: guards
     webhook_configs:
       - url: 'https://{{{{ .GroupLabels.instance }}}}/hook'

@@ -16,8 +16,9 @@ pub(crate) fn text(options: &Options) -> anyhow::Result<String> {
     let fleet = options.nodes.fleet()?;
     let mut text = String::from(
         "\
-# The guards that Prometheus scrapes, as `thermal-guard generate targets` prints them, for the job of
-# `thermal-guard generate prometheus --fragment --file-sd=PATH`. Prometheus takes up a change by itself.
+# The guards that Prometheus scrapes, as `thermal-guard generate targets` prints
+# them, for the job of `thermal-guard generate prometheus --fragment
+# --file-sd=PATH`. Prometheus takes up a change by itself.
 - targets:
 ",
     );

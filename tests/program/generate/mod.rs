@@ -132,3 +132,24 @@ fn promtool_and_amtool_take_what_is_printed_for_one_three_and_hundreds() {
 fn yaml(text: &str) -> Value {
     serde_saphyr::from_str(text).unwrap()
 }
+
+/// They are read in a terminal. Values are as long as they are, and rules are expressions.
+#[test]
+fn the_comments_of_a_configuration_fit_80_columns() {
+    for args in [
+        &["prometheus", "--node=a,b"][..],
+        &["prometheus", "--fragment", "--node=a"],
+        &["targets", "--node=a"],
+        &["alertmanager", "--node=a,b"],
+        &["alertmanager", "--fragment", "--node=a"],
+        &["alertmanager", "--pull"],
+        &["alertmanager", "--pull", "--fragment"],
+        &["alertmanager", "--for-version=0.31", "--node=a"],
+        &["alertmanager", "--pace=gentle", "--node=a"],
+    ] {
+        let text = generate(args);
+        let mut lines = text.lines();
+        let wide = lines.find(|line| line.contains("# ") && line.chars().count() > 80);
+        assert_eq!(wide, None, "{args:?}");
+    }
+}
