@@ -1,22 +1,24 @@
 //! The policy of one GPU, tick by tick: judge, decide, bound, and tell.
 
+mod continued;
+mod learned;
+
 use std::time::Duration;
 
-use crate::device::{ByClock, ByKnob, ClockRange, Facts, PowerConstraints, Reading};
+use crate::device::{Facts, PowerConstraints, Reading};
 use crate::policy::ask::budget::LeaseBudget;
-use crate::policy::claim::{Claim, Contest};
-use crate::policy::knobs::{self, Knobs, Means};
+use crate::policy::claim::Contest;
+use crate::policy::knobs::{Knobs, Means};
 use crate::policy::regulate::regulator::Regulator;
 use crate::policy::sense::extra_sensor::ExtraSensor;
 use crate::policy::sense::fans::FanWatch;
-use crate::policy::sense::firmware::{Around, Firmware, FirmwareReport};
+use crate::policy::sense::firmware::Firmware;
 use crate::policy::sense::trips::TripTable;
-use crate::policy::sense::{BySensor, Doubt, Judge, Sensor, SuspectFans, View};
+use crate::policy::sense::{BySensor, Doubt, Judge, View};
 use crate::policy::state::{Level, Machine, State};
 use crate::policy::types::decision::{Decision, Transition, Trigger};
 use crate::policy::types::observation::Observation;
 use crate::policy::types::settings::Settings;
-use crate::policy::types::targets::{FanTarget, Targets};
 use crate::units::{Moment, Watts};
 
 use super::fan_gain::FanGain;
@@ -117,99 +119,6 @@ impl Policy {
         }
     }
 
-    /// The card was opened again, perhaps by another driver. Which values its knobs accept must be
-    /// found out again.
-    pub fn reopened(&mut self, driver_version: Option<&str>) {
-        self.judge.reopened(driver_version);
-        self.firmware.reopened();
-        self.knobs.reopened();
-    }
-
-    /// Facts may have changed: another driver may give other limits. The state stays.
-    pub fn recalibrate(&mut self, facts: &Facts) {
-        self.power = facts.power;
-        self.judge.recalibrate(self.settings.trips, facts);
-        self.knobs.offer(&self.settings, facts);
-        let means = self.knobs.means();
-        let is_same = means == self.means && self.regulator.is_of(&self.settings, facts, &means);
-        if is_same {
-            self.regulator.replace(&self.settings, facts, &self.means);
-        } else {
-            // The new plan goes on from what is set: on the next tick, which knows that.
-            self.replan_due = true;
-        }
-    }
-
-    /// Other settings were loaded. A throttle in force stays, by the new rules.
-    pub fn reconfigure(&mut self, settings: Settings, facts: &Facts) {
-        self.local.set_recovery_delay(settings.recovery_delay);
-        self.held.set_recovery_delay(settings.recovery_delay);
-        self.ledger.set_max_hold(settings.max_hold);
-        self.settings = settings;
-        self.recalibrate(facts);
-    }
-
-    /// A previous guard left the GPU throttled. Continues from there, and gives back in steps. The
-    /// sensors that it doubted must prove themselves first.
-    /// `locks`: the slowest ones that may be on the card.
-    pub fn adopt(
-        &mut self,
-        now: Moment,
-        claim: &Claim,
-        locks: &ByClock<Option<ClockRange>>,
-        doubted: &[(Sensor, Doubt)],
-    ) {
-        // By heat, as far as is known: it isn't charged to leases.
-        self.local.hold(Level::Gradual);
-        self.held.hold(Level::Gradual);
-        self.inherit(doubted);
-        self.regulator.adopt(now, claim, locks);
-        self.trigger = Some(Trigger::Local);
-        self.left_so = true;
-        let rung = self.regulator.targets();
-        // The card doesn't tell the locked range. So the clock is no faster than in an emergency, until
-        // the readings show that the card can take more. Where the clock governs, it goes on from the
-        // lock in the journal.
-        let emergency = self.regulator.rungs().emergency().locks;
-        let by_clock = self.regulator.is_by_clock();
-        self.last = Decision {
-            state: State::Gradual,
-            level: Level::Gradual,
-            targets: Targets {
-                limit: claim.limit.map(|ours| ours.next),
-                locks: ByClock::of(|domain| {
-                    let left = rung.locks[domain].filter(|_| by_clock);
-                    let lock = left.or(emergency[domain]).or(rung.locks[domain]);
-                    lock.filter(|_| claim.locks[domain])
-                }),
-                fans: if claim.fans.any() {
-                    FanTarget::Kept
-                } else {
-                    FanTarget::AsBefore
-                },
-                app: rung.app,
-            },
-            ..self.last
-        };
-    }
-
-    /// The sensors that a guard before this one doubted must prove themselves first.
-    pub fn inherit(&mut self, doubted: &[(Sensor, Doubt)]) {
-        self.judge.inherit(doubted);
-    }
-
-    /// Everything was given back outside the policy. It starts from the beginning, but remembers
-    /// how long leases have held the GPU.
-    pub fn released(&mut self, now: Moment) {
-        self.local.recovered();
-        self.held.recovered();
-        self.regulator.reset(now);
-        self.trigger = None;
-        self.left_so = false;
-        self.brought_by_leases = false;
-        self.last = Decision::unseen();
-    }
-
     pub const fn trips(&self) -> &TripTable {
         self.judge.trips()
     }
@@ -274,90 +183,6 @@ impl Policy {
         self.lease_clock = Some(seen.lease_clock);
         self.last = decision;
         self.told(now, seen, judged.view, decision)
-    }
-
-    /// What the card does about heat while the guard holds nothing. A guard that only observes never
-    /// does.
-    fn watch_firmware(
-        &mut self,
-        now: Moment,
-        seen: &Observation<'_>,
-        decision: &Decision,
-    ) -> FirmwareReport {
-        let acts = decision.level > Level::None && !seen.observes;
-        let around = Around {
-            reading: seen.reading,
-            facts: seen.facts,
-            trips: self.trips().in_force(seen.reading),
-            held: acts || !seen.claim.is_empty(),
-        };
-        self.firmware.note(now, &around)
-    }
-
-    /// A guard that holds the card for its temperature needs more of the fans than one at rest.
-    fn watch_fans(
-        &mut self,
-        now: Moment,
-        seen: &Observation<'_>,
-        view: View,
-        decision: &Decision,
-    ) -> SuspectFans {
-        let (reading, facts) = (seen.reading, seen.facts);
-        let core = reading.core.ok();
-        let core = core.filter(|_| matches!(view, View::Clear(_)));
-        let holds = decision.level > Level::None && decision.asks.local > Level::None;
-        let trips = self.judge.trips().in_force(reading).filter(|_| holds);
-        self.fans.watch(now, reading, facts, core, trips)
-    }
-
-    /// Learns about the knobs from the last tick's writes and this tick's readings. Returns the
-    /// locks that must be set again.
-    fn learn(&mut self, now: Moment, seen: &Observation<'_>, view: View) -> ByKnob<bool> {
-        if seen.observes || !seen.open {
-            return ByKnob::default();
-        }
-        let heat = match view {
-            View::Clear(heat) => Some(heat),
-            View::Blind(heat) => heat,
-            View::Never | View::Blink => None,
-        };
-        let nothing_left = self.regulator.is_exhausted() || self.held.state() == State::Emergency;
-        let blind = matches!(view, View::Blind(_));
-        let hungry = blind || heat.is_some_and(|heat| heat.at_set_point()) && nothing_left;
-        let renew = self.knobs.add_evidence(
-            now,
-            &knobs::Evidence {
-                reading: seen.reading,
-                claim: seen.claim,
-                writes: seen.writes,
-                targets: &self.last.targets,
-                in_turn: !seen.woken,
-                hungry,
-            },
-        );
-        let means = self.knobs.means();
-        if means != self.means {
-            self.means = means;
-            self.replan(now, seen);
-        }
-        renew
-    }
-
-    /// A knob left the plan or came back. The new plan continues from the current targets.
-    fn replan(&mut self, now: Moment, seen: &Observation<'_>) {
-        let released = self.regulator.is_released();
-        let by_clock = self.regulator.is_by_clock();
-        self.regulator
-            .replace(&self.settings, seen.facts, &self.means);
-        // Only a limit is tried, or failed again: the clock governs on.
-        let goes_on = by_clock && self.regulator.is_by_clock();
-        let limit_again = by_clock && self.means.power.is_some() && !self.means.power_failed;
-        match self.held.state() {
-            State::Emergency => self.regulator.bottom(now),
-            _ if released || goes_on => {}
-            _ if limit_again => self.regulator.resume(now, &self.after_trial()),
-            _ => self.regulator.resume(now, &self.last.targets),
-        }
     }
 
     /// The decision as it is shown. If nothing can be done for the GPU, the decision doesn't

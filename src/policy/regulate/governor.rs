@@ -15,17 +15,17 @@
 //! clock lock, batch size, the card's minimum limit.
 
 mod back;
+mod continued;
 mod plan;
+mod under;
 
 use std::time::Duration;
 
-use crate::device::ByClock;
-use crate::policy::claim::Claim;
 use crate::policy::sense::trips::Heat;
 use crate::policy::types::targets::Targets;
 use crate::units::{CelsiusDelta, Moment, Ratio};
 
-use super::dial::{Dial, Locks};
+use super::dial::Dial;
 use super::drive::Drive;
 use super::ladder::Ladder;
 use super::observer::{Draws, Observer, Phase};
@@ -57,16 +57,9 @@ const OVERSHOOTS: CelsiusDelta = CelsiusDelta::new(0.3);
 /// much, and the peaks of the last minute by half of it.
 const ROOM: CelsiusDelta = CelsiusDelta::new(1.0);
 const ROOM_AHEAD: Duration = Duration::from_secs(30);
-/// By then the sink is steady, too.
-const REST_AHEAD: Duration = Duration::from_secs(180);
 
 /// Once the GPU has been held for this long, it has arrived at the set point.
 const SETTLES: Duration = Duration::from_secs(60);
-
-/// If the GPU is still too hot at the floor after this, the ladder takes over.
-const FLOOR_DWELL: Duration = Duration::from_secs(10);
-/// The same while it is getting cooler.
-const FALLS_DWELL: Duration = Duration::from_secs(30);
 
 /// The draw from before the rungs fades within this: the load may be another by then.
 const UNSLOWED_TIME: Duration = Duration::from_secs(2 * 3600);
@@ -237,49 +230,6 @@ impl<D: Dial> Governor<D> {
         self.move_to(now, None);
     }
 
-    /// Keeps the setting at or below the one in `cap`: the cap of a blind guard.
-    pub fn descend_to(&mut self, now: Moment, cap: &Targets) {
-        if !self.ladder.is_released() {
-            // The lock is the dial's, or there is a limit to go by.
-            let limit = Targets {
-                limit: cap.limit,
-                ..Targets::default()
-            };
-            self.ladder.descend_to(now, &limit);
-        }
-        let cap = self.dial.wanted(cap);
-        let lower = [self.setting, cap].into_iter().flatten().min();
-        if lower != self.setting {
-            self.move_to(now, lower);
-        }
-    }
-
-    /// Continues from a previous guard's setting, and from its other settings if it had any.
-    pub fn adopt(&mut self, now: Moment, claim: &Claim, locks: &Locks) {
-        let left = self.dial.left(claim, locks);
-        if self.dial.has_other_lock(&claim.locks) || self.is_under(left) {
-            self.ladder.adopt(now, claim);
-        }
-        self.move_to(now, left.map(|left| left.max(self.least())));
-    }
-
-    /// The plan has other knobs now. Continues from the current targets.
-    pub fn resume(&mut self, now: Moment, wanted: &Targets) {
-        let locks = ByClock::of(|domain| wanted.locks[domain].is_some());
-        let setting = self.dial.wanted(wanted);
-        if self.dial.has_other_lock(&locks) || self.is_under(setting) {
-            self.ladder.resume(wanted);
-        }
-        self.move_to(now, setting);
-    }
-
-    /// Goes to the coldest targets there are: an emergency hands over there.
-    pub fn bottom(&mut self, now: Moment) {
-        self.note_unslowed();
-        self.ladder.bottom(now);
-        self.move_to(now, Some(self.dial.minimum()));
-    }
-
     /// There are no colder targets.
     pub fn is_exhausted(&self) -> bool {
         let minimum = self.dial.minimum();
@@ -322,72 +272,6 @@ impl<D: Dial> Governor<D> {
 
     fn is_under(&self, setting: Option<D::Setting>) -> bool {
         setting.is_some_and(|setting| self.dial.is_under_floor(setting))
-    }
-
-    /// Goes from a rung back to the dial alone if the floor would be enough. The ladder itself
-    /// rises only if the card is far too cool.
-    fn leave_rungs(&mut self, now: Moment, heat: &Heat) {
-        let foreseen = self.observer.predict(self.floor_share(), REST_AHEAD);
-        let dwelt = now.since(self.ladder.moved()) >= self.steps.up_dwell;
-        if foreseen < SET_POINT && dwelt && self.observer.is_steady() && !heat.at_set_point() {
-            self.steps.learn(now, Step::Up);
-            self.ladder.reset(now);
-        }
-    }
-
-    /// Goes up the rungs if the floor would be enough again.
-    fn ease(&mut self, now: Moment, heat: &Heat) {
-        let foreseen = self.observer.predict(self.floor_share(), ROOM_AHEAD);
-        let full = !self.is_under(self.setting);
-        if full && foreseen < SET_POINT - ROOM && now.since(self.moved) >= self.steps.up_dwell {
-            self.ladder.rise(now, heat);
-        }
-    }
-
-    /// Goes to the rungs below the floor if the dial at its floor isn't enough, or no setting has an
-    /// effect.
-    fn escalate(&mut self, now: Moment, heat: &Heat, drive: Drive) {
-        let own = self.setting.unwrap_or(self.dial.original(&drive));
-        let current = self.on_card(drive).min(own);
-        let lowest = self.dial.share(self.dial.floor().min(current));
-        let foreseen = self.observer.predict(lowest, ROOM_AHEAD);
-        let floored = self.dial.is_floored(current);
-        if !floored || (foreseen <= SET_POINT + OVERSHOOTS && !heat.is_hot()) {
-            self.floored_since = None;
-            return;
-        }
-        let since = *self.floored_since.get_or_insert(now);
-        // A forecast lags behind readings that turned. A rung on top of a floor that is more than enough
-        // would cool the card until all is given back, over and over.
-        let falls = self.seen_lately.falls(now);
-        let least = if falls { FALLS_DWELL } else { FLOOR_DWELL };
-        // A setting that was this low before the guard has had enough time.
-        let dwelt = now.since(since) >= least || self.setting.is_none();
-        let cools = falls && self.observer.level() < SET_POINT;
-        if dwelt && !cools {
-            if self.ladder.is_released() {
-                // If the rungs were left only lately, that was too early.
-                self.steps.learn(now, Step::Down);
-            }
-            self.note_unslowed();
-            self.ladder.regulate(now, heat, drive);
-        }
-    }
-
-    fn note_unslowed(&mut self) {
-        if self.ladder.is_released() {
-            self.unslowed = self.dial.share(self.dial.floor());
-        }
-    }
-
-    /// The draw at the floor without any rung.
-    fn floor_share(&self) -> Ratio {
-        let now = self.dial.share(self.dial.floor());
-        if D::IS_EXACT {
-            now
-        } else {
-            now.max(self.unslowed)
-        }
     }
 
     fn move_to(&mut self, now: Moment, setting: Option<D::Setting>) {

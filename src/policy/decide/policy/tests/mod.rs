@@ -14,7 +14,9 @@ use std::time::Duration;
 
 use super::*;
 use crate::device::error::any_code;
-use crate::device::{ClockDomain, ClockRange, Missing, Thresholds};
+use crate::device::{ByClock, ByKnob, ClockDomain, ClockRange, Missing, Thresholds};
+use crate::policy::claim::Claim;
+use crate::policy::types::targets::{FanTarget, Targets};
 use crate::policy::{AppMode, Asked, Write};
 use crate::units::{Celsius, Megahertz, Watts};
 

@@ -3,6 +3,8 @@
 use super::*;
 use crate::device::{ByClock, ClockRange};
 use crate::policy::LimitClaim;
+use crate::policy::claim::Claim;
+use crate::policy::regulate::dial::Locks;
 
 fn limited(limit: Watts) -> Targets {
     Targets {
