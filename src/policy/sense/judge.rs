@@ -16,7 +16,7 @@ use super::sensor::meter::Meter;
 use super::sensor::run::{Run, Trust};
 use super::sensor::{BySensor, Doubt, Sensor, SensorReport, SensorState};
 use super::slowdown::{Slowdown, holds_itself};
-use super::trips::{TripOverrides, TripTable};
+use super::trips::{Heat, TripOverrides, TripTable};
 
 /// How long a reading of core, memory and margin may stand still while the draw moves. A memory
 /// stack follows its power within 20 s, and its heat sink within a minute.
@@ -25,6 +25,9 @@ const STANDS: [Duration; 3] = [
     Duration::from_secs(35),
     Duration::from_secs(20),
 ];
+
+/// Cards hold themselves at 65 to 91 °C, with a critical of 81 to 95: no further from it than this.
+const HELD_WITHIN: Celsius = Celsius::new(30.0);
 
 /// If the draw can't be read, the last one counts for this long. After that the draw is unknown.
 const DRAW_HOLDS: Duration = Duration::from_secs(3);
@@ -232,17 +235,37 @@ impl Judge {
             counted: Some(&self.counted).filter(|it| it.has_count()),
             scale,
             fans: fans(reading),
-            holds_itself: holds_itself(reading),
+            holds_itself: false,
             explains_falls: self.expects_falls || self.recent.explains_falls(now_drawn, scale),
         };
         let said = [reading.core, reading.memory, reading.margin];
+        let held = self.held_by_the_card(reading);
         let channels = &mut self.channels;
-        let parts = [0, 1, 2]
-            .map(|index: usize| channels[index].read(now, said[index], in_turn, &surroundings));
+        let parts = [0, 1, 2].map(|index: usize| {
+            let around = Surroundings {
+                holds_itself: held[index],
+                ..surroundings
+            };
+            channels[index].read(now, said[index], in_turn, &around)
+        });
         if let [Some(core), _, Some(margin)] = parts.map(Part::believed) {
             self.core_at_zero = Some(core + margin);
         }
         parts
+    }
+
+    /// Which of core, memory and margin may stand still because the card slows itself down to hold them
+    /// there. One that reads cool isn't what the card holds.
+    fn held_by_the_card(&self, reading: &Reading) -> [bool; 3] {
+        let trips = &self.trips;
+        let memory = reading.memory.ok().zip(trips.memory);
+        let heats = [
+            reading.core.ok().map(|core| Heat::of(&trips.core, core)),
+            memory.map(|(memory, trips)| Heat::of(&trips, memory)),
+            reading.margin.ok().map(|margin| trips.of_margin(margin)),
+        ];
+        let holds = holds_itself(reading);
+        heats.map(|heat| holds && heat.is_some_and(|heat| heat.to_critical <= HELD_WITHIN))
     }
 
     /// A card without own sensors is judged by the extra ones.

@@ -1,12 +1,12 @@
 //! Failures that random histories have found. Each test repeats one; its name says what went wrong.
 
 use thermal_guard::policy::Level;
-use thermal_guard::sim::faults::Call;
+use thermal_guard::sim::faults::{Call, Sensor};
 use thermal_guard::sim::profile;
 use thermal_guard::sim::profile::{Profile, Thermal};
 use thermal_guard::units::Celsius;
 
-use super::faults::{Fault, Knob, Lie};
+use super::faults::{Fault, Knob, Lie, Which};
 use super::judge::follow;
 use super::story::{Happening, Story};
 
@@ -415,6 +415,21 @@ fn a_limit_that_the_card_forgets_between_two_polls_is_given_back_all_the_same() 
             ),
             (fault(Fault::Setter(Knob::Limit, Lie::Forget(5.0))), 161),
             (world(0.9877671245046404, 48.2207128242551, 0.8), 41),
+        ],
+    };
+    follow(&story).unwrap();
+}
+
+/// The card slowed itself down at 85 °C, which excused a core that stood still at 31.
+#[test]
+fn a_core_that_froze_cold_is_found_out_on_a_card_that_slows_itself_down() {
+    let story = Story {
+        profile: card("a100-40gb", 88.67, 0.395, 1.0, 23.476),
+        poll_millis: 2000,
+        start: 0.9674590934487354,
+        happenings: vec![
+            (fault(Fault::Sensor(Which::Core, Sensor::freeze())), 1),
+            (world(1.0592, 37.0489, 0.8), 61),
         ],
     };
     follow(&story).unwrap();

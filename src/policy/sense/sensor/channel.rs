@@ -34,12 +34,14 @@ pub(crate) struct Part {
 }
 
 /// The values that a reading is compared with.
+#[derive(Clone, Copy)]
 pub(crate) struct Surroundings<'a> {
     pub(crate) average: Option<f64>,
     pub(crate) meter: &'a Meter,
     pub(crate) counted: Option<&'a Meter>,
     pub(crate) scale: f64,
     pub(crate) fans: Option<Ratio>,
+    /// The card slows itself down to stay at this reading, so it may stand still.
     pub(crate) holds_itself: bool,
     pub(crate) explains_falls: bool,
 }

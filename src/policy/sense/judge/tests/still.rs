@@ -100,3 +100,15 @@ fn a_card_that_holds_itself_still_is_believed() {
         assert_eq!(bench.look().doubt, None, "{second}");
     }
 }
+
+/// A core that froze cold hid a die of 85 °C: that the card slowed itself down excused its standing still.
+#[test]
+fn a_sensor_that_reads_cool_is_not_what_a_card_holds_itself_at() {
+    let mut bench = Bench::core(31.0);
+    bench.draws(36.0);
+    bench.look();
+    bench.reading.slowdown_reasons = Ok(SOFTWARE);
+    bench.draws(350.0);
+    let frozen = (0..60).any(|_| bench.look().doubt == Some(Doubt::Frozen));
+    assert!(frozen);
+}
