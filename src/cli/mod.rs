@@ -25,6 +25,7 @@ mod setup;
 mod simulate;
 mod status;
 mod style;
+mod systemctl;
 mod table;
 mod validate;
 mod wait;
