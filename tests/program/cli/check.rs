@@ -9,7 +9,8 @@ use tempfile::TempDir;
 
 use crate::common::guard::Guard;
 use crate::common::needs::skipped;
-use crate::common::process::{run, stderr, stdout};
+use crate::common::nvml_sim::library;
+use crate::common::process::{program, run, stderr, stdout};
 use crate::common::wait::wait_for;
 
 const ALL_PROFILES: [&str; 8] = [
@@ -168,6 +169,26 @@ fn a_check_warns_of_what_will_surprise() {
     fs::remove_file(&app).unwrap();
     let output = guard.run("check", &[]);
     assert_eq!(output.status.code(), Some(1), "{}", stdout(&output));
+}
+
+/// As in a read-only pod: the guard that acted had its journal on the node.
+#[test]
+fn an_observing_check_promises_nobody_that_a_cap_is_given_back() {
+    let guard = Guard::killed_in_the_heat();
+    let elsewhere = TempDir::new().unwrap();
+    let state = format!("--state.dir={}", elsewhere.path().join("state").display());
+    let lock = format!("--lock.dir={}", elsewhere.path().join("lock").display());
+    let config = guard.path("config.yml");
+    let config = format!("--config.file={}", config.display());
+    let library = format!("--nvml.library={}", library().display());
+    let mut command = guard.machine.command(&program());
+    command.args(["check", "--dry-run", &state, &lock, &config, &library]);
+    let text = stdout(&command.output().unwrap());
+    let mut lines = text.lines();
+    let said = lines.find(|line| line.starts_with("warn  gpu 0 power limit"));
+    let said = said.unwrap_or_else(|| panic!("{text}"));
+    assert!(said.contains("left by a guard that acted"), "{text}");
+    assert!(!said.contains("given back"), "{text}");
 }
 
 #[test]

@@ -71,10 +71,14 @@ pub(crate) fn of_gpu(
             "expect the GPU to be nearly at a standstill in an emergency, or leave it the clocks with `actuators.power_limit.enabled: false`",
         ))
     } else if now != default {
-        Some((
-            "not the default".to_owned(),
-            "nothing to do: it will be given back exactly so",
-        ))
+        // A guard that acted may have gone with its journal elsewhere: a read-only pod has a state directory of its own.
+        let remedy = match config.mode {
+            Mode::Enforce => "nothing to do: it will be given back exactly so",
+            Mode::Observe => {
+                "set by somebody else, or left by a guard that acted (its journal is not in this state directory); this guard observes and changes nothing"
+            }
+        };
+        Some(("not the default".to_owned(), remedy))
     } else if floor < min {
         Some((
             format!("the floor of gradual ({floor}) is under the card's minimum, which is used"),
