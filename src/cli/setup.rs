@@ -96,8 +96,13 @@ pub(crate) fn configuration(flags: &Flags) -> Result<Config, LoadError> {
         .as_deref()
         .map_or_else(|| Ok(Config::default()), Config::load)?;
     // An unset variable of a pod's template is an empty one.
-    let name = flags.node_name.iter().filter(|name| !name.is_empty());
-    config.node_names.extend(name.cloned());
+    let name = flags.node_name.as_ref().filter(|name| !name.is_empty());
+    if let Some(name) = name {
+        config.node_names.push(name.clone());
+        if let Some(pull) = &mut config.alertmanager.pull {
+            pull.node = Some(name.clone());
+        }
+    }
     let mode = flags.mode().unwrap_or(config.mode);
     Ok(Config { mode, ..config })
 }

@@ -28,6 +28,8 @@ pub struct PullConfig {
     pub interval: Option<Duration>,
     /// Matchers that Alertmanager lists alerts by.
     pub filter: Vec<String>,
+    /// What Prometheus calls this node (`--node.name`), for the matchers. `None`: the host name.
+    pub node: Option<String>,
     pub credential: Login,
     /// Instead of the usual authorities.
     pub ca_file: Option<PathBuf>,
@@ -79,6 +81,8 @@ pub(super) fn read_pull(
         urls: urls?,
         interval,
         filter,
+        // A flag's: one file serves many nodes.
+        node: None,
         credential,
         ca_file,
     })

@@ -22,8 +22,11 @@ use super::listing::Listing;
 /// Bytes of an answer; about 4000 alerts of the usual size.
 const MAX_BYTES: u64 = 2 * 1024 * 1024;
 
-/// Stands for this machine's name in the configuration's matchers.
+/// Stands for this machine's host name in the configuration's matchers.
 const HOSTNAME_PLACEHOLDER: &str = "{hostname}";
+
+/// Stands for what Prometheus calls this node: in a pod, the host name is the pod's.
+const NODE_PLACEHOLDER: &str = "{node}";
 
 /// Why the client can't be made.
 #[derive(Debug, Error)]
@@ -31,9 +34,9 @@ pub enum SetupError {
     #[error("alertmanager.ca_file {0}")]
     Trust(#[from] TrustError),
     #[error(
-        "alertmanager.filter has {HOSTNAME_PLACEHOLDER}, and this machine has no plain host name"
+        "alertmanager.filter has {0}, and this machine's name isn't of letters, digits, `.`, `-` and `_` alone"
     )]
-    Hostname,
+    Name(&'static str),
 }
 
 /// One Alertmanager, and how to ask it.
@@ -65,7 +68,7 @@ impl Client {
         // The credential is only for this Alertmanager, not for another that it names, nor a proxy.
         let agent = http_client::trusting(agent, config.ca_file.as_deref())?;
         let agent = agent.build().new_agent();
-        let filter = matchers(&config.filter)?;
+        let filter = matchers(&config.filter, config.node.as_deref())?;
         let client = |url: &String| Self {
             agent: agent.clone(),
             url: url.trim_end_matches('/').to_owned(),
@@ -77,6 +80,11 @@ impl Client {
 
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The matchers of the configuration, as Alertmanager gets them.
+    pub(crate) fn filter(&self) -> &[String] {
+        &self.filter
     }
 
     /// Counts the listed alerts.
@@ -158,21 +166,56 @@ struct AlertmanagerStatus {
     uptime: Option<String>,
 }
 
-/// Puts this machine's name into the matchers, so that one configuration fits all nodes.
-fn matchers(filter: &[String]) -> Result<Vec<String>, SetupError> {
-    let own = || fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+/// Puts this machine's names into the matchers, so that one configuration fits all nodes.
+fn matchers(filter: &[String], node: Option<&str>) -> Result<Vec<String>, SetupError> {
+    let own = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let own = own.trim();
+    let names = [
+        (HOSTNAME_PLACEHOLDER, own),
+        (NODE_PLACEHOLDER, node.unwrap_or(own)),
+    ];
     let matcher = |matcher: &String| {
-        if !matcher.contains(HOSTNAME_PLACEHOLDER) {
-            return Ok(matcher.clone());
-        }
-        let own = own();
-        let name = own.trim();
-        // It is put between a matcher's quotes.
-        if name.is_empty() || !name.chars().all(plain) {
-            return Err(SetupError::Hostname);
-        }
-        Ok(matcher.replace(HOSTNAME_PLACEHOLDER, name))
+        names
+            .iter()
+            .try_fold(matcher.clone(), |matcher, (placeholder, name)| {
+                if matcher.contains(placeholder) && !is_plain(name) {
+                    return Err(SetupError::Name(placeholder));
+                }
+                Ok(matcher.replace(placeholder, name))
+            })
     };
     filter.iter().map(matcher).collect()
+}
+
+/// It is put between a matcher's quotes, and may be part of an expression there.
+fn is_plain(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    !name.is_empty() && name.chars().all(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(filter: &str, node: Option<&str>) -> Result<Vec<String>, SetupError> {
+        matchers(&[filter.to_owned()], node)
+    }
+
+    #[test]
+    fn a_filter_names_the_node_as_prometheus_does() {
+        let named = with("instance=\"{node}\"", Some("gpu-1.example")).unwrap();
+        assert_eq!(named, ["instance=\"gpu-1.example\""]);
+        let by_host = with("instance=\"{hostname}\"", Some("gpu-1.example")).unwrap();
+        assert_ne!(by_host, named, "the host name stays itself");
+        assert_eq!(with("instance=\"{node}\"", None).unwrap(), by_host);
+    }
+
+    #[test]
+    fn a_name_that_would_end_the_matcher_is_refused() {
+        for name in ["", "gpu 1", "a\"b", "a|b", "a\\b"] {
+            let refused = with("instance=\"{node}\"", Some(name)).unwrap_err();
+            assert!(refused.to_string().contains("{node}"), "{refused}");
+            assert!(with("severity=\"none\"", Some(name)).is_ok(), "{name}");
+        }
+    }
 }

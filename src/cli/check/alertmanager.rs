@@ -26,12 +26,15 @@ pub(crate) fn all(config: &Config, node: &Node) -> Vec<Finding> {
 fn of(client: &Client, pull: &PullConfig, node: &Node) -> Finding {
     let url = client.url();
     match client.census_for(node) {
-        Ok(census) => good(url, &census, node).warned(unencrypted(url, pull)),
+        Ok(census) => {
+            let found = good(url, &census, node, &narrowed(pull, client.filter()));
+            found.warned(unencrypted(url, pull))
+        }
         Err(error) => bad(url, &error),
     }
 }
 
-fn good(url: &str, census: &Census, node: &Node) -> Finding {
+fn good(url: &str, census: &Census, node: &Node, narrowed: &str) -> Finding {
     let Census {
         active,
         suppressed,
@@ -57,10 +60,26 @@ fn good(url: &str, census: &Census, node: &Node) -> Finding {
         return Finding::warn(
             CHECK,
             detail,
-            "load the rules of alerts/ into Prometheus and let it send here; without a heartbeat the chain counts as broken",
+            format!(
+                "load the rules of alerts/ into Prometheus and let it send here{narrowed}; without a heartbeat the chain counts as broken"
+            ),
         );
     }
     Finding::ok(CHECK, detail)
+}
+
+/// A filter that fits no heartbeat of this node looks like an Alertmanager that has none.
+fn narrowed(pull: &PullConfig, sent: &[String]) -> String {
+    if sent.is_empty() {
+        return String::new();
+    }
+    let written = pull.filter.join(", ");
+    let sent = sent.join(", ");
+    if sent == written {
+        format!(", or the filter `{written}` lets no heartbeat through")
+    } else {
+        format!(", or the filter `{written}` (as sent: `{sent}`) lets no heartbeat through")
+    }
 }
 
 /// An Alertmanager that isn't up yet is no failure: the guard works without it and keeps asking.
@@ -90,4 +109,38 @@ fn unencrypted(url: &str, pull: &PullConfig) -> Option<(String, &'static str)> {
         let warning = "the credential goes over the network unencrypted".to_owned();
         (warning, "use https, or be sure of the network")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    fn said(filter: &str, sent: &[&str], heartbeats: usize) -> Finding {
+        let url = "http://alertmanager:9093";
+        let text = format!("alertmanager: {{ url: '{url}', filter: {filter} }}");
+        let pull = Config::from_yaml(&text).unwrap().alertmanager.pull.unwrap();
+        let sent: Vec<String> = sent.iter().map(|&matcher| matcher.to_owned()).collect();
+        let census = Census {
+            active: heartbeats,
+            suppressed: 0,
+            heartbeats,
+            own: heartbeats,
+            another: None,
+        };
+        good(url, &census, &Node::default(), &narrowed(&pull, &sent))
+    }
+
+    #[test]
+    fn without_a_heartbeat_the_filter_is_named_as_written_and_as_sent() {
+        let filter = "['instance=\"{node}:10835\"']";
+        let found = said(filter, &["instance=\"gpu1:10835\""], 0);
+        let remedy = found.remedy.unwrap();
+        let named = "the filter `instance=\"{node}:10835\"` (as sent: `instance=\"gpu1:10835\"`) lets no heartbeat through";
+        assert!(remedy.contains(named), "{remedy}");
+        let plain = said("['severity=\"none\"']", &["severity=\"none\""], 0);
+        assert!(!plain.remedy.unwrap().contains("as sent"));
+        assert!(!said("[]", &[], 0).remedy.unwrap().contains("filter"));
+        assert_eq!(said(filter, &["instance=\"gpu1:10835\""], 1).remedy, None);
+    }
 }

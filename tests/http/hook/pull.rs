@@ -43,6 +43,7 @@ fn config(members: &[&Alertmanager]) -> PullConfig {
         urls: members.iter().map(|member| member.url()).collect(),
         interval: None,
         filter: Vec::new(),
+        node: None,
         credential: Login::None,
         ca_file: None,
     }
@@ -444,6 +445,7 @@ fn a_file_of_authorities_must_have_one() {
         urls: vec!["https://localhost".to_owned()],
         interval: None,
         filter: Vec::new(),
+        node: None,
         credential: Login::None,
         ca_file: Some(file.clone()),
     };

@@ -192,6 +192,27 @@ fn an_observing_check_promises_nobody_that_a_cap_is_given_back() {
 }
 
 #[test]
+fn a_filter_gets_the_name_of_the_flag() {
+    let dir = TempDir::new().unwrap();
+    let state = format!("--state.dir={}", dir.path().display());
+    let file = dir.path().join("guard.yml");
+    let url = "http://127.0.0.1:1";
+    let filter = r#"['instance="{node}"']"#;
+    fs::write(
+        &file,
+        format!("alertmanager: {{ url: '{url}', filter: {filter} }}"),
+    )
+    .unwrap();
+    let config = format!("--config.file={}", file.display());
+    let refused = "alertmanager.filter has {node}";
+    for (name, is_refused) in [("gpu1.example", false), ("gpu1|gpu2", true)] {
+        let name = format!("--node.name={name}");
+        let text = stdout(&run(&["check", "--simulate", &state, &config, &name]));
+        assert_eq!(text.contains(refused), is_refused, "{name}: {text}");
+    }
+}
+
+#[test]
 fn a_check_lists_the_gpus_there_are_and_names_a_subject_once() {
     let guard = Guard::on(&["a100-80gb", "l40s"]);
     guard.configure("gpus: [1, 7]");
