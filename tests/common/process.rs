@@ -27,7 +27,22 @@ pub(crate) fn run(args: &[&str]) -> Output {
     command.env(USUAL_CONFIG, "/nonexistent/thermal-guard.yml");
     // As for a program that reads it: lines are as long as they are.
     command.env_remove("COLUMNS");
-    command.output().expect("the program runs")
+    let output = command.output().expect("the program runs");
+    keeps_off(args, &output);
+    output
+}
+
+/// As root, `serve` and `restore` write to this machine's own state directory if they are told no other.
+/// Only a mistake in the flags ends them before that.
+fn keeps_off(args: &[&str], output: &Output) {
+    let writes = matches!(args.first(), Some(&("serve" | "restore")));
+    let told =
+        |arg: &&str| arg.starts_with("--state.dir") || ["--simulate", "--help"].contains(arg);
+    let elsewhere = args.iter().any(told) || output.status.code() == Some(2);
+    assert!(
+        !writes || elsewhere,
+        "{args:?} writes to /var/lib/thermal-guard"
+    );
 }
 
 pub(crate) fn stdout(output: &Output) -> String {

@@ -62,11 +62,15 @@ fn a_bad_flag_is_named_with_what_it_wants() {
         ),
         (&["statsu"], 2, ["statsu", "status"]),
         (
-            &["serve", "--config.file=/none/x.yml"],
+            &["serve", &state, "--config.file=/none/x.yml"],
             78,
             ["/none/x.yml", "--config.file needs a file"],
         ),
-        (&["serve", &folder], 78, [dir, "--config.file needs a file"]),
+        (
+            &["serve", &state, &folder],
+            78,
+            [dir, "--config.file needs a file"],
+        ),
         (
             &[
                 "serve",
