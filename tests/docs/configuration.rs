@@ -2,7 +2,7 @@
 //! the keys and their accepted values. The defaults come from the example file; another test compares
 //! that with the code. Only the last column is written by hand, and kept.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 
@@ -55,12 +55,30 @@ fn leaves(path: &str, into: &mut Vec<String>) {
     }
 }
 
-fn all() -> Vec<String> {
+fn top_level() -> Vec<String> {
     let error = Config::from_yaml(&json!({ STRANGER: 1 }).to_string()).unwrap_err();
     let known = error.0[0].accepted.clone().unwrap();
+    known.split(", ").map(str::to_owned).collect()
+}
+
+fn all() -> Vec<String> {
     let mut paths = Vec::new();
-    known.split(", ").for_each(|key| leaves(key, &mut paths));
+    for key in top_level() {
+        leaves(&key, &mut paths);
+    }
     paths
+}
+
+/// Helm refuses what isn't there, so what is missing there couldn't be configured on Kubernetes.
+#[test]
+fn the_chart_takes_the_top_level_keys_of_the_configuration_and_no_other() {
+    let schema = fs::read_to_string("deploy/helm/thermal-guard/values.schema.json").unwrap();
+    let schema: Value = serde_json::from_str(&schema).unwrap();
+    let config = &schema["properties"]["config"];
+    assert_eq!(config["additionalProperties"], false);
+    let there = config["properties"].as_object().unwrap().keys();
+    let there: BTreeSet<_> = there.cloned().collect();
+    assert_eq!(there, top_level().into_iter().collect());
 }
 
 fn accepted(path: &str) -> String {
