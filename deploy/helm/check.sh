@@ -65,9 +65,19 @@ holds "valid: all that pods can have" valid $chart --set hostNetwork=true,priori
 
 rights() { GUARD=true python3 deploy/helm/rendered.py "$1"; }
 holds "rights, names and labels are those that are said" rights $chart
+notes() { python3 deploy/helm/notes.py "$1"; }
+holds "the notes are true, and their remedies work" notes $chart
+
+# only VALUES CONTENT: all that is in the configuration file.
+only() {
+    helm template x "$1" --set "$2" --show-only templates/configmap.yaml | sed '1,/thermal-guard.yml/d; /^ *$/d' >"$scratch/config" &&
+        diff "$scratch/config" - <<<"    $3"
+}
+holds "no Alertmanager where it is null" only $chart config.alertmanager=null '{}'
 
 refused "at '/mode': value must be one of 'read-only', 'actuating'" --set mode=observe
 refused "additional properties 'tresholds' not allowed" --set tresholds=1
+refused "additional properties 'tresholds' not allowed" --set config.tresholds.safe=70
 refused "additional properties 'repo' not allowed" --set image.repo=x
 refused "at '/podMonitor/interval'" --set podMonitor.interval=often
 refused "at '/nodeSelector/a'" --set-json 'nodeSelector={"a":1}'
@@ -107,6 +117,12 @@ controls() {
     control "a give-back by the default thresholds" $chart/templates/give-back-config.yaml 's/\.Values\.config/dict/' rights COPY/$chart
     control "a give-back without the guard's volumes" $chart/templates/give-back.yaml 's/\.Values\.extraVolumes/dict/' rights COPY/$chart
     control "alerts that change with their pod" $chart/templates/_helpers.tpl 's/pod\|container$/container/' rights COPY/$chart
+    control "a default label that Helm adds to others" $chart/values.yaml 's/^nodeSelector: .*/nodeSelector: { nvidia.com\/gpu.deploy.dcgm-exporter: "true" }/' notes COPY/$chart
+    control "notes that give no label to choose" $chart/templates/NOTES.txt 's/nvidia.com\/gpu.present/nvidia.com\/gpu.deploy.dcgm-exporter/' notes COPY/$chart
+    control "notes that miss no RuntimeClass" $chart/templates/NOTES.txt 's/and \$classes \(not \$there\)/and false/' notes COPY/$chart
+    control "notes that forget caps" $chart/templates/NOTES.txt 's/if \.Release\.IsUpgrade/if false/' notes COPY/$chart
+    control "notes that forget the values" $chart/templates/NOTES.txt 's/--values values.yaml //' notes COPY/$chart
+    control "an Alertmanager that stays" $chart/templates/configmap.yaml 's/toYaml \.Values\.config/toYaml (merge .Values.config (dict "alertmanager" dict))/' only COPY/$chart config.alertmanager=null '{}'
     control "a Prometheus that may change pods" $chart/templates/prometheus-role.yaml 's/list, watch\]/list, watch, delete]/' rights COPY/$chart
     control "other rules than alerts/" $chart/templates/prometheusrule.yaml 's/thermal-guard.rules.yml"/thermal.json"/' rights COPY/$chart
     control "a chart that the plain manifests don't follow" $chart/templates/daemonset.yaml 's/periodSeconds: 15/periodSeconds: 16/' plain COPY

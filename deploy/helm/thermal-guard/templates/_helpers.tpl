@@ -62,6 +62,16 @@ annotations:
   regex: pod|container
 {{- end }}
 
+{{/* The labels of a GPU node. The operator's is no default in values.yaml: Helm would add the labels that one sets to it.
+One that is null, as where it was a default, isn't asked for. */}}
+{{- define "thermal-guard.nodeSelector" -}}
+{{- $labels := dict }}
+{{- range $label, $value := .Values.nodeSelector }}
+{{- if not (kindIs "invalid" $value) }}{{ $labels = set $labels $label $value }}{{ end }}
+{{- end }}
+{{- toYaml (default (dict "nvidia.com/gpu.deploy.dcgm-exporter" "true") $labels) }}
+{{- end }}
+
 {{/* Where pods run, and by what right they see the driver. */}}
 {{- define "thermal-guard.placement" -}}
 automountServiceAccountToken: false
@@ -76,10 +86,8 @@ runtimeClassName: {{ . }}
 hostNetwork: true
 dnsPolicy: ClusterFirstWithHostNet
 {{- end }}
-{{- with .Values.nodeSelector }}
 nodeSelector:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
+  {{- include "thermal-guard.nodeSelector" . | nindent 2 }}
 {{- with .Values.affinity }}
 affinity:
   {{- toYaml . | nindent 2 }}
