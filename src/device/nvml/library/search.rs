@@ -19,7 +19,8 @@ use super::places::{SONAME, places};
 
 /// What to do about a library that can't be loaded.
 const REMEDY: &str = "install the NVIDIA driver on this node (in a container: run it with the \
-                      NVIDIA container runtime), or name the library with --nvml.library";
+                      NVIDIA container runtime; in a pod: runtimeClassName, or driver.hostPath, or the toolkit \
+                      refuses NVIDIA_VISIBLE_DEVICES to unprivileged pods), or name the library with --nvml.library";
 
 /// Under WSL, a driver for Linux would take the place of the library that Windows' driver brings.
 const REMEDY_IN_WSL: &str = "this is WSL: install or update the NVIDIA driver in Windows, and none in Linux; then run \
