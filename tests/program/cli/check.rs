@@ -152,7 +152,7 @@ fn a_check_warns_of_what_will_surprise() {
     guard.machine.ctl(&["limit", "300"]);
     let token = guard.state_dir().join("hook-token");
     fs::create_dir(guard.state_dir()).unwrap();
-    fs::write(&token, "secret").unwrap();
+    fs::write(&token, "x".repeat(32)).unwrap();
     fs::set_permissions(&token, Permissions::from_mode(0o644)).unwrap();
     let output = guard.run("check", &[]);
     let text = stdout(&output);

@@ -3,10 +3,10 @@
 
 pub(crate) mod name;
 mod permission;
+mod token;
 
-use std::fs::{self, File, Metadata};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -22,11 +22,7 @@ use crate::web::http::tls::TlsServer;
 
 use crate::cli::check::finding::Finding;
 use crate::cli::flags::Flags;
-use crate::cli::setup;
-use permission::Privileges;
-
-/// An error about another user's files says nothing about the guard.
-const AS_ROOT: &str = "run this check as root (or the service's user)";
+use permission::{AS_ROOT, Privileges};
 
 /// For the disk that a directory or a file is on.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -48,7 +44,7 @@ pub(crate) fn all(flags: &Flags, config: &Config) -> Vec<Finding> {
         findings.extend(shared_lock_dir(&flags.lock_dir));
         findings.extend(left_behind(&flags.journal_dirs(), &flags.lock_dir));
     }
-    findings.push(token(flags, config));
+    findings.push(token::judge(flags, config, may_write(&flags.state_dir())));
     findings.extend(web_config(flags));
     findings
 }
@@ -163,47 +159,4 @@ fn web_config(flags: &Flags) -> Option<Finding> {
             None => Finding::ok(CHECK, format!("{}", path.display())),
         },
     })
-}
-
-fn token(flags: &Flags, config: &Config) -> Finding {
-    const CHECK: &str = "hook token";
-    let configured = config.hook.bearer_token_file.clone();
-    let path = configured
-        .clone()
-        .unwrap_or_else(|| setup::token_file(flags));
-    let shown = path.display();
-    let its = path.clone();
-    let opened = disk::patiently(&path, PATIENCE, move || disk::open(&its));
-    match opened.flatten().map(|(_, metadata)| metadata) {
-        Ok(metadata) => of_file(CHECK, &path, &metadata),
-        Err(error) if error.kind() == io::ErrorKind::NotFound && configured.is_none() => {
-            let detail = format!("{shown} will be made with the first start");
-            if !flags.simulate && !may_write(&flags.state_dir()) {
-                return Finding::warn(CHECK, detail, AS_ROOT);
-            }
-            Finding::ok(CHECK, detail)
-        }
-        // An ordinary user should not be able to read it.
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            Finding::warn(CHECK, format!("{shown}: {error}"), AS_ROOT)
-        }
-        Err(error) => Finding::fail(
-            CHECK,
-            format!("{shown}: {error}"),
-            "write a long random token to it, or leave hook.bearer_token_file out",
-        ),
-    }
-}
-
-fn of_file(check: &'static str, path: &Path, metadata: &Metadata) -> Finding {
-    let shown = path.display();
-    if metadata.len() == 0 {
-        let remedy = "write a long random token to it, or remove it";
-        return Finding::fail(check, format!("{shown} is empty"), remedy);
-    }
-    if metadata.permissions().mode() & 0o004 != 0 {
-        let detail = format!("{shown} can be read by everybody on this node");
-        return Finding::warn(check, detail, format!("chmod o-r {shown}"));
-    }
-    Finding::ok(check, format!("{shown}"))
 }

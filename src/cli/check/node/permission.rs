@@ -7,6 +7,9 @@ use crate::config::{Config, Mode};
 use crate::cli::check::finding::Finding;
 use crate::cli::flags::Flags;
 
+/// An error about another user's files says nothing about the guard.
+pub(super) const AS_ROOT: &str = "run this check as root (or the service's user)";
+
 /// Bit of `CAP_SYS_ADMIN`, which NVIDIA's kernel module asks for.
 const CAP_SYS_ADMIN: u32 = 21;
 
