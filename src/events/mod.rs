@@ -131,7 +131,8 @@ impl Events {
 
     /// Notes the state of the alert chain at a time on the wall's clock. It is an event only if the state has
     /// changed. A worker that hung in the driver tells what was long ago: that is no news.
-    pub fn note_chain(&self, at: Moment, state: ChainState) {
+    /// `fault` goes to the log: what is wrong, for people.
+    pub fn note_chain(&self, at: Moment, state: ChainState, fault: Option<&'static str>) {
         let before = {
             let mut node = lock(&self.node);
             if node.chain.is_some_and(|(last, _)| at < last) {
@@ -141,7 +142,7 @@ impl Events {
         };
         let before = before.map(|(_, state)| state);
         if let Some(before) = before.filter(|before| *before != state) {
-            log_chain(before, state);
+            log_chain(before, state, fault);
             let (from, to) = (before.into(), state.into());
             self.note(None, What::Chain { from, to });
         }
@@ -191,14 +192,14 @@ impl Events {
     }
 }
 
-fn log_chain(before: ChainState, now: ChainState) {
+fn log_chain(before: ChainState, now: ChainState, fault: Option<&'static str>) {
     let (state, before) = (now.name(), before.name());
     match now {
         ChainState::Stale | ChainState::Down => tracing::warn!(
             state,
             before,
             "alert chain: the local loop protects alone; {}",
-            now.fault().unwrap_or_default()
+            fault.unwrap_or_default()
         ),
         _ => tracing::info!(state, before, "alert chain"),
     }

@@ -101,6 +101,7 @@ pub(crate) fn snapshot() -> Snapshot {
         detached: false,
         chain: ChainView {
             state: ChainState::Ok,
+            fault: None,
             timeout: Duration::from_secs(15),
             heartbeat_age: Some(Duration::from_millis(3210)),
             eval_age: Some(Duration::from_secs(4)),

@@ -41,7 +41,8 @@ fn remembered(flags: &Flags) -> Record {
 fn chain(config: &Config, clock: Clock, known: &Record) -> Chain {
     let alertmanager = &config.alertmanager;
     let now = clock.wall();
-    let chain = Chain::new(alertmanager.expected(), alertmanager.heartbeat_timeout, now);
+    let chain = Chain::new(alertmanager.expected(), alertmanager.heartbeat_timeout, now)
+        .pulling(alertmanager.pull.is_some());
     let age = known.heartbeat_age(known.present(Clock::unix(), &memory::since_boot()));
     let expected = age.and_then(|age| CHAIN_EXPECTED_FOR.checked_sub(age));
     match age.zip(expected) {

@@ -171,7 +171,7 @@ fn a_late_tick_does_not_tell_the_chain_anew() {
         (14, ChainState::Ok),
         (17, ChainState::Down),
     ] {
-        events.note_chain(at(second), state);
+        events.note_chain(at(second), state, None);
     }
     let recent = events.recent();
     let changes = recent

@@ -24,8 +24,11 @@ impl Shared {
     /// Hands a worker everything that was asked of its GPU; Xids and what became of leases only
     /// once.
     pub fn take_inputs(&self, uuid: &Uuid, wall: Moment) -> Inputs {
-        let chain = self.chain.lock().state(wall);
-        self.events.note_chain(wall, chain);
+        let (chain, fault) = {
+            let chain = self.chain.lock();
+            (chain.state(wall), chain.fault(wall))
+        };
+        self.events.note_chain(wall, chain, fault);
         let (asked, turns) = {
             let mut leases = self.leases.lock();
             (leases.asked(wall, uuid), leases.take_turns(uuid))

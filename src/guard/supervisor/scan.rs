@@ -67,7 +67,10 @@ impl Supervisor {
         let inventory = self.plan.driver.inventory();
         let shared = &self.shared;
         let now = shared.clock.wall();
-        shared.events.note_chain(now, shared.chain().state(now));
+        let chain = shared.chain();
+        shared
+            .events
+            .note_chain(now, chain.state(now), chain.fault(now));
         self.chain_noted = remember_chain(shared, self.chain_noted);
         shared
             .events

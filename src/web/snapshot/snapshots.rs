@@ -109,6 +109,7 @@ impl Snapshots {
         let chain = self.shared.chain();
         ChainView {
             state: chain.state(now),
+            fault: chain.fault(now),
             timeout: chain.timeout(),
             heartbeat_age: chain.last().map(|at| now.since(at)),
             eval_age: chain.eval_age(now),

@@ -62,6 +62,8 @@ pub struct GpuView {
 #[derive(Clone, Copy, Debug)]
 pub struct ChainView {
     pub state: ChainState,
+    /// What is wrong with it, for people.
+    pub fault: Option<&'static str>,
     pub timeout: Duration,
     pub heartbeat_age: Option<Duration>,
     /// Since `eval_ts` last advanced.

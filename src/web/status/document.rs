@@ -59,6 +59,9 @@ pub struct Configuration {
 #[serde(default)]
 pub struct Chain {
     pub state: OrUnknown<ChainState>,
+    /// What is wrong with it, and where to look.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
     /// The configuration promises an alert chain, or one was heard.
     pub expected: bool,
     /// Expected and away.
@@ -79,9 +82,10 @@ pub struct Chain {
 }
 
 impl Chain {
-    /// What is wrong with it, and where to look.
-    pub fn fault(&self) -> Option<&'static str> {
-        self.state.known().and_then(ChainState::fault)
+    /// Of a guard that doesn't tell the fault itself: as far as the state tells it.
+    pub fn fault(&self) -> Option<&str> {
+        let by_state = || self.state.known().and_then(ChainState::fault);
+        self.fault.as_deref().or_else(by_state)
     }
 
     /// The guard that heartbeats are for, if none of them is for this one.

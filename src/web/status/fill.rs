@@ -68,6 +68,7 @@ impl Chain {
     fn of(chain: &ChainView) -> Self {
         Self {
             state: chain.state.into(),
+            fault: chain.fault.map(str::to_owned),
             expected: chain.state != ChainState::Standalone,
             fallback: chain.state.is_fallback(),
             timeout_seconds: seconds(chain.timeout),

@@ -141,7 +141,7 @@ fn held(tick: &Tick, how: &str) -> String {
     let who = match tick.decision.trigger {
         Some(Trigger::Alert) => "an alert asked",
         Some(Trigger::Local) => "the local loop acted",
-        Some(Trigger::Fallback) => "the local loop acted, the alert chain is away",
+        Some(Trigger::Fallback) => "the local loop acted, the alert chain was away when it began",
         Some(Trigger::Manual) => "an operator asked",
         None => "left so by the guard before",
     };

@@ -6,6 +6,7 @@
 //! (healthy pairs repeat it), but within the timeout.
 
 mod evaluation;
+mod fault;
 mod pace;
 
 use std::collections::VecDeque;
@@ -46,20 +47,6 @@ impl ChainState {
             Self::Ok => "ok",
             Self::Stale => "stale",
             Self::Down => "down",
-        }
-    }
-
-    /// What is wrong, and where to look: for people.
-    pub const fn fault(self) -> Option<&'static str> {
-        match self {
-            Self::Standalone | Self::Ok => None,
-            Self::Unknown => Some("no heartbeat has come since the start"),
-            Self::Stale => Some(
-                "heartbeats arrive, but with no newer evaluation. Look at Prometheus, and whether alertmanager.heartbeat_timeout is shorter than its resend delay (auto learns it)",
-            ),
-            Self::Down => Some(
-                "no heartbeat arrives. Look at Alertmanager's log and its route for this node, the token and the network",
-            ),
         }
     }
 
@@ -109,6 +96,8 @@ pub struct Chain {
     /// The pace of the evaluation's advances: it may advance less often than heartbeats arrive.
     advances: Pace,
     resolved: bool,
+    /// The guard asks Alertmanager, which sends nothing by itself.
+    pulls: bool,
     /// The heartbeats whose evaluations have advanced, and when, newest first.
     alive: VecDeque<(u64, Moment)>,
 }
@@ -128,6 +117,7 @@ impl Chain {
             evaluation: Evaluation::default(),
             advances: Pace::default(),
             resolved: false,
+            pulls: false,
             alive: VecDeque::new(),
         }
     }
@@ -140,6 +130,12 @@ impl Chain {
             remembered: Some((age, until)),
             ..self
         }
+    }
+
+    /// `pulls`: the guard asks Alertmanager. It changes nothing but the words for people.
+    #[must_use]
+    pub fn pulling(self, pulls: bool) -> Self {
+        Self { pulls, ..self }
     }
 
     /// How long ago the last heartbeat came, to this guard or a previous one.

@@ -266,3 +266,37 @@ fn a_replica_that_stopped_with_a_wrong_clock_hides_no_other() {
     }
     assert!(not_ok <= 6, "{not_ok} beats");
 }
+
+fn words(chain: &Chain, seconds: f64) -> &'static str {
+    chain.fault(at(seconds)).unwrap_or_default()
+}
+
+#[test]
+fn down_after_stale_still_points_to_prometheus() {
+    let mut resolved = beating(5.0, 100.0);
+    resolved.heartbeat(at(105.0), Some(1100.0));
+    assert_eq!(resolved.fault(at(105.0)), None);
+    resolved.heartbeat_resolved();
+    let mut repeated = beating(5.0, 100.0);
+    for beat in 1..=5 {
+        repeated.heartbeat(at(100.0 + 5.0 * f64::from(beat)), Some(1100.0));
+    }
+    assert_eq!(repeated.state(at(126.0)), ChainState::Stale);
+    for pulls in [false, true] {
+        for chain in [&resolved, &repeated] {
+            let chain = chain.clone().pulling(pulls);
+            assert_eq!(chain.state(at(150.0)), ChainState::Down);
+            assert!(words(&chain, 150.0).contains("Look at Prometheus"));
+        }
+    }
+}
+
+#[test]
+fn plain_silence_points_to_alertmanager_and_a_guard_that_pulls_has_no_route() {
+    let mut chain = beating(5.0, 100.0);
+    // Healthy pairs repeat one evaluation.
+    chain.heartbeat(at(105.0), Some(1100.0));
+    assert!(words(&chain, 130.0).contains("route for this node, the token"));
+    let words = words(&chain.pulling(true), 130.0);
+    assert!(words.contains("no pull brings a heartbeat") && !words.contains("token"));
+}
