@@ -6,9 +6,10 @@ use std::str::FromStr;
 use anyhow::Context;
 use clap::Args;
 
-use super::node::{Fleet, Nodes};
-use super::receiver::{self, Credentials};
+use super::node::{Fleet, Node, Nodes};
+use super::receiver::{self, Credentials, refuse};
 use crate::cli::flags::Flags;
+use crate::cli::log;
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -56,17 +57,23 @@ impl FromStr for Version {
 }
 
 pub(crate) fn text(flags: &Flags, options: &Options) -> anyhow::Result<String> {
-    let fleet = options.nodes.fleet()?;
     let nobody = if options.fragment { OWN_NOBODY } else { NOBODY };
     if options.pull {
+        refuse("--token-file", flags.token_file.as_deref(), NO_SENDER)?;
+        refuse("--ca-file", flags.ca_file.as_deref(), NO_SENDER)?;
+        options.nodes.check()?;
         return Ok(pull(options.fragment, nobody));
     }
+    let fleet = options.nodes.fleet()?;
     let credentials = Credentials::of(flags)?;
     let (head, heartbeats, actions, receivers) = if options.for_version < Version::TEMPLATES {
         let routes = per_node(&fleet);
         let receivers = credentials.per_node(&fleet)?;
         (PER_NODE, routes.clone(), routes, receivers)
     } else {
+        if flags.ca_file.is_none() {
+            log::remark(WITHOUT_CA);
+        }
         let (first, next) = by_list(&fleet);
         (TEMPLATED, first, next, credentials.templated()?)
     };
@@ -74,7 +81,8 @@ pub(crate) fn text(flags: &Flags, options: &Options) -> anyhow::Result<String> {
     if options.fragment {
         let settings = fleet.pace.learning_settings();
         return Ok(format!(
-            "{FRAGMENT}{GOES_ON}{settings}{ROUTES}{routes}\n{burst}\n{own}{receivers}",
+            "{FRAGMENT}{GOES_ON}{ask}{settings}{ROUTES}{routes}\n{burst}\n{own}{receivers}",
+            ask = ask(&fleet, options.for_version < Version::TEMPLATES),
             burst = burst(nobody),
             own = own(nobody),
         ));
@@ -85,6 +93,10 @@ pub(crate) fn text(flags: &Flags, options: &Options) -> anyhow::Result<String> {
         burst = burst(nobody),
     ))
 }
+
+const NO_SENDER: &str = "with --pull Alertmanager sends guards nothing; leave it out";
+
+const WITHOUT_CA: &str = "thermal-guard: no --ca-file, so the receiver wants https and this reads /etc/alertmanager/thermal-guard-ca.pem, while `generate prometheus` without --ca-file scrapes by http: give --ca-file to both";
 
 /// The receiver of what guards alone read.
 const NOBODY: &str = "nobody";
@@ -106,6 +118,33 @@ const GOES_ON: &str = "\
 # of a GPU at its critical temperature.
 #
 ";
+
+/// How to see where an alert goes: heartbeats, and so `chain ok`, don't show it.
+const ASK: &str = "\
+# Then ask where a driving alert goes; a chain that is ok doesn't show it:
+# amtool config routes test --config.file=alertmanager.yml \\
+#   alertname=ThermalGuardGpuAtCriticalTrip guard_action=emergency \\
+";
+
+/// `own_receivers`: each node has one.
+fn ask(fleet: &Fleet, own_receivers: bool) -> String {
+    let node = fleet
+        .nodes
+        .first()
+        .map_or_else(String::new, Node::to_string);
+    let receiver = if own_receivers {
+        format!("guard-{node}")
+    } else {
+        "guards".to_owned()
+    };
+    format!(
+        "\
+{ASK}#   severity=critical instance={node}
+# must name {receiver} and one of your receivers.
+#
+"
+    )
+}
 
 const ROUTES: &str = "\
 route:
@@ -241,9 +280,13 @@ fn by_list(fleet: &Fleet) -> (String, String) {
 /// Alerts wait in Alertmanager until a guard asks for them, whatever their receiver.
 fn pull(fragment: bool, nobody: &str) -> String {
     let (head, root, receivers) = if fragment {
-        (PULL_FRAGMENT, ROUTES, own(nobody))
+        (
+            format!("{PULL_FRAGMENT}{ASK}{PULL_ANSWER}"),
+            ROUTES,
+            own(nobody),
+        )
     } else {
-        (PULL, ROOT, PEOPLE.to_owned())
+        (PULL.to_owned(), ROOT, PEOPLE.to_owned())
     };
     format!(
         "\
@@ -265,6 +308,12 @@ const PULL_FRAGMENT: &str = "\
 #
 ";
 
+const PULL_ANSWER: &str = "\
+#   severity=critical instance=NODE:10835
+# must name one of your receivers, and no other.
+#
+";
+
 const PULL: &str = "\
 # Alertmanager for guards that pull, as `thermal-guard generate alertmanager
 # --pull` prints it; accepted by 0.25 (Debian 12) and newer. Nothing is sent to
@@ -274,7 +323,8 @@ const PULL: &str = "\
 ";
 
 const PULL_SETTINGS: &str = "\
-# The settings of each guard that go with it (thermal-guard.yml):
+# The settings of each guard, instead of those with the scrape job and the rules
+# (thermal-guard.yml):
 # alertmanager:
 #   url: http://alertmanager.example:9093       # or all members of a cluster
 #   # In a fleet, if that is what Prometheus calls the node:

@@ -20,13 +20,10 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use super::flags::Flags;
-use super::output::{in_full, say};
+use super::output::{ReaderGone, in_full, say};
 
 /// Bad usage, as for clap.
 const EXIT_USAGE: u8 = 2;
-
-/// Two shared flags mean another machine here.
-const ALERTMANAGER_FILES: &str = "--token-file and --ca-file are paths on the Alertmanager host: of the hook token [default: /etc/alertmanager/thermal-guard.token], with {host} in it where each node has a token of its own; and of the certificate authority, which means https.";
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -37,10 +34,8 @@ pub(crate) struct Options {
 #[derive(Debug, Subcommand)]
 enum What {
     /// alertmanager.yml: the routes from alerts to guards.
-    #[command(after_help = ALERTMANAGER_FILES)]
     Alertmanager(alertmanager::Options),
     /// prometheus.yml: which guards are scraped, and how often.
-    #[command(after_help = "--ca-file, a path on the Prometheus host, means https.")]
     Prometheus(prometheus::Options),
     /// The guards as a target file, which Prometheus reads again when it changes.
     Targets(targets::Options),
@@ -57,6 +52,7 @@ pub(crate) fn run(flags: &Flags, options: &Options) -> ExitCode {
     };
     match text.and_then(|text| say(&text)) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<ReaderGone>() => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("thermal-guard: {}", in_full(&error));
             ExitCode::from(EXIT_USAGE)

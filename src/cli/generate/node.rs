@@ -54,6 +54,14 @@ impl Nodes {
         self.fleet_or(&format!("this is for {EXAMPLE}:{GUARD_PORT}, an example"))
     }
 
+    /// For what names no node: those that are given must still be some.
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
+        if self.file.is_some() || !self.named.is_empty() {
+            self.fleet()?;
+        }
+        Ok(())
+    }
+
     /// For what depends on the number of nodes, and not on their names.
     pub(crate) fn fleet_by_number(&self) -> anyhow::Result<Fleet> {
         self.fleet_or(&format!("this is for up to {} nodes", GENTLE_FROM - 1))

@@ -85,20 +85,60 @@ impl Pace {
         self.scrape + self.evaluation
     }
 
-    /// The guard's part, as a comment: without its `# ` it is YAML.
+    /// Which of the two it is, for who prints the files one by one: together they need the same.
+    fn named(&self) -> String {
+        let few = GENTLE_FROM - 1;
+        if *self == TUNED {
+            format!(
+                "\
+# Pace: tuned, for up to {few} nodes. From {GENTLE_FROM} on it is gentle, unless --pace says
+# another; the scrape job, the rules and the routes need the same.
+"
+            )
+        } else {
+            format!(
+                "\
+# Pace: gentle, for {GENTLE_FROM} nodes and more. Up to {few} it is tuned, unless --pace says
+# another; the scrape job, the rules and the routes need the same.
+"
+            )
+        }
+    }
+
+    /// The guard's part, as a comment: without its `# ` it is YAML. The files in `alerts/` are for one
+    /// node, at the pace that goes without saying.
     pub(crate) fn guard_settings(&self) -> String {
+        let named = if *self == TUNED {
+            String::new()
+        } else {
+            self.named()
+        };
         format!(
-            "{settings}#   heartbeat_timeout: {timeout}s    # outlives one lost heartbeat\n",
-            settings = self.learning_settings(),
+            "{named}# The settings of each guard that go with these intervals (thermal-guard.yml):
+{keys}#   heartbeat_timeout: {timeout}s    # outlives one lost heartbeat
+",
+            keys = self.keys(),
             timeout = self.heartbeat_timeout(),
         )
     }
 
     /// The same beside servers whose pace isn't known: the guard learns its time-out from heartbeats.
+    /// Guards that pull have all theirs in one block, with the routes: two blocks name a section twice.
     pub(crate) fn learning_settings(&self) -> String {
         format!(
             "\
-# The settings of each guard that go with these intervals (thermal-guard.yml):
+{named}# The settings of each guard that go with these intervals; those of guards that
+# pull are with the routes of `generate alertmanager --pull` instead
+# (thermal-guard.yml):
+{keys}",
+            named = self.named(),
+            keys = self.keys(),
+        )
+    }
+
+    fn keys(&self) -> String {
+        format!(
+            "\
 # hook:
 #   lease: {lease}s                # outlives one lost repetition of an alert
 # alertmanager:

@@ -1,13 +1,15 @@
 //! prometheus.yml: the guards to scrape, and how often.
 
+use std::ffi::OsStr;
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use anyhow::ensure;
 use clap::Args;
 
 use super::job::{JOB, Job};
 use super::node::{Fleet, Node, Nodes};
-use super::receiver::quoted;
+use super::receiver::{quoted, refuse};
 use crate::cli::flags::Flags;
 
 #[derive(Debug, Args)]
@@ -43,8 +45,29 @@ fn alertmanager(text: &str) -> anyhow::Result<Node> {
     Node::parse(text, 9093)
 }
 
+const NO_TOKEN: &str =
+    "Prometheus reads metrics without the hook's token; it is for `generate alertmanager`";
+
+/// Prometheus refuses its whole configuration because of another name.
+fn read_by_prometheus(path: &Path) -> anyhow::Result<()> {
+    let ending = path.extension().and_then(OsStr::to_str);
+    ensure!(
+        matches!(ending, Some("yml" | "yaml" | "json")),
+        "--file-sd={}: Prometheus wants a name that ends with .yml, .yaml or .json",
+        path.display()
+    );
+    Ok(())
+}
+
 pub(crate) fn text(flags: &Flags, options: &Options) -> anyhow::Result<String> {
-    let fleet = options.nodes.fleet()?;
+    refuse("--token-file", flags.token_file.as_deref(), NO_TOKEN)?;
+    let fleet = match &options.file_sd {
+        None => options.nodes.fleet()?,
+        Some(path) => {
+            read_by_prometheus(path)?;
+            options.nodes.fleet_by_number()?
+        }
+    };
     let job = job(flags, options, &fleet)?;
     if options.fragment {
         return Ok(fragment_head(&fleet) + "scrape_configs:\n" + &job);
@@ -115,7 +138,8 @@ fn fragment_head(fleet: &Fleet) -> String {
 # rule_files: [thermal-guard.rules.yml]         # `thermal-guard generate rules`
 #
 # With Prometheus's default of --rules.alert.resend-delay=1m only reactions to
-# silence become slower; docs/fleet.md has the figures.
+# silence, and to an Alertmanager that was away, become slower; docs/fleet.md
+# has the figures.
 #
 {settings}",
         settings = fleet.pace.learning_settings(),

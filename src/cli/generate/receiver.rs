@@ -128,6 +128,12 @@ fn http_config(token: &str, ca: Option<&Path>) -> anyhow::Result<String> {
     Ok(text)
 }
 
+/// A shared flag that this file has no use for: ignored, it would seem to be in force.
+pub(crate) fn refuse(flag: &str, given: Option<&Path>, why: &str) -> anyhow::Result<()> {
+    ensure!(given.is_none(), "{flag}: {why}");
+    Ok(())
+}
+
 /// A flag's path for YAML: in quotes, unless it is as plain as most are.
 pub(crate) fn quoted(flag: &str, path: &Path) -> anyhow::Result<String> {
     let said = path.display();

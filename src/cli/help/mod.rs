@@ -74,6 +74,22 @@ fn used(command: &str) -> Option<&'static [&'static str]> {
     })
 }
 
+/// A shared flag that is a path on another machine for a command of `generate`.
+fn means_elsewhere(command: &str, flag: &str) -> Option<&'static str> {
+    Some(match (command, flag) {
+        ("alertmanager", "token_file") => {
+            "Path on the Alertmanager host of the hook token, with {host} in it where each node has one of its own [default: /etc/alertmanager/thermal-guard.token]"
+        }
+        ("alertmanager", "ca_file") => {
+            "Path on the Alertmanager host of the guards' certificate authority (PEM), which means https"
+        }
+        ("prometheus", "ca_file") => {
+            "Path on the Prometheus host of the guards' certificate authority (PEM), which means https"
+        }
+        _ => return None,
+    })
+}
+
 const CLIENT_ONLY: [&str; 3] = ["url", "token_file", "ca_file"];
 
 /// With its commands' flags in place, ready to parse.
@@ -135,15 +151,21 @@ fn shaped(mut command: Command) -> Command {
 
 /// And its own commands, if it has some.
 fn with_own_flags(command: Command, shared: &[Id]) -> Command {
-    let used = used(command.get_name());
+    let name = command.get_name().to_owned();
+    let used = used(&name);
     let command = command.mut_args(|arg| {
         let id = arg.get_id().as_str();
+        let elsewhere = means_elsewhere(&name, id);
         let is_used = match used {
             Some(used) => used.contains(&id),
             None => !CLIENT_ONLY.contains(&id),
         };
         // Each command has the version's, too; the main help shows it once.
         let hidden = shared.contains(arg.get_id()) && !is_used || id == "version";
+        let arg = match elsewhere {
+            Some(help) => arg.help(help),
+            None => arg,
+        };
         if hidden { arg.hide(true) } else { arg }
     });
     command.mut_subcommands(|command| with_own_flags(command, shared))

@@ -1,6 +1,7 @@
 //! What is printed for servers that run already: parts of files, which fit into a file of theirs.
 
 use std::fs;
+use std::path::Path;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -80,6 +81,16 @@ fn targets_of_a_file_come_and_go_without_a_restart() {
     assert_eq!(targets, json!([{"targets": all}]));
 }
 
+/// What amtool answers to the question in the header, typed as it stands there.
+fn asked(fragment: &str, config: &Path) -> String {
+    let (_, question) = fragment.split_once("# amtool ").unwrap();
+    let (question, _) = question.split_once("\n# must name").unwrap();
+    let question = question.replace("\n#", "\n").replace("NODE:", "x:");
+    let question = question.replace("alertmanager.yml", config.to_str().unwrap());
+    let answer = checked("sh", &["-c", &format!("amtool {question}")]).unwrap();
+    answer.lines().next().unwrap().to_owned()
+}
+
 #[test]
 fn routes_pasted_before_those_of_another_alertmanager_reach_the_guards_and_then_its_people() {
     needs!("amtool");
@@ -108,6 +119,10 @@ fn routes_pasted_before_those_of_another_alertmanager_reach_the_guards_and_then_
             guard => format!("{guard},{people}"),
         };
         goes_to(&config, &and("sre"), &with("emergency", "critical")).unwrap();
+        let asked = asked(&text, &config);
+        let said = asked.split(',').collect::<Vec<_>>();
+        let wanted = and("sre").replace("-n2.", "-n1.");
+        assert_eq!(said, wanted.split(',').collect::<Vec<_>>(), "{guard}");
         let heartbeat = if guard.is_empty() {
             "thermal-guard-nobody"
         } else {
@@ -177,6 +192,18 @@ fn a_bad_name_or_address_is_refused_with_what_is_accepted() {
             &["prometheus", "--file-sd=targets.yml"],
             "a path from the root",
         ),
+        (
+            &["prometheus", "--file-sd=/etc/targets.txt"],
+            "ends with .yml, .yaml or .json",
+        ),
+        (
+            &["prometheus", "--token-file=/etc/t"],
+            "it is for `generate alertmanager`",
+        ),
+        (
+            &["alertmanager", "--pull", "--token-file=/etc/t"],
+            "leave it out",
+        ),
         (&["rules", "--dcgm", "--job=x"], "cannot be used with"),
     ] {
         let output = run(&[&["generate"], args].concat());
@@ -208,4 +235,46 @@ fn rules_for_people_alone_move_no_gpu() {
     }
     let both = run(&["generate", "rules", "--people-only", "--dcgm"]);
     assert_eq!(both.status.code(), Some(2), "{}", stderr(&both));
+}
+
+/// Their sections would be in the guard's configuration twice.
+#[test]
+fn guards_that_pull_take_one_block_of_settings() {
+    let routes = generate(&["alertmanager", "--fragment", "--pull"]);
+    assert!(routes.contains("instead of those with the scrape job and the rules"));
+    for what in ["prometheus", "rules"] {
+        let fragment = generate(&[what, "--fragment"]);
+        let elsewhere = "are with the routes of `generate alertmanager --pull` instead";
+        assert!(fragment.contains(elsewhere), "{what}: {fragment}");
+    }
+}
+
+#[test]
+fn each_fragment_that_depends_on_the_pace_names_it() {
+    for (count, pace) in [
+        (49, "Pace: tuned, for up to 49"),
+        (50, "Pace: gentle, for 50"),
+    ] {
+        for what in ["alertmanager", "prometheus", "rules"] {
+            let fragment = generate(&[what, "--fragment", &fleet(count)]);
+            assert!(fragment.contains(pace), "{what} {count}");
+        }
+    }
+}
+
+#[test]
+fn what_is_said_beside_the_output_fits_the_output() {
+    let told = |args: &[&str]| stderr(&run(&[&["generate"], args].concat()));
+    assert_eq!(told(&["alertmanager", "--fragment", "--pull"]), "");
+    let by_number = told(&["prometheus", "--file-sd=/etc/targets.yml"]);
+    assert!(by_number.contains("up to 49 nodes"), "{by_number}");
+    let new = ["alertmanager", "--for-version=0.31", "--node=n1"];
+    assert!(told(&new).contains("give --ca-file to both"));
+    let with_ca = [&new[..], &["--ca-file=/etc/ca.pem"]].concat();
+    assert_eq!(told(&with_ca), "");
+    let help = run(&["generate", "alertmanager", "--help"]);
+    let help = String::from_utf8(help.stdout).unwrap();
+    let defaults = help.matches("thermal-guard.token]").count();
+    assert_eq!(defaults, 1, "{help}");
+    assert!(!help.contains("hook-token"), "{help}");
 }
