@@ -13,6 +13,7 @@ mod commands;
 mod configuration;
 mod links;
 mod metrics;
+mod severities;
 
 use std::fs;
 
