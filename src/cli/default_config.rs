@@ -19,7 +19,7 @@ impl Command {
     /// Commands that otherwise would check, or talk to, a guard with another configuration.
     fn is_about_the_service(&self) -> bool {
         if let Self::Validate(options) = self {
-            return options.file.is_none();
+            return options.files.is_empty();
         }
         matches!(
             self,

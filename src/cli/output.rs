@@ -1,7 +1,9 @@
 //! The output of a command, and its exit code.
 
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
+
+use thiserror::Error;
 
 use super::log;
 
@@ -11,6 +13,8 @@ pub(super) const EXIT_CONFIG: u8 = 78;
 pub(super) fn exit_code(result: anyhow::Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
+        // It has seen what it wanted.
+        Err(error) if error.is::<ReaderGone>() => ExitCode::SUCCESS,
         Err(error) => {
             log::complain(&format!("thermal-guard: {}", in_full(&error)));
             ExitCode::FAILURE
@@ -31,11 +35,18 @@ pub(super) fn in_full(error: &anyhow::Error) -> String {
     text
 }
 
-/// Prints to standard output, in colour at a terminal. Fails if the reader is gone (`| head`).
+/// Nobody reads standard output any more (`| head`): no reason to complain.
+#[derive(Debug, Error)]
+#[error("nobody reads the output any more")]
+pub(super) struct ReaderGone;
+
+/// Prints to standard output, in colour at a terminal. Fails with [`ReaderGone`] if the reader is gone.
 pub(super) fn say(text: &str) -> anyhow::Result<()> {
     let mut out = anstream::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    Ok(out.flush()?)
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(ReaderGone.into()),
+        result => Ok(result?),
+    }
 }
 
 #[cfg(test)]

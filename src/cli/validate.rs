@@ -21,9 +21,9 @@ use super::width::Width;
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// Configuration file [default: that of --config.file, or else the service's].
+    /// Configuration files [default: that of --config.file, or else the service's].
     #[arg(value_name = "FILE")]
-    pub(crate) file: Option<PathBuf>,
+    pub(crate) files: Vec<PathBuf>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -50,21 +50,16 @@ struct Record<'a> {
 }
 
 pub(crate) fn run(flags: &Flags, options: &Options) -> ExitCode {
-    let mut flags = flags.clone();
-    flags.config_file = options.file.clone().or(flags.config_file);
-    let mut mistakes = Vec::new();
-    if let Err(error) = setup::configuration(&flags) {
-        mistakes.extend(of(&error));
+    let mut files = options.files.clone();
+    if files.is_empty() {
+        files.extend(flags.config_file.clone());
     }
-    if let Err(error) = setup::live_web_config(&flags, Clock::start(1.0)) {
+    let mut mistakes = mistakes_in(flags, &files);
+    if let Err(error) = setup::live_web_config(flags, Clock::start(1.0)) {
         let file = flags.web_config_file.clone().unwrap_or_default();
         mistakes.extend(of_web(&file, &error));
     }
-    let files: Vec<PathBuf> = [&flags.config_file, &flags.web_config_file]
-        .into_iter()
-        .flatten()
-        .cloned()
-        .collect();
+    files.extend(flags.web_config_file.clone());
     let text = if options.json {
         let record = Record {
             valid: mistakes.is_empty(),
@@ -82,6 +77,20 @@ pub(crate) fn run(flags: &Flags, options: &Options) -> ExitCode {
     } else {
         ExitCode::from(EXIT_CONFIG)
     }
+}
+
+/// Of each file by itself. With none, of the environment's settings.
+fn mistakes_in(flags: &Flags, files: &[PathBuf]) -> Vec<Mistake> {
+    let each = files.iter().cloned().map(Some);
+    let each = each.chain(files.is_empty().then_some(None));
+    let loaded = each.map(|config_file| {
+        let flags = Flags {
+            config_file,
+            ..flags.clone()
+        };
+        setup::configuration(&flags).err()
+    });
+    loaded.flatten().flat_map(|error| of(&error)).collect()
 }
 
 fn of(error: &LoadError) -> Vec<Mistake> {

@@ -309,7 +309,18 @@ fn nearest<'k>(key: &str, known: &[&'k str]) -> Option<&'k str> {
     let distance = |candidate: &str| strsim::osa_distance(&plain, candidate);
     let best = known.iter().min_by_key(|candidate| distance(candidate))?;
     let slips = if best.len() > 4 { 2 } else { 1 };
-    (distance(best) <= slips).then_some(*best)
+    let near = (distance(best) <= slips).then_some(*best);
+    near.or_else(|| begun(&plain, known))
+}
+
+/// The only key that begins with these words.
+fn begun<'k>(words: &str, known: &[&'k str]) -> Option<&'k str> {
+    let mut longer = known.iter().filter(|candidate| {
+        let rest = candidate.strip_prefix(words);
+        rest.is_some_and(|rest| rest.starts_with('_'))
+    });
+    let first = longer.next();
+    first.copied().filter(|_| longer.next().is_none())
 }
 
 #[cfg(test)]
@@ -323,5 +334,13 @@ mod tests {
         assert_eq!(nearest("Poll-Interval", &known), Some("poll_interval"));
         assert_eq!(nearest("gpu", &known), Some("gpus"));
         assert_eq!(nearest("webhook", &known), None);
+        let web = [
+            "basic_auth_users",
+            "http_server_config",
+            "tls_server_config",
+        ];
+        assert_eq!(nearest("basic_auth", &web), Some("basic_auth_users"));
+        let two = ["heartbeat_age", "heartbeat_timeout"];
+        assert_eq!(nearest("heartbeat", &two), None);
     }
 }

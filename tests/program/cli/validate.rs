@@ -88,3 +88,34 @@ fn the_web_configuration_is_validated_with_it() {
     );
     assert!(said.contains(&format!("valid: {good}")), "{said}");
 }
+
+#[test]
+fn several_files_are_validated_each_by_itself() {
+    let dir = TempDir::new().unwrap();
+    let good = file(&dir, "good.yml", "");
+    let bad = file(&dir, "bad.yml", "mode: dry-run\n");
+    let output = run(&["validate", &bad, &good]);
+    assert_eq!(output.status.code(), Some(BAD));
+    let said = stdout(&output);
+    assert!(said.contains(&format!("{bad}:1: mode: ")), "{said}");
+    assert!(said.contains(&format!("valid: {good}")), "{said}");
+    assert!(run(&["validate", &good, &good]).status.success());
+}
+
+/// Like `| head`, whose end is closed before all is written.
+#[test]
+fn a_reader_that_goes_is_no_trouble() {
+    let program = env!("CARGO_BIN_EXE_thermal-guard");
+    let line = format!(
+        "{program} generate rules | true; {program} default-config | true; {program} simulate --help | true"
+    );
+    let output = std::process::Command::new("sh")
+        .args(["-c", &line])
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        !said.contains("pipe") && !said.contains("reads the output"),
+        "{said}"
+    );
+}
