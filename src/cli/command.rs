@@ -33,7 +33,7 @@ pub struct Cli {
 pub(super) enum Command {
     /// Run the guard: exporter, hook, control loop and status page.
     Serve,
-    /// Check driver, sensors, thresholds, power limits, permission and apps. Changes no GPU.
+    /// Check driver, sensors, thresholds, limits, permission and apps. Changes no GPU.
     Check(check::Options),
     /// Check a configuration file by itself. Needs no GPU and no guard.
     Validate(validate::Options),

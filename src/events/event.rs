@@ -119,8 +119,11 @@ pub enum What {
     Resumed,
     Detached,
     Attached,
+    /// `detail`: why it was refused.
     Reloaded {
         ok: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        detail: Option<Text>,
     },
     Xid {
         xid: u64,

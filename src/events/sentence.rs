@@ -33,7 +33,7 @@ impl Event {
             | What::Restored { kept: true, .. }
             | What::Stopped { refused: true, .. }
             | What::StartRefused { .. }
-            | What::Reloaded { ok: false }
+            | What::Reloaded { ok: false, .. }
             | What::Unrecorded { .. } => Weight::Warn,
             _ => Weight::Info,
         }
@@ -98,9 +98,10 @@ impl fmt::Display for What {
             Self::Resumed => f.write_str("pause over"),
             Self::Detached => f.write_str("detached: no GPU is protected"),
             Self::Attached => f.write_str("attached again"),
-            Self::Reloaded { ok: true } => f.write_str("configuration reloaded"),
-            Self::Reloaded { ok: false } => {
-                f.write_str("configuration refused: the old one stays in force")
+            Self::Reloaded { ok: true, .. } => f.write_str("configuration reloaded"),
+            Self::Reloaded { ok: false, detail } => {
+                f.write_str("configuration refused: the old one stays in force")?;
+                detail.iter().try_for_each(|why| write!(f, "; {why}"))
             }
             Self::Xid { xid, count: 1 } => write!(f, "Xid {xid}"),
             Self::Xid { xid, count } => write!(f, "Xid {xid}, {count} times"),

@@ -8,6 +8,8 @@ use clap::{ArgGroup, Args};
 
 use crate::backtest::card::Wishes;
 use crate::backtest::prometheus::{Login, Target};
+use crate::cli::client::reader::username;
+use crate::cli::client::with_scheme;
 use crate::cli::durations;
 use crate::cli::flags::Flags;
 use crate::config::tree::value::host_part;
@@ -75,18 +77,14 @@ impl Options {
                 "--prometheus carries a user name or password: use --username and --password-file"
             );
         }
+        let url = &with_scheme(url, ":9090");
         let uri: http::Uri = match url.parse() {
             Ok(uri) => uri,
             Err(error) => bail!("--prometheus {url:?} is no URL ({error})"),
         };
         let scheme = uri.scheme_str();
         if !matches!(scheme, Some("http" | "https")) || uri.query().is_some() {
-            let hint = if url.contains("://") {
-                ""
-            } else {
-                "; write http:// in front"
-            };
-            bail!("--prometheus {url:?} is not of the form http://host:9090{hint}");
+            bail!("--prometheus {url:?} is not of the form http://host:9090");
         }
         Ok(Some(Target {
             url: url.clone(),
@@ -139,14 +137,6 @@ fn matchers(text: &str) -> Result<String, String> {
         return Err("wanted: matchers such as cluster=\"a\",Hostname=~\"gpu.*\"".to_owned());
     }
     Ok(bare.to_owned())
-}
-
-/// A colon would end the name in the header.
-fn username(text: &str) -> Result<String, String> {
-    if text.is_empty() || text.contains(':') || text.contains(char::is_control) {
-        return Err("wanted: a name without a colon".to_owned());
-    }
-    Ok(text.to_owned())
 }
 
 fn rate(text: &str) -> Result<f64, String> {

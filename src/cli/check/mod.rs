@@ -19,6 +19,7 @@ use crate::alerts::target::node::Node;
 use crate::config::{Config, LoadError, Mode};
 use clap::Args;
 
+use super::client::reader::Reader;
 use super::flags::Flags;
 use super::output::say;
 use super::setup;
@@ -35,12 +36,14 @@ pub(crate) struct Options {
     /// Print JSON.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    reader: Reader,
 }
 
 pub(crate) fn run(flags: &Flags, options: &Options) -> ExitCode {
     let (config, mut findings) = configuration(flags);
     let names = Node::this_machine(&[]).also(&config.node_names);
-    let running = Running::ask(flags, &names);
+    let running = Running::ask(flags, &options.reader, &names);
     let (config, differs) = running.with_its_mode(flags, config);
     findings.extend(differs);
     findings.extend(of_driver(flags, &config));

@@ -10,6 +10,7 @@ use anyhow::{Context, anyhow};
 
 use crate::alerts::target::node::Node;
 use crate::cli::client::Client;
+use crate::cli::client::reader::Reader;
 use crate::cli::when::Zone;
 use crate::config::{Config, Mode};
 use crate::disk;
@@ -39,7 +40,7 @@ pub(crate) struct Running {
 impl Running {
     /// An observing guard has no locks, and other users can't see another user's locks, so it is asked
     /// in any case.
-    pub(crate) fn ask(flags: &Flags, node: &Node) -> Self {
+    pub(crate) fn ask(flags: &Flags, reader: &Reader, node: &Node) -> Self {
         if flags.simulate {
             let document = Err(anyhow!("simulated"));
             return Self {
@@ -48,7 +49,7 @@ impl Running {
             };
         }
         let held = gpu_lock::held(&flags.lock_dir);
-        let document = document(flags).and_then(|document| {
+        let document = document(flags, reader).and_then(|document| {
             let is_ours = !held.is_empty() || is_of(&document, node);
             is_ours.then_some(document).context("another node's")
         });
@@ -134,8 +135,9 @@ fn changed(file: &Path) -> Option<Duration> {
     times.max()
 }
 
-fn document(flags: &Flags) -> anyhow::Result<Document> {
-    let status = Client::with_patience(flags, PATIENCE)?.read("/api/v1/status")?;
+fn document(flags: &Flags, reader: &Reader) -> anyhow::Result<Document> {
+    let client = Client::with_patience(flags, PATIENCE)?.reading_as(reader);
+    let status = client.read("/api/v1/status")?;
     serde_json::from_value(status).context("the guard's status is of a form unknown here")
 }
 

@@ -1,6 +1,7 @@
 //! Talks to a running guard: one request, one answer, and errors with a remedy.
 
 pub(crate) mod lease;
+pub(crate) mod reader;
 pub(crate) mod reload;
 use std::io;
 use std::path::PathBuf;
@@ -13,11 +14,13 @@ use ureq::{Agent, Body};
 
 use crate::config::tree::value::host_part;
 use crate::disk;
+use crate::disk::login::Login;
 use crate::http_client;
 
 use super::flags::{Flags, USUAL_PORT};
 use super::setup;
 use super::style::plain;
+use reader::Reader;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -30,6 +33,8 @@ pub(crate) struct Client {
     /// Without a slash at its end.
     url: String,
     token_file: PathBuf,
+    /// For reading.
+    login: Login,
 }
 
 /// Whether a request carries the token.
@@ -54,7 +59,14 @@ impl Client {
             agent: config.build().new_agent(),
             url: checked(&flags.url)?,
             token_file: setup::token_file(flags),
+            login: Login::None,
         })
+    }
+
+    /// Reads with this name and password. What is changed needs the token all the same.
+    pub(crate) fn reading_as(self, reader: &Reader) -> Self {
+        let login = reader.login();
+        Self { login, ..self }
     }
 
     /// As it is asked.
@@ -90,8 +102,8 @@ impl Client {
         let mut request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.url));
-        if access == Access::Actuate {
-            request = request.header("Authorization", format!("Bearer {}", self.token()?));
+        if let Some(credential) = self.credential(access)? {
+            request = request.header("Authorization", credential);
         }
         let response = match body {
             Some(body) => {
@@ -104,6 +116,15 @@ impl Client {
         let text = Body::read_to_string(response.body_mut());
         let text = text.map_err(|error| self.unreachable(&error))?;
         Ok((response.status(), text))
+    }
+
+    fn credential(&self, access: Access) -> anyhow::Result<Option<String>> {
+        match access {
+            Access::Actuate => Ok(Some(format!("Bearer {}", self.token()?))),
+            Access::Read => self.login.header().map_err(|(path, error)| {
+                anyhow::anyhow!("--password-file={}: {error}", path.display())
+            }),
+        }
     }
 
     fn answer(&self, status: StatusCode, body: &str, access: Access) -> anyhow::Result<Value> {
@@ -122,9 +143,13 @@ impl Client {
                 "{url} refuses the token of {} ({code}){said}; name the guard's own with --token-file",
                 self.token_file.display()
             ),
-            (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, Access::Read) => bail!(
-                "{url} shows nothing without a password or certificate ({code}){said}, and this command has neither: ask with `curl --user NAME {url}/api/v1/status`"
-            ),
+            (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, Access::Read) => {
+                bail!(
+                    "{url} {} ({code}){said}{}",
+                    self.unread().0,
+                    self.unread().1
+                )
+            }
             (StatusCode::NOT_FOUND, _) if said.is_empty() => {
                 bail!("{url} has no such thing (404): is it a thermal-guard of this version?")
             }
@@ -132,6 +157,17 @@ impl Client {
             (StatusCode::NOT_FOUND, _) => bail!("the guard at {url}{said}"),
             _ if said.is_empty() => bail!("{url} answered {status}"),
             _ => bail!("{url} answered {code}{said}"),
+        }
+    }
+
+    /// Why nothing is shown, and what to do.
+    fn unread(&self) -> (&'static str, &'static str) {
+        if self.login == Login::None {
+            let remedy = "; name a user of its basic_auth_users with --username and --password-file, or, where it wants a certificate, ask with `curl --cert`";
+            ("shows nothing without a password or certificate", remedy)
+        } else {
+            let remedy = ": the users are in basic_auth_users of its web config";
+            ("refuses this --username with this --password-file", remedy)
         }
     }
 
@@ -162,6 +198,10 @@ impl Client {
     fn unreachable(&self, error: &ureq::Error) -> anyhow::Error {
         let url = &self.url;
         let remedy = match error {
+            // rustls has this only in words.
+            error if error.to_string().contains("CaUsedAsEndEntity") => {
+                "this certificate is an authority's: make it with basicConstraints=CA:FALSE"
+            }
             ureq::Error::Rustls(_) | ureq::Error::Tls(_) => {
                 "name the authority of its certificate with --ca-file"
             }
@@ -190,11 +230,7 @@ fn checked(url: &str) -> anyhow::Result<String> {
         // Checked first: no other message may repeat the password.
         bail!("--url carries a user name or password: leave it out, the guard uses neither");
     }
-    let whole = if url.contains("://") {
-        url.to_owned()
-    } else {
-        completed(url)
-    };
+    let whole = with_scheme(url, USUAL_PORT);
     let uri: Uri = whole
         .parse()
         .with_context(|| format!("--url {url:?} is no URL; wanted: http://host:port"))?;
@@ -206,13 +242,16 @@ fn checked(url: &str) -> anyhow::Result<String> {
     Ok(whole.trim_end_matches('/').to_owned())
 }
 
-/// With the scheme, and with the guard's own port if there is none.
-fn completed(place: &str) -> String {
+/// With the scheme, and with the usual port if neither is said.
+pub(crate) fn with_scheme(place: &str, usual_port: &str) -> String {
+    if place.contains("://") {
+        return place.to_owned();
+    }
     let (authority, path) = place.split_at(place.find('/').unwrap_or(place.len()));
     let has_port = authority
         .rsplit_once(':')
         .is_some_and(|(_, port)| !port.contains(']'));
-    let port = if has_port { "" } else { USUAL_PORT };
+    let port = if has_port { "" } else { usual_port };
     format!("http://{authority}{port}{path}")
 }
 

@@ -16,6 +16,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::cli::flags::Flags;
 use crate::cli::output::{exit_code, say};
+use crate::cli::style::plain;
 use crate::cli::{log, setup};
 use crate::events::{What, history};
 
@@ -70,8 +71,12 @@ fn ask(pid: Option<Pid>, state_dir: &Path) -> anyhow::Result<()> {
         None => None,
     };
     match outcome {
-        Some(true) => say("configuration reloaded\n"),
-        Some(false) => bail!(
+        Some(Outcome::Reloaded) => say("configuration reloaded\n"),
+        Some(Outcome::Refused(Some(why))) => bail!(
+            "the guard refused it and keeps the configuration that it has: {}",
+            plain(&why)
+        ),
+        Some(Outcome::Refused(None)) => bail!(
             "the guard refused it and keeps the configuration that it has; its log says why (journalctl -u thermal-guard). A change of `mode`, `alertmanager` or `hook.bearer_token_file` needs a restart"
         ),
         None => say(&format!(
@@ -80,11 +85,23 @@ fn ask(pid: Option<Pid>, state_dir: &Path) -> anyhow::Result<()> {
     }
 }
 
+/// What came of a reload.
+#[derive(Clone, Debug, PartialEq)]
+enum Outcome {
+    Reloaded,
+    /// And why, as in the guard's log; an older guard doesn't tell it here.
+    Refused(Option<String>),
+}
+
 /// The times and results of reloads. `None`: the log can't be read.
-fn reloads(state_dir: &Path) -> Option<Vec<(Duration, bool)>> {
+fn reloads(state_dir: &Path) -> Option<Vec<(Duration, Outcome)>> {
     let events = history(state_dir).ok()?.events;
     let reloads = events.into_iter().filter_map(|event| match event.what {
-        What::Reloaded { ok } => Some((event.time, ok)),
+        What::Reloaded { ok: true, .. } => Some((event.time, Outcome::Reloaded)),
+        What::Reloaded { ok: false, detail } => {
+            let why = detail.map(|why| why.to_string());
+            Some((event.time, Outcome::Refused(why)))
+        }
         _ => None,
     });
     Some(reloads.collect())
@@ -94,15 +111,15 @@ fn reloads(state_dir: &Path) -> Option<Vec<(Duration, bool)>> {
 fn outcome(
     process: i32,
     state_dir: &Path,
-    before: &[(Duration, bool)],
-) -> anyhow::Result<Option<bool>> {
+    before: &[(Duration, Outcome)],
+) -> anyhow::Result<Option<Outcome>> {
     for _ in 0..CHECKS {
         thread::sleep(CHECK_EVERY);
         // Asked first: what it wrote before its end is in the log then.
         let is_gone = comm(&process.to_string()).is_err();
         let Some(now) = reloads(state_dir) else { break };
         if now != before {
-            return Ok(now.last().map(|(_, ok)| *ok));
+            return Ok(now.last().map(|(_, outcome)| outcome.clone()));
         }
         if is_gone {
             bail!(

@@ -147,7 +147,9 @@ impl Reloader {
         let result = self.0.take_over();
         systemd::reloaded();
         let ok = result.is_ok();
-        self.0.desk.shared.events.note(None, What::Reloaded { ok });
+        let detail = result.as_ref().err().map(|why| first_line(why).into());
+        let reloaded = What::Reloaded { ok, detail };
+        self.0.desk.shared.events.note(None, reloaded);
         self.0.counters.count(ok, read);
         self.0.desk.shared.generation.advance();
         match &result {
@@ -159,6 +161,11 @@ impl Reloader {
         }
         result
     }
+}
+
+/// An event is one line; the log has them all.
+fn first_line(why: &str) -> String {
+    why.lines().next().unwrap_or_default().to_owned()
 }
 
 impl Inner {

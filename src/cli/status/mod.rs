@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::clock::Clock;
 
 use super::client::Client;
+use super::client::reader::Reader;
 use super::flags::Flags;
 use super::output::say;
 use super::style::DIM;
@@ -33,10 +34,12 @@ pub(crate) struct Options {
     /// The guard's own document, as JSON; with --watch, one a line.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    reader: Reader,
 }
 
 pub(crate) fn run(flags: &Flags, options: &Options) -> anyhow::Result<()> {
-    let client = Client::new(flags)?;
+    let client = Client::new(flags)?.reading_as(&options.reader);
     let mut text = look(&client, options)?;
     if !options.watch {
         return say(&text);

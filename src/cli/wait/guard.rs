@@ -30,7 +30,7 @@ pub(super) struct Guard {
 impl Guard {
     pub(super) fn new(flags: &Flags, options: &Options) -> anyhow::Result<Self> {
         Ok(Self {
-            client: Client::with_patience(flags, PATIENCE)?,
+            client: Client::with_patience(flags, PATIENCE)?.reading_as(&options.reader),
             url: flags.url.clone(),
             wanted: options.gpu.clone(),
             below: options.below,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use crate::cli::client::reader::Reader;
 use crate::cli::durations;
 use crate::config::GpuNames;
 
@@ -27,4 +28,6 @@ pub(crate) struct Options {
     /// Print JSON at the end.
     #[arg(long)]
     pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) reader: Reader,
 }

@@ -13,6 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::common::guard::Guard;
 use crate::common::nvml_sim::Machine;
+use crate::common::process::stderr;
 
 /// Expensive enough that waiting for a few dozen would show.
 const COST: u32 = 10;
@@ -25,6 +26,31 @@ fn guarded() -> Guard {
     guard.flag(&format!("--web.config.file={}", web.display()));
     guard.start();
     guard
+}
+
+/// The commands that only read, with the password and without.
+#[test]
+fn a_command_that_reads_takes_the_name_and_the_password_of_a_reader() {
+    let guard = guarded();
+    let password = guard.path("password");
+    let file = format!("--password-file={}", password.display());
+    let url = format!("--url={}", guard.url(""));
+    for (command, more) in [("status", &[][..]), ("wait", &["--for=0s", "--timeout=1s"])] {
+        let login = [more, &["--username=scraper", &file, &url]].concat();
+        fs::write(&password, "right\n").unwrap();
+        let output = guard.run(command, &login);
+        assert!(output.status.success(), "{command}: {}", stderr(&output));
+        fs::write(&password, "wrong\n").unwrap();
+        let said = stderr(&guard.run(command, &login));
+        assert!(
+            said.contains("refuses this --username"),
+            "{command}: {said}"
+        );
+    }
+    let said = stderr(&guard.run("status", &[&url]));
+    assert!(said.contains("--username and --password-file"), "{said}");
+    let said = stderr(&guard.run("status", &["--username=scraper"]));
+    assert!(said.contains("--password-file"), "{said}");
 }
 
 /// One client, and its connection.

@@ -81,7 +81,10 @@ fn what_wants_a_restart_fails_the_reload_and_is_in_the_metric_and_the_log() {
     guard.configure("mode: observe\n");
     let (code, said) = reload(&guard, &[]);
     assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("needs a restart"), "{said}");
+    assert!(
+        said.contains("`mode` can't change while running: restart"),
+        "{said}"
+    );
     guard.wait("refused", |metrics| {
         metrics.get(SUCCESSFUL, &[]) == Some(0.0)
     });

@@ -41,7 +41,7 @@ impl Gather {
             What::Chain { .. } => self.end(time, &key(event, "chain")),
             What::Detached => self.begin(event, "detached"),
             What::Attached => self.end(time, &key(event, "detached")),
-            What::Reloaded { ok: false } if recent => {
+            What::Reloaded { ok: false, .. } if recent => {
                 self.record.guard.reloads_refused += 1;
                 self.point(event, "reload");
             }
