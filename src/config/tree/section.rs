@@ -261,11 +261,13 @@ impl<'a> Section<'a> {
     fn refuse_the_rest(&self) {
         for key in self.map.keys() {
             let path = self.path_of(key);
-            let flag = hint::flag(key).filter(|_| self.path.is_empty());
+            // What begins a key of this very file is meant for it, unless that is there, too.
+            let begun = begun(key, &self.known).filter(|it| !self.taken.contains(it));
+            let flag = hint::flag(key).filter(|_| self.path.is_empty() && begun.is_none());
             if let Some(flag) = flag {
                 let problem = format!("{UNKNOWN}; it is a flag: {flag}");
                 self.push(path, Wrong::new(problem, ""));
-            } else if let Some(near) = nearest(key, &self.known) {
+            } else if let Some(near) = nearest(key, &self.known).or(begun) {
                 self.push(
                     path,
                     Wrong::new(format!("{UNKNOWN}; did you mean {near}?"), ""),
@@ -309,8 +311,7 @@ fn nearest<'k>(key: &str, known: &[&'k str]) -> Option<&'k str> {
     let distance = |candidate: &str| strsim::osa_distance(&plain, candidate);
     let best = known.iter().min_by_key(|candidate| distance(candidate))?;
     let slips = if best.len() > 4 { 2 } else { 1 };
-    let near = (distance(best) <= slips).then_some(*best);
-    near.or_else(|| begun(&plain, known))
+    (distance(best) <= slips).then_some(*best)
 }
 
 /// The only key that begins with these words.
@@ -339,8 +340,8 @@ mod tests {
             "http_server_config",
             "tls_server_config",
         ];
-        assert_eq!(nearest("basic_auth", &web), Some("basic_auth_users"));
+        assert_eq!(begun("basic_auth", &web), Some("basic_auth_users"));
         let two = ["heartbeat_age", "heartbeat_timeout"];
-        assert_eq!(nearest("heartbeat", &two), None);
+        assert_eq!(begun("heartbeat", &two), None);
     }
 }

@@ -10,7 +10,7 @@ use super::routes::{goes_to, labels};
 use super::{checked, fleet, generate, without_template, written, yaml};
 
 use crate::common::needs::needs;
-use crate::common::process::{run, stderr};
+use crate::common::process::{program, run, stderr};
 
 const ANOTHERS: &str = "\
 global: {scrape_interval: 60s, evaluation_interval: 60s}
@@ -277,4 +277,15 @@ fn what_is_said_beside_the_output_fits_the_output() {
     let defaults = help.matches("thermal-guard.token]").count();
     assert_eq!(defaults, 1, "{help}");
     assert!(!help.contains("hook-token"), "{help}");
+}
+
+/// Like `| head`, which is gone before all is written.
+#[test]
+fn a_reader_that_goes_is_no_trouble() {
+    let program = program();
+    let program = program.display();
+    for command in ["generate rules --node=a", "completions bash"] {
+        let line = format!("{{ sleep 0.2; {program} {command}; }} | true");
+        assert_eq!(checked("sh", &["-c", &line]).unwrap(), "", "{command}");
+    }
 }
