@@ -92,6 +92,7 @@ impl Actuation {
     /// A card that forgets goes back to the same limit again and again. As long as it does, the limit
     /// counts as set by the guard.
     pub(crate) fn shows_again(&mut self, current: Watts) {
+        self.limit.note_shown(current, self.now);
         if self.has_set_lately(current) {
             self.limit.note_set(current, self.now);
         }

@@ -87,7 +87,10 @@ impl Actuation {
                     ActionResult::NotTaken
                 }
             }
-            (Ok(()), None) => ActionResult::NotTaken,
+            (Ok(()), None) => {
+                self.limit.unread = Some(to);
+                ActionResult::NotTaken
+            }
             (Err(error), _) => {
                 // After a refusal the card is as it was: another limit on it is somebody else's.
                 self.limit.confirmed = was_confirmed && error.is_refusal();
@@ -146,6 +149,7 @@ impl Actuation {
             .limit
             .stored
             .filter(|it| (it.asked, it.made) == (asked, stored));
+        self.limit.unread = None;
         self.limit.note_set(stored, self.now);
         self.limit.stored = Some(Stored {
             asked,
@@ -184,7 +188,7 @@ impl Actuation {
             return;
         };
         let short = original.saturating_sub(kept);
-        if short <= self.limit.rounds_by.max(GRAIN) || short > ROUNDS_BY {
+        if short <= self.limit.rounds_by || short > ROUNDS_BY {
             return;
         }
         let one_less = kept.saturating_sub(Watts::from_milliwatts(1));

@@ -27,6 +27,8 @@ pub(super) struct LimitMemory {
     pub(super) last: Option<Watts>,
     /// What the card stored for the last requested limit: it may round or clamp.
     pub(super) stored: Option<Stored>,
+    /// The last write that could not be read back since. The card may have rounded it.
+    pub(super) unread: Option<Watts>,
     /// By how much it was seen to round down.
     pub(super) rounds_by: Watts,
     /// The last claim whose original was given back, and when: a card may forget that, too.
@@ -74,6 +76,14 @@ impl LimitMemory {
         let lately = |at: Moment| now.since(at) <= FORGETS_WITHIN;
         let mut known = self.set_lately.iter();
         known.any(|(set, at)| *set == limit && lately(*at))
+    }
+
+    /// Takes the first limit that can be read after a write that couldn't be: what the card made of it.
+    pub(super) fn note_shown(&mut self, limit: Watts, now: Moment) {
+        let asked = self.unread.take();
+        if asked.is_some_and(|asked| limit == asked || limit.is_just_under(asked)) {
+            self.note_set(limit, now);
+        }
     }
 
     /// Notes that the card stored `limit` now.

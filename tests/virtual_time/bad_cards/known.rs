@@ -434,3 +434,51 @@ fn a_core_that_froze_cold_is_found_out_on_a_card_that_slows_itself_down() {
     };
     follow(&story).unwrap();
 }
+
+/// It stores a milliwatt less than it is asked for, and nobody saw that of the last write.
+#[test]
+fn a_limit_that_was_rounded_while_it_could_not_be_read_is_no_operators() {
+    let story = Story {
+        profile: known("l40s"),
+        poll_millis: 100,
+        start: 0.9580637591196961,
+        happenings: vec![
+            (
+                world(1.0288273094526248, 47.40417186854113, 1.7798793621024245),
+                50,
+            ),
+            (fault(Fault::Setter(Knob::Limit, Lie::Quantise(1, 1))), 142),
+            (fault(Fault::Call(Call::Temperature, Err(3), 1)), 23),
+            (
+                Happening::Alert {
+                    level: Level::Gradual,
+                    ttl: 5,
+                },
+                77,
+            ),
+            (fault(Fault::Call(Call::PowerLimit, Err(3), 0)), 83),
+            (Happening::Mend, 1),
+        ],
+    };
+    follow(&story).unwrap();
+}
+
+/// The last step up had failed, so the limit before it was on the card.
+#[test]
+fn an_energy_count_of_zero_after_a_write_that_failed_is_no_driver_reload() {
+    let story = Story {
+        profile: card("a100-40gb", 30.0, 0.2, 1.0, 20.0),
+        poll_millis: 1000,
+        start: 0.5277360134912245,
+        happenings: vec![
+            (
+                world(0.8990568348991363, 53.82689726472722, 1.207437362719111),
+                245,
+            ),
+            (fault(Fault::Call(Call::SetPowerLimit, Err(999), 10)), 5),
+            (world(0.0, 15.0, 0.8), 220),
+            (fault(Fault::Call(Call::Energy, Ok(0), 6)), 6),
+        ],
+    };
+    follow(&story).unwrap();
+}

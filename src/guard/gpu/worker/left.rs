@@ -61,17 +61,18 @@ impl Worker {
         self.full_at = None;
     }
 
-    /// The limit on the card is to the milliwatt the one that the guard set, or a fan is still set by
-    /// a program. Then there was no reload, whatever the energy counter says, as a reload sets the
-    /// default. If it were taken for the
-    /// original, it would never be given back.
+    /// The limit on the card is to the milliwatt one that the guard set or found, or a fan is still set by a
+    /// program. Then there was no reload, whatever the energy counter says: a reload sets the default.
+    /// A limit of the guard's that was taken for the original would never be given back.
     fn limit_is_ours(&self, reading: &Reading) -> bool {
         let default = self.facts.power.map(|power| power.default);
-        self.actuation
-            .claim()
-            .limit
-            .is_some_and(|ours| reading.limit == Ok(ours.next) && Some(ours.next) != default)
-            || shows_fans(self.actuation.claim(), reading)
+        let claim = self.actuation.claim();
+        let shown = reading.limit.ok().filter(|limit| Some(*limit) != default);
+        let is_ours = |limit: Watts| {
+            let claimed = claim.limit.is_some_and(|ours| ours.owns(limit));
+            claimed || self.actuation.has_set_lately(limit)
+        };
+        shown.is_some_and(is_ours) || shows_fans(claim, reading)
     }
 }
 
