@@ -70,7 +70,9 @@ impl LeaseBudget {
     /// of the budget is back. Otherwise a forgotten alert would make the limit flap every minute.
     pub fn permits(&mut self, step: Duration) -> bool {
         let spent = self.spent();
-        if spent + step + self.giving_back() > self.max_hold {
+        // The first tick has no length yet.
+        let none = self.max_hold.is_zero();
+        if none || spent + step + self.giving_back() > self.max_hold {
             self.refusing = true;
         } else if spent <= self.max_hold / 2 {
             self.refusing = false;

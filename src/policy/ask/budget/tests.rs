@@ -24,6 +24,13 @@ fn no_hour_holds_more_than_allowed() {
     );
 }
 
+/// A guard's first tick lasts no time, and yet held the GPU for one tick.
+#[test]
+fn a_budget_of_nothing_permits_nothing_not_even_on_the_first_tick() {
+    let mut ledger = LeaseBudget::new(Duration::ZERO);
+    assert!(!ledger.permits(Duration::ZERO));
+}
+
 /// A ledger of a minute, of which so much is spent.
 fn spent(seconds: u64) -> LeaseBudget {
     let mut ledger = LeaseBudget::new(Duration::from_secs(60));
