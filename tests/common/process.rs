@@ -33,11 +33,12 @@ pub(crate) fn run(args: &[&str]) -> Output {
 }
 
 /// As root, `serve` and `restore` write to this machine's own state directory if they are told no other.
-/// Only a mistake in the flags ends them before that.
+/// Only a mistake in the flags, or a question about themselves, ends them before that.
 fn keeps_off(args: &[&str], output: &Output) {
     let writes = matches!(args.first(), Some(&("serve" | "restore")));
-    let told =
-        |arg: &&str| arg.starts_with("--state.dir") || ["--simulate", "--help"].contains(arg);
+    let told = |arg: &&str| {
+        arg.starts_with("--state.dir") || ["--simulate", "--help", "--version"].contains(arg)
+    };
     let elsewhere = args.iter().any(told) || output.status.code() == Some(2);
     assert!(
         !writes || elsewhere,
