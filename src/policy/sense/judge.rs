@@ -255,7 +255,7 @@ impl Judge {
     }
 
     /// Which of core, memory and margin may stand still because the card slows itself down to hold them
-    /// there. One that reads cool isn't what the card holds.
+    /// there. One that reads cool isn't what the card holds; of one without trips nobody knows.
     fn held_by_the_card(&self, reading: &Reading) -> [bool; 3] {
         let trips = &self.trips;
         let memory = reading.memory.ok().zip(trips.memory);
@@ -265,7 +265,7 @@ impl Judge {
             reading.margin.ok().map(|margin| trips.of_margin(margin)),
         ];
         let holds = holds_itself(reading);
-        heats.map(|heat| holds && heat.is_some_and(|heat| heat.to_critical <= HELD_WITHIN))
+        heats.map(|heat| holds && heat.is_none_or(|heat| heat.to_critical <= HELD_WITHIN))
     }
 
     /// A card without own sensors is judged by the extra ones.

@@ -112,3 +112,16 @@ fn a_sensor_that_reads_cool_is_not_what_a_card_holds_itself_at() {
     let frozen = (0..60).any(|_| bench.look().doubt == Some(Doubt::Frozen));
     assert!(frozen);
 }
+
+/// The margin covers a memory whose maximum the card doesn't tell: nothing says whether 80 °C is cool.
+#[test]
+fn a_memory_without_trips_may_stand_still_on_a_card_that_holds_itself() {
+    let mut facts = facts();
+    facts.thresholds.mem_max = None;
+    let mut bench = Bench::with(facts, Some(85.0), Some(80.0), Some(2.0));
+    bench.reading.slowdown_reasons = Ok(SOFTWARE);
+    for second in 0..240 {
+        bench.draws(if second % 60 < 30 { 200.0 } else { 380.0 });
+        assert_ne!(bench.look().doubted, Some(Sensor::Memory), "{second}");
+    }
+}
