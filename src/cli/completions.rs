@@ -1,7 +1,8 @@
 //! Shell completions, generated from the definition of the command line.
 
-use clap::{Args, Command};
-use clap_complete::Shell;
+use clap::{Args, Command, ValueEnum};
+use clap_complete::generate;
+use clap_complete::shells::{Bash, Fish, Zsh};
 
 use super::output::say;
 
@@ -12,9 +13,20 @@ pub(crate) struct Completions {
     shell: Shell,
 }
 
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Shell {
+    Bash,
+    Fish,
+    Zsh,
+}
+
 pub(crate) fn completions(wanted: &Completions, mut command: Command) -> anyhow::Result<()> {
     let mut script = Vec::new();
-    clap_complete::generate(wanted.shell, &mut command, NAME, &mut script);
+    match wanted.shell {
+        Shell::Bash => generate(Bash, &mut command, NAME, &mut script),
+        Shell::Fish => generate(Fish, &mut command, NAME, &mut script),
+        Shell::Zsh => generate(Zsh, &mut command, NAME, &mut script),
+    }
     say(&repaired(&String::from_utf8(script)?))
 }
 

@@ -1,118 +1,86 @@
 //! Finds the line of each mistake. This parses the text a second time, and only after a mistake: the
 //! tree that is checked is plain JSON values, without positions.
 
-use std::fmt;
+use std::iter;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_saphyr::Spanned;
+use granit_parser::{Event, Parser, Span};
 
 use super::tree::error::ConfigErrors;
-use super::yaml;
 
 /// Adds to each mistake the line of its key or, if the key is missing, of the section that lacks it, and
 /// puts them into the order of their lines.
 pub(crate) fn point_out(text: &str, errors: &mut ConfigErrors) {
-    // A mistake of the file as a whole already names its line.
-    let Ok(tree) = yaml::tree::<Tree>(text) else {
+    // A mistake of the file as a whole already names its line, and the text may be no tree.
+    if errors.0.iter().all(|error| error.path.is_empty()) {
+        return;
+    }
+    let mut parser = Parser::new_from_str(text);
+    let events = iter::from_fn(|| parser.next_event()?.ok());
+    let begins = |event: &Event<'_>| matches!(event, Event::StreamStart | Event::DocumentStart(..));
+    let Some(tree) = next(&mut events.skip_while(|(event, _)| begins(event))) else {
         return;
     };
     for error in errors.0.iter_mut().filter(|error| !error.path.is_empty()) {
-        error.line = tree.line(&error.path);
+        error.line = tree.line_of(&error.path);
     }
     // As an editor shows the file.
     errors.0.sort_by_key(|error| error.line);
 }
 
-/// Keys with their lines; values don't matter.
-enum Tree {
-    Map(Vec<(Spanned<String>, Tree)>),
-    List(Vec<Tree>),
-    Leaf,
+/// A key or a value, and its line.
+struct Node {
+    line: u64,
+    is: Is,
 }
 
-impl Tree {
+enum Is {
+    Map(Vec<(Node, Node)>),
+    List(Vec<Node>),
+    Text(String),
+}
+
+/// The next key or value. `None`: the mapping or list that it would belong to ends. The depth is the
+/// text's, and what is deeper than a configuration has been refused before.
+fn next<'text>(events: &mut impl Iterator<Item = (Event<'text>, Span)>) -> Option<Node> {
+    let (event, at) = events.next()?;
+    let is = match event {
+        Event::MappingStart(..) => {
+            let entry = || Some((next(events)?, next(events)?));
+            Is::Map(iter::from_fn(entry).collect())
+        }
+        Event::SequenceStart(..) => Is::List(iter::from_fn(|| next(events)).collect()),
+        Event::Scalar(text, ..) => Is::Text(text.into_owned()),
+        // What it stands for is shown where it is used.
+        Event::Alias(_) => Is::Text(String::new()),
+        _ => return None,
+    };
+    let line = at.start.line() as u64;
+    Some(Node { line, is })
+}
+
+impl Node {
     /// The line of the last part of `path` (such as `apps[0].http.url`) that exists.
-    fn line(&self, path: &str) -> Option<u64> {
-        let mut tree = self;
+    fn line_of(&self, path: &str) -> Option<u64> {
+        let mut node = self;
         let mut line = None;
         for part in path.split(['.', '[']) {
-            let next = match (tree, part.strip_suffix(']')) {
-                (Tree::Map(keys), None) => {
-                    let found = keys.iter().find(|(key, _)| key.value == part);
-                    line = found.map(|(key, _)| key.referenced.line()).or(line);
+            let found = match (&node.is, part.strip_suffix(']')) {
+                (Is::Map(entries), None) => {
+                    let found = entries.iter().find(|(key, _)| key.is(part));
+                    line = found.map(|(key, _)| key.line).or(line);
                     found.map(|(_, value)| value)
                 }
-                (Tree::List(items), Some(index)) => items.get(index.parse::<usize>().ok()?),
+                (Is::List(items), Some(index)) => items.get(index.parse::<usize>().ok()?),
                 _ => None,
             };
-            let Some(next) = next else { break };
-            tree = next;
+            let Some(found) = found else { break };
+            node = found;
         }
         line
     }
-}
 
-impl<'de> Deserialize<'de> for Tree {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_any(AnyTree)
-    }
-}
-
-struct AnyTree;
-
-impl<'de> Visitor<'de> for AnyTree {
-    type Value = Tree;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any YAML")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Tree, A::Error> {
-        let mut keys = Vec::new();
-        while let Some(entry) = map.next_entry()? {
-            keys.push(entry);
-        }
-        Ok(Tree::Map(keys))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Tree, A::Error> {
-        let mut trees = Vec::new();
-        while let Some(item) = items.next_element()? {
-            trees.push(item);
-        }
-        Ok(Tree::List(trees))
-    }
-
-    fn visit_some<D: Deserializer<'de>>(self, from: D) -> Result<Tree, D::Error> {
-        Tree::deserialize(from)
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Tree, E> {
-        Ok(Tree::Leaf)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Tree, E> {
-        Ok(Tree::Leaf)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Tree, E> {
-        Ok(Tree::Leaf)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Tree, E> {
-        Ok(Tree::Leaf)
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<Tree, E> {
-        Ok(Tree::Leaf)
-    }
-
-    fn visit_unit<E>(self) -> Result<Tree, E> {
-        Ok(Tree::Leaf)
-    }
-
-    fn visit_none<E>(self) -> Result<Tree, E> {
-        Ok(Tree::Leaf)
+    fn is(&self, key: &str) -> bool {
+        matches!(&self.is, Is::Text(text) if text == key)
     }
 }
 

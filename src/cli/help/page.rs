@@ -208,7 +208,7 @@ Examples:
   thermal-guard serve --simulate      # try it without a GPU
   sudo thermal-guard check            # is this node ready?
   thermal-guard status --watch        # the GPUs of the running guard
-  thermal-guard completions bash      # or zsh, fish, elvish";
+  thermal-guard completions bash      # or zsh, fish";
 
 /// Paths, and what is there.
 pub(crate) const FILES: &[(&str, &str)] = &[

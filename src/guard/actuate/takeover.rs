@@ -22,13 +22,15 @@ pub enum TakenOver {
 }
 
 /// An energy counter below the journal's value means that the driver was reloaded. A single reading
-/// proves nothing, so the counter is read again, and the greater value counts.
+/// proves nothing, so the counter is read again, and the greater value counts. Zero is no count: no guard
+/// reads a card within the millisecond in which its driver is loaded.
 #[must_use]
 pub fn recount(gpu: &mut dyn Gpu, left: &Entry, mut reading: Reading) -> Reading {
     let told = reading.slow.energy_millijoules;
     if told.is_some_and(|told| Some(told) < left.energy_millijoules) {
         let again = gpu.read(reading.at, Cadence::Full).plausible(gpu.facts());
-        reading.slow.energy_millijoules = told.max(again.slow.energy_millijoules);
+        let most = told.max(again.slow.energy_millijoules);
+        reading.slow.energy_millijoules = most.filter(|it| *it > 0);
     }
     reading
 }

@@ -374,11 +374,15 @@ impl<'a> Follower<'a> {
             return;
         }
         let knobs: Vec<_> = tick.decision.knobs.iter().map(|it| it.1.state).collect();
+        let draw = self.node.rack.card(0).draw().as_f64();
         eprintln!(
-            "{:?} {:?} {:.1} over alert, {:?}, wants {:?}, claims {:?}, knobs {knobs:?}, sign {:?}",
+            "{:?} {:?} {:.1} over alert, {draw:.0} W, reads {:?} and {:?}, doubt {:?}, {:?}, wants {:?}, claims {:?}, knobs {knobs:?}, sign {:?}",
             self.node.now(),
             tick.decision.state,
             self.over_alert(),
+            tick.reading.core,
+            tick.reading.draw,
+            tick.decision.doubt,
             OnCard::of(&self.node.rack.card(0)),
             tick.decision.targets,
             tick.claim,

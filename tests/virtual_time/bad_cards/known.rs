@@ -482,3 +482,62 @@ fn an_energy_count_of_zero_after_a_write_that_failed_is_no_driver_reload() {
     };
     follow(&story).unwrap();
 }
+
+/// The limit couldn't be read, so nothing else told of a reload.
+#[test]
+fn an_energy_count_that_stays_zero_is_no_driver_reload() {
+    let story = Story {
+        profile: card("a100-40gb", 30.0, 0.2, 1.0, 20.0),
+        poll_millis: 250,
+        start: 0.7046110286601236,
+        happenings: vec![
+            (fault(Fault::Call(Call::PowerLimit, Err(3), 0)), 23),
+            (fault(Fault::Stuck(32)), 26),
+            (Happening::ForeignUnlock, 8),
+            (fault(Fault::Call(Call::Energy, Ok(0), 33)), 9),
+        ],
+    };
+    follow(&story).unwrap();
+}
+
+/// For a few seconds the card slowed itself down, soon after the draw that its reading didn't show.
+#[test]
+fn a_card_that_slowed_itself_down_for_a_moment_has_a_frozen_sensor_all_the_same() {
+    let story = Story {
+        profile: card(
+            "v100-32gb",
+            78.8187916380263,
+            0.43463850484920397,
+            1.0,
+            28.211645441307134,
+        ),
+        poll_millis: 1000,
+        start: 0.47094420653144997,
+        happenings: vec![
+            (
+                world(0.290054626168603, 49.23077221230631, 1.4517330909493191),
+                135,
+            ),
+            (
+                fault(Fault::Sensor(
+                    Which::Core,
+                    Sensor {
+                        freeze: 1,
+                        ..Sensor::NONE
+                    },
+                )),
+                183,
+            ),
+            (Happening::ForeignUnlock, 126),
+            (
+                fault(Fault::Setter(Knob::Limit, Lie::Quantise(1000, 0))),
+                63,
+            ),
+            (
+                world(0.4367869136579298, 35.69434206690338, 1.259855514129515),
+                52,
+            ),
+        ],
+    };
+    follow(&story).unwrap();
+}

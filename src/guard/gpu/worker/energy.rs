@@ -14,7 +14,7 @@ pub(crate) enum Counted {
     Continued(u64),
     /// It doesn't fit. The last believed value, if any.
     Odd(Option<u64>),
-    /// It counts from a lower value, twice in a row: the driver was reloaded.
+    /// It counts from a lower value: the driver was reloaded.
     Restarted(u64),
 }
 
@@ -29,7 +29,8 @@ pub(crate) struct Energy {
     believed: Option<Told>,
     /// It was seen to count up. A constant number is no counter, and its end is no reload.
     counts: bool,
-    /// The value that didn't fit. It is believed if the next one continues from it.
+    /// The value that didn't fit. It is believed once a later one counts on from it: a card that answers
+    /// the same wrong number for a while doesn't count.
     odd: Option<Told>,
 }
 
@@ -42,8 +43,11 @@ impl Energy {
             self.believe(told);
             return Counted::Continued(millijoules);
         };
-        if !self.odd.is_some_and(|odd| told.follows(odd)) {
+        let odd = *self.odd.get_or_insert(told);
+        if !told.follows(odd) {
             self.odd = Some(told);
+        }
+        if !told.follows(odd) || told.millijoules == odd.millijoules {
             return Counted::Odd(Some(believed.millijoules));
         }
         self.believe(told);
@@ -112,6 +116,10 @@ mod tests {
                 Odd(Some(901_000)),
                 Continued(902_000)
             ]
+        );
+        assert_eq!(
+            counted(&[900_000, 901_000, 0, 0, 0, 902_000])[3..],
+            [Odd(Some(901_000)), Odd(Some(901_000)), Continued(902_000)]
         );
         assert_eq!(
             counted(&[900_000, 901_000, 999_999_999_999, 902_000]),

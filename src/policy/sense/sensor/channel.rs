@@ -118,7 +118,7 @@ impl Channel {
         let fallen = self
             .fall
             .is_fallen(now, value, average, around.explains_falls, scale);
-        let stillness = if average.is_none() || around.holds_itself {
+        let stillness = if average.is_none() {
             self.still.look_alone(value)
         } else {
             let signs = Signs {
@@ -126,6 +126,7 @@ impl Channel {
                 counted: around.counted,
                 scale,
                 fans: around.fans,
+                holds_itself: around.holds_itself,
             };
             self.still.look(now, value, signs)
         };

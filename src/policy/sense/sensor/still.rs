@@ -35,6 +35,12 @@ const PLAIN: f64 = 0.4;
 const FAN_RUNS: f64 = 0.15;
 const FAN_FOLLOWS: f64 = 10.0;
 
+/// A card that holds itself still again within this time, in seconds, still holds itself.
+const ONE_HOLD: f64 = 60.0;
+
+/// A move is found to begin up to this long before it did, in seconds.
+const EARLY: f64 = 2.5;
+
 /// With a short poll interval, one look in this time is enough, in seconds.
 const LOOKS_APART: f64 = 0.9;
 
@@ -69,6 +75,8 @@ pub(crate) struct Still {
     moved: Option<Move>,
     /// The fans' speed, once they had time to follow the last change of the reading.
     fans: Option<Ratio>,
+    /// From when until when the card last held itself at its reading.
+    own_hold: Option<(f64, f64)>,
     frozen: bool,
 }
 
@@ -83,6 +91,8 @@ pub(crate) struct Signs<'a> {
     pub(crate) scale: f64,
     /// The speed of the fans that go by the temperature.
     pub(crate) fans: Option<Ratio>,
+    /// The card slows itself down to stay at this reading: the draw moves, and the reading needn't.
+    pub(crate) holds_itself: bool,
 }
 
 impl Signs<'_> {
@@ -110,6 +120,7 @@ impl Still {
             looked: f64::NEG_INFINITY,
             moved: None,
             fans: None,
+            own_hold: None,
             frozen: false,
         }
     }
@@ -122,6 +133,7 @@ impl Still {
             last: self.last,
             seen: self.seen,
             recent: self.recent,
+            own_hold: self.own_hold,
             frozen: self.frozen,
             ..Self::new(Duration::ZERO)
         };
@@ -148,6 +160,10 @@ impl Still {
         let before = mem::replace(&mut self.seen, now);
         let ramp = self.recent.per_second();
         self.recent.note(now, value);
+        if signs.holds_itself {
+            let on = self.own_hold.filter(|(_, until)| now - until <= ONE_HOLD);
+            self.own_hold = Some((on.map_or(before.max(0.0), |(from, _)| from), now));
+        }
         let Some(since) = self.since.filter(|_| change == Some(0.0)) else {
             self.changed(now, change.unwrap_or_default(), before, ramp);
             return self.known();
@@ -158,7 +174,8 @@ impl Still {
         if now - self.looked >= LOOKS_APART {
             self.looked = now;
             let found = signs.lasting(now, since);
-            self.note(found.filter(|found| !self.is_answered(*found)));
+            let needs = |it: &Move| !self.is_answered(*it) && !self.is_own(*it);
+            self.note(found.filter(needs));
         }
         let Some(moved) = self.moved else {
             return self.known();
@@ -204,6 +221,15 @@ impl Still {
         };
         let jump = self.change - explained;
         follows && jump * found.share.signum() >= ANSWERS * found.share.abs()
+    }
+
+    /// The card made this move itself: down as it began to hold itself, or up again as it ended. What the
+    /// draw did before, its reading should have shown.
+    fn is_own(&self, found: Move) -> bool {
+        let early = if found.share < 0.0 { EARLY } else { 0.0 };
+        self.own_hold.is_some_and(|(from, until)| {
+            (from - early..=until + ANSWERED_WITHIN).contains(&found.left)
+        })
     }
 
     /// The first move counts, and the largest of all.

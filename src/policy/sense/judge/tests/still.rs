@@ -101,6 +101,26 @@ fn a_card_that_holds_itself_still_is_believed() {
     }
 }
 
+/// For a few seconds it did, after a draw that the frozen reading hadn't shown: that excused nothing.
+#[test]
+fn a_card_that_holds_itself_for_a_moment_excuses_no_move_before_it() {
+    let mut bench = Bench::core(74.0);
+    bench.draws(60.0);
+    for _ in 0..120 {
+        bench.look();
+    }
+    bench.draws(350.0);
+    for second in 0..60 {
+        bench.reading.slowdown_reasons = Ok(if (4..9).contains(&second) {
+            SOFTWARE
+        } else {
+            SlowdownReasons::default()
+        });
+        bench.look();
+    }
+    assert_eq!(bench.look().doubt, Some(Doubt::Frozen));
+}
+
 /// A core that froze cold hid a die of 85 °C: that the card slowed itself down excused its standing still.
 #[test]
 fn a_sensor_that_reads_cool_is_not_what_a_card_holds_itself_at() {
