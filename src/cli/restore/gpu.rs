@@ -9,7 +9,7 @@ use crate::config::SensorConfig;
 use crate::device::{Cadence, ClockRange, Driver, Gpu, Missing, Reading};
 use crate::events::{Events, GpuName, What};
 use crate::guard::actuate::journal::{Entry, JournalDirs};
-use crate::guard::actuate::takeover::{confirmed, recount};
+use crate::guard::actuate::takeover::confirmed;
 use crate::guard::gpu::sensors::Probes;
 use crate::policy::{ExtraSensor, Judge, Judgement, TripOverrides, View};
 use crate::units::Moment;
@@ -19,6 +19,10 @@ use super::words::unseen;
 
 /// Between two readings of a GPU that isn't ready yet.
 const READ_EVERY: Duration = Duration::from_secs(1);
+
+/// A driver counts an idle card's energy on several times in this time, and it is looked so often.
+const COUNTS_WITHIN: Duration = Duration::from_millis(200);
+const RECOUNTS: u32 = 3;
 
 /// The work on one GPU.
 pub(crate) struct Job {
@@ -94,11 +98,27 @@ impl Job {
                 let reading = gpu.read(now, Cadence::Full).plausible(gpu.facts());
                 let limit = confirmed(gpu.as_mut(), reading.limit, &self.entry.claim);
                 let reading = Reading { limit, ..reading };
-                recount(gpu.as_mut(), &self.entry, reading)
+                self.recount(gpu.as_mut(), reading)
             },
         );
         if reading.is_lost() {
             *gpu = None;
+        }
+        reading
+    }
+
+    /// An energy counter below the journal's value means that the driver was reloaded, if it counts: a card
+    /// may answer any number for a while.
+    fn recount(&self, gpu: &mut dyn Gpu, mut reading: Reading) -> Reading {
+        let told = reading.slow.energy_millijoules;
+        let is_lower = |told: u64| Some(told) < self.entry.energy_millijoules;
+        if told.is_some_and(is_lower) {
+            let mut again = (0..RECOUNTS).map(|_| {
+                thread::sleep(COUNTS_WITHIN);
+                let reading = gpu.read(reading.at, Cadence::Full).plausible(gpu.facts());
+                reading.slow.energy_millijoules
+            });
+            reading.slow.energy_millijoules = again.find(|again| *again > told).flatten();
         }
         reading
     }

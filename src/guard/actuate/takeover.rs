@@ -1,7 +1,7 @@
 //! Takes over the claim that a dead guard left on a GPU. The next guard's worker continues with it;
 //! `restore` gives it back.
 
-use crate::device::{Cadence, Gpu, Missing, Reading};
+use crate::device::{Gpu, Missing, Reading};
 use crate::policy::Claim;
 use crate::units::Watts;
 
@@ -19,20 +19,6 @@ pub enum TakenOver {
     All,
     /// Somebody else has set the limit since: it stays as they set it.
     AllButTheLimit,
-}
-
-/// An energy counter below the journal's value means that the driver was reloaded. A single reading
-/// proves nothing, so the counter is read again, and the greater value counts. Zero is no count: no guard
-/// reads a card within the millisecond in which its driver is loaded.
-#[must_use]
-pub fn recount(gpu: &mut dyn Gpu, left: &Entry, mut reading: Reading) -> Reading {
-    let told = reading.slow.energy_millijoules;
-    if told.is_some_and(|told| Some(told) < left.energy_millijoules) {
-        let again = gpu.read(reading.at, Cadence::Full).plausible(gpu.facts());
-        let most = told.max(again.slow.energy_millijoules);
-        reading.slow.energy_millijoules = most.filter(|it| *it > 0);
-    }
-    reading
 }
 
 /// A limit that `claim` doesn't list is read again before it is believed: a single odd answer must not

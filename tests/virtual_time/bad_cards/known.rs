@@ -541,3 +541,24 @@ fn a_card_that_slowed_itself_down_for_a_moment_has_a_frozen_sensor_all_the_same(
     };
     follow(&story).unwrap();
 }
+
+/// The next guard took it for a reloaded driver, and left its lock on the card.
+#[test]
+fn an_energy_count_that_stands_still_after_a_kill_is_no_driver_reload() {
+    let frozen = Sensor {
+        freeze: 1,
+        ..Sensor::NONE
+    };
+    let story = Story {
+        profile: card("a100-40gb", 30.0, 0.2, 1.0, 20.0),
+        poll_millis: 100,
+        start: 0.0,
+        happenings: vec![
+            (fault(Fault::Sensor(Which::Core, frozen)), 1),
+            (world(1.015686619684974, 15.0, 0.8), 1),
+            (fault(Fault::Call(Call::Energy, Ok(20), 0)), 19),
+            (Happening::Kill, 1),
+        ],
+    };
+    follow(&story).unwrap();
+}

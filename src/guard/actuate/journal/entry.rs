@@ -71,6 +71,12 @@ impl Entry {
         })
     }
 
+    /// The energy counter, unless it began again with this boot.
+    pub fn energy_of_this_boot(&self) -> Option<u64> {
+        self.energy_millijoules
+            .filter(|_| self.boot_id == boot_id())
+    }
+
     /// The claim on the limit that is on the card. If a guard died before it read its last write back,
     /// the card may have stored a limit between the two: then that limit is part of the claim.
     fn as_stored(&self, limit: LimitClaim, now: Watts) -> Option<LimitClaim> {

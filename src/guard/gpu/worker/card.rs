@@ -10,7 +10,8 @@ use crate::units::Moment;
 use super::energy::Counted;
 use super::state::Worker;
 use crate::clock::Clock;
-use crate::guard::actuate::takeover::{confirmed, recount};
+use crate::guard::actuate::journal::Entry;
+use crate::guard::actuate::takeover::confirmed;
 use crate::guard::tick::Permission;
 
 /// Slow readings (fans, energy, ECC) cost milliseconds and change slowly.
@@ -89,9 +90,6 @@ impl Worker {
             limit: confirmed(gpu.as_mut(), reading.limit, claim),
             ..reading
         };
-        if let (Some(left), Cadence::Full) = (&self.left, cadence) {
-            reading = recount(gpu.as_mut(), left, reading);
-        }
         if reading.is_lost() {
             tracing::error!(gpu = self.identity.index, uuid = %self.identity.uuid, "GPU lost: trying to open it again every {REOPEN_EVERY:?}; see dmesg, reset the GPU or reboot");
             self.gpu = None;
@@ -142,6 +140,9 @@ impl Worker {
     /// Replaces an implausible counter value by the last believed one.
     fn count_energy(&mut self, now: Moment, reading: &mut Reading) -> Option<Counted> {
         let told = reading.slow.energy_millijoules?;
+        if let Some(noted) = self.left.as_ref().and_then(Entry::energy_of_this_boot) {
+            self.energy.compare(now, told, noted);
+        }
         let counted = self.energy.count(now, told);
         reading.slow.energy_millijoules = match counted {
             Counted::Continued(believed) | Counted::Restarted(believed) => Some(believed),

@@ -59,6 +59,16 @@ impl Energy {
         }
     }
 
+    /// Before a count: a guard that is dead noted the count as `noted`. If the card tells less, the driver was
+    /// reloaded, or the card doesn't count: the next readings show which.
+    pub(crate) fn compare(&mut self, at: Moment, told: u64, noted: u64) {
+        if told < noted && !self.counts {
+            let millijoules = noted;
+            self.believe(Told { millijoules, at });
+            self.counts = true;
+        }
+    }
+
     /// The last value that was believed.
     pub(crate) fn believed(&self) -> Option<u64> {
         self.believed.map(|told| told.millijoules)
@@ -103,6 +113,26 @@ mod tests {
                 Continued(2500)
             ]
         );
+    }
+
+    #[test]
+    fn a_dead_guards_count_is_believed_until_the_card_counts_from_less() {
+        use Counted::{Continued, Odd, Restarted};
+        let compared = |told: &[u64]| {
+            let mut energy = Energy::default();
+            let at = |index: usize| Moment::from_secs_f64(5.0 * index as f64);
+            energy.compare(at(0), told[0], 900_000);
+            let each = told.iter().enumerate();
+            each.map(|(index, told)| energy.count(at(index), *told))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(compared(&[20, 20, 20])[2], Odd(Some(900_000)));
+        assert_eq!(
+            compared(&[500, 1500, 2500]),
+            [Odd(Some(900_000)), Restarted(1500), Continued(2500)]
+        );
+        assert_eq!(compared(&[20, 900_500])[1], Continued(900_500));
+        assert_eq!(compared(&[990_000])[0], Continued(990_000));
     }
 
     #[test]
