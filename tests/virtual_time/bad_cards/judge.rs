@@ -600,8 +600,8 @@ impl<'a> Follower<'a> {
         let nobodys =
             forgets && (late || is(|it| matches!(it, Happening::Kill | Happening::Stop(_))));
         let back = (unseen || on_card.lock.is_none()) && (foreign || nobodys || same);
-        // Named values must be there, exempt or not.
-        let all_back = on_card.lock.is_none() && same;
+        // Named values must be there, exempt or not; but for a lock that a card said it had set.
+        let all_back = on_card.lock.is_none() && same && !unseen;
         let limit = on_card.limit;
         prop_assert!(
             (state == State::Normal && back && journal.is_none()) || (names_it && !all_back),

@@ -562,3 +562,28 @@ fn an_energy_count_that_stands_still_after_a_kill_is_no_driver_reload() {
     };
     follow(&story).unwrap();
 }
+
+/// The guard doesn't trust a reading that fell by 60 °C, and names a lock that the card had only said it set.
+#[test]
+fn a_lock_that_was_ignored_may_be_named_longer_than_it_would_have_lasted() {
+    let frozen = Sensor {
+        freeze: 1,
+        ..Sensor::NONE
+    };
+    let story = Story {
+        profile: card("a100-80gb", 83.3249088439651, 0.2, 1.0, 20.0),
+        poll_millis: 1000,
+        start: 0.1781401979141858,
+        happenings: vec![
+            (world(0.0, 15.0, 0.8), 30),
+            (
+                world(0.6047930465522594, 42.15568415061258, 1.1309611253124003),
+                6,
+            ),
+            (fault(Fault::Setter(Knob::Clock, Lie::Ignore)), 111),
+            (fault(Fault::Sensor(Which::Core, frozen)), 1),
+            (world(0.0, 15.0, 0.8), 172),
+        ],
+    };
+    follow(&story).unwrap();
+}
