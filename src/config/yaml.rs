@@ -87,6 +87,7 @@ fn explained(error: &serde_saphyr::Error, text: &str) -> String {
 /// file are replaced, and so are errors about the parser's own options.
 fn in_our_words(error: &serde_saphyr::Error) -> String {
     use serde_saphyr::Error;
+    use serde_saphyr::budget::BudgetBreach;
     let place = match error.location() {
         Some(at) if at.line() > 0 => format!(" at line {}, column {}", at.line(), at.column()),
         _ => String::new(),
@@ -100,8 +101,11 @@ fn in_our_words(error: &serde_saphyr::Error) -> String {
         Error::DuplicateMappingKey { key: None, .. } => {
             format!("a key is there twice{place}: keep one of them")
         }
-        Error::MultipleDocuments { .. } => second_document(&place),
-        Error::Budget { .. } if error.to_string().contains("Documents") => second_document(&place),
+        Error::MultipleDocuments { .. }
+        | Error::Budget {
+            breach: BudgetBreach::Documents { .. },
+            ..
+        } => second_document(&place),
         Error::Budget { .. }
         | Error::AliasReplayCounterOverflow { .. }
         | Error::AliasReplayLimitExceeded { .. }

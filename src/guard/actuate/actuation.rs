@@ -211,6 +211,7 @@ impl Actuation {
     /// Brings the GPU to `targets`.
     pub fn apply(&mut self, gpu: &mut dyn Gpu, targets: &Targets, reading: &Reading) {
         self.energy_millijoules = reading.slow.energy_millijoules.or(self.energy_millijoules);
+        let passed = reading.at.since(self.now);
         self.now = reading.at;
         self.outcomes.writes = ByKnob::default();
         if self.journal_failing {
@@ -222,6 +223,10 @@ impl Actuation {
             self.shows_again(current);
             self.apply_limit(gpu, targets.limit, current);
         } else {
+            self.limit.keep_for(passed);
+            if let Ok(enforced) = reading.enforced_limit {
+                self.limit.note_enforced(enforced, self.now);
+            }
             // The enforced limit is at most the requested one, as a BMC may hold it lower. If it is
             // higher than the last known limit, somebody has raised that.
             self.limit.last = reading.enforced_limit.ok().max(self.limit.last);

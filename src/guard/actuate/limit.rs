@@ -118,6 +118,7 @@ impl Actuation {
     pub(crate) fn end_unseen_claim(&mut self, target: Option<Watts>, reading: &Reading) {
         let original = self.claim.limit.map(|ours| ours.original);
         if target.is_none() && original.is_some() && reading.enforced_limit.ok() == original {
+            self.limit.returned = self.claim.limit.map(|ours| (ours, self.now));
             self.end_claim();
         }
     }

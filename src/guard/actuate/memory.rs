@@ -86,6 +86,22 @@ impl LimitMemory {
         }
     }
 
+    /// The limit that is enforced after a write that couldn't be read back: the card may have clamped it to
+    /// that.
+    pub(super) fn note_enforced(&mut self, enforced: Watts, now: Moment) {
+        if self.unread.is_some_and(|asked| enforced <= asked) {
+            self.note_set(enforced, now);
+        }
+    }
+
+    /// The limit couldn't be read for so long. That time isn't counted: what the card forgot in it shows
+    /// afterwards.
+    pub(super) fn keep_for(&mut self, unread: Duration) {
+        let set = self.set_lately.iter_mut().map(|(_, at)| at);
+        let returned = self.returned.iter_mut().map(|(_, at)| at);
+        set.chain(returned).for_each(|at| *at = *at + unread);
+    }
+
     /// Notes that the card stored `limit` now.
     pub(super) fn note_set(&mut self, limit: Watts, now: Moment) {
         self.set_lately.retain(|(set, _)| *set != limit);

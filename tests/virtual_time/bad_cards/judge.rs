@@ -81,6 +81,8 @@ struct Follower<'a> {
     touched: Vec<Touched>,
     /// The draw when a thermal sensor stopped following.
     silent_from: Option<f64>,
+    /// The core reads cooler than it is, and follows: the guard believes it in place of a lost margin.
+    reads_cool: bool,
     /// Since when it has been well over that.
     draw_over: Option<Moment>,
     /// The highest limit that anybody but us has set.
@@ -128,6 +130,7 @@ impl<'a> Follower<'a> {
             poll,
             touched: Vec::new(),
             silent_from: None,
+            reads_cool: false,
             draw_over: None,
             original,
             sign: None,
@@ -241,6 +244,9 @@ impl<'a> Follower<'a> {
             };
             // A sensor that follows again, by an offset, shows nothing that anybody could see.
             let follows = matches!(fault, Fault::Sensor(_, sensor) if sensor.freeze == 0);
+            if let (Touched::Sensor(Which::Core), Fault::Sensor(_, sensor)) = (touched, fault) {
+                self.reads_cool = sensor.offset < 0.0;
+            }
             if thermal && silent && self.silent_from.is_none() {
                 self.silent_from = Some(draw);
             } else if thermal && follows {
@@ -255,6 +261,7 @@ impl<'a> Follower<'a> {
     fn mend(&mut self) {
         self.node.rack.card(0).faults = CardFaults::NONE;
         self.touched.clear();
+        self.reads_cool = false;
         self.silent_from = None;
         self.draw_over = None;
         self.sign = None;
@@ -462,6 +469,7 @@ impl<'a> Follower<'a> {
         self.working = working;
         let over = self.over_alert() > 0.0;
         let draw = !self.is_touched(Touched::Sensor(Which::Draw))
+            && !self.reads_cool
             && self
                 .draw_over
                 .is_some_and(|since| now.since(since).as_secs_f64() >= DRAW_MOVED_FOR);

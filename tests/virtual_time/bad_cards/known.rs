@@ -587,3 +587,96 @@ fn a_lock_that_was_ignored_may_be_named_longer_than_it_would_have_lasted() {
     };
     follow(&story).unwrap();
 }
+
+/// The margin is lost, and the core in its place follows, 7 °C too cool: the guard believes it until the card
+/// slows itself down, as docs/limitations.md says. It throttles 3.5 °C over alert.
+#[test]
+fn a_core_that_reads_cooler_is_believed_in_place_of_a_lost_margin() {
+    let offset = Sensor {
+        offset: -6.8359140738765785,
+        ..Sensor::NONE
+    };
+    let story = Story {
+        profile: card("l40s", 81.74180475887277, 0.2, 1.0, 84.18006868011841),
+        poll_millis: 500,
+        start: 0.31307261526311453,
+        happenings: vec![
+            (fault(Fault::Call(Call::PowerLimit, Err(3), 1)), 1),
+            (fault(Fault::Call(Call::Margin, Err(3), 0)), 1),
+            (fault(Fault::Sensor(Which::Core, offset)), 1),
+            (world(0.889098911813398, 52.997055962973704, 0.8), 179),
+        ],
+    };
+    follow(&story).unwrap();
+}
+
+/// The draw rose in two steps, a minute apart: each too small to show alone.
+#[test]
+fn a_draw_that_rises_in_two_steps_shows_a_frozen_margin() {
+    let frozen = Sensor {
+        freeze: 1,
+        ..Sensor::NONE
+    };
+    let story = Story {
+        profile: known("rtx-6000-ada"),
+        poll_millis: 100,
+        start: 0.38766533323182933,
+        happenings: vec![
+            (world(0.6733451566771476, 15.0, 0.8), 1),
+            (fault(Fault::Sensor(Which::Margin, frozen)), 104),
+            (Happening::ForeignLimit(0.9179359258417288), 68),
+            (
+                world(0.7940873746906363, 42.56476682382592, 1.2324140663668823),
+                86,
+            ),
+        ],
+    };
+    follow(&story).unwrap();
+}
+
+/// It forgot the limit that was given back while no limit could be read.
+#[test]
+fn a_limit_that_was_forgotten_unseen_is_given_back_once_it_is_seen() {
+    let story = Story {
+        profile: card("v100-32gb", 76.6492436869755, 0.2, 1.0, 20.0),
+        poll_millis: 100,
+        start: 0.6390449476451747,
+        happenings: vec![
+            (world(0.39775470549197395, 55.70409927637306, 0.8), 39),
+            (fault(Fault::Setter(Knob::Limit, Lie::Forget(5.0))), 1),
+            (world(0.0, 15.0, 0.8), 1),
+            (fault(Fault::Call(Call::PowerLimit, Ok(0), 0)), 65),
+        ],
+    };
+    follow(&story).unwrap();
+}
+
+/// What it made of the last write was never read: only the enforced limit told.
+#[test]
+fn a_limit_that_was_clamped_unseen_is_given_back_once_it_is_seen() {
+    let story = Story {
+        profile: card("rtx-6000-ada", 30.0, 0.2, 1.0, 20.0),
+        poll_millis: 100,
+        start: 0.8477657565497188,
+        happenings: vec![
+            (fault(Fault::Call(Call::PowerLimit, Ok(0), 0)), 1),
+            (
+                fault(Fault::Setter(
+                    Knob::Limit,
+                    Lie::ClampHigh(0.10629462198147427),
+                )),
+                1,
+            ),
+            (fault(Fault::Call(Call::Temperature, Err(999), 0)), 1),
+            (
+                Happening::Alert {
+                    level: Level::Gradual,
+                    ttl: 5,
+                },
+                1,
+            ),
+            (Happening::ForeignUnlock, 1),
+        ],
+    };
+    follow(&story).unwrap();
+}

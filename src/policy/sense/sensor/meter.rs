@@ -1,4 +1,4 @@
-//! The energy that a card has used in the last minute and a half, so that its draw can be averaged
+//! The energy that a card has used in the last minutes, so that its draw can be averaged
 //! over any part of that time. A single reading of the draw says little: some cards tell a momentary
 //! value, with short dips that heat nothing.
 //!
@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use crate::units::{Moment, Watts};
 
 /// The time that is remembered, in seconds: the longest look back of [`super::moves`].
-const REMEMBERED: f64 = 90.0;
+const REMEMBERED: f64 = 210.0;
 
 /// The least time between two points. With a short poll interval, one of several is enough.
 const APART: f64 = 0.9;
