@@ -279,9 +279,9 @@ impl Knobs {
         let Some(domain) = knob.clock() else {
             return false;
         };
-        let (claimed, clock) = (seen.claim.locks[domain], seen.reading.clock(domain));
+        let (claimed, clock) = (seen.claim.locks[domain], seen.clock(domain));
         let trial = &mut self.trials[knob];
-        if !claimed || clock.is_some() || !seen.hungry || !trial.state.is_usable() {
+        if !claimed || clock.is_some() || !seen.at_end || !trial.state.is_usable() {
             trial.unseen = None;
             return false;
         }

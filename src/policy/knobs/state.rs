@@ -82,6 +82,14 @@ pub struct Write {
     pub outcome: Outcome,
 }
 
+impl Write {
+    /// It should have slowed the card down, and was refused.
+    pub(crate) const fn was_refused(self) -> bool {
+        use Outcome::{Denied, Refused};
+        self.slows && matches!(self.outcome, Refused | Denied)
+    }
+}
+
 /// The knobs that the plan may use now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Means {

@@ -680,3 +680,54 @@ fn a_limit_that_was_clamped_unseen_is_given_back_once_it_is_seen() {
     };
     follow(&story).unwrap();
 }
+
+/// It worked again before the lock failed, and was tried only 10 s after that: the next reading.
+#[test]
+fn a_limit_that_was_refused_is_tried_again_as_soon_as_the_lock_takes_nothing_lower() {
+    let story = Story {
+        profile: card(
+            "h100",
+            68.87238732861364,
+            0.2,
+            6.0636665600859265,
+            36.070003349474625,
+        ),
+        poll_millis: 10000,
+        start: 0.48677269670746437,
+        happenings: vec![
+            (
+                fault(Fault::Setter(
+                    Knob::Clock,
+                    Lie::RefuseBelow(0.4562124335127333),
+                )),
+                1,
+            ),
+            (fault(Fault::Setter(Knob::Limit, Lie::Refuse(2))), 111),
+            (
+                world(0.9660628995476872, 48.36586709789444, 1.0990268966719543),
+                111,
+            ),
+            (
+                fault(Fault::Setter(Knob::Limit, Lie::Quantise(1000, 0))),
+                41,
+            ),
+        ],
+    };
+    follow(&story).unwrap();
+}
+
+/// Somebody took the lock off, and the clock that was read, 20 MHz, seemed to be under it.
+#[test]
+fn a_clock_that_the_card_does_not_have_shows_no_lock() {
+    let story = Story {
+        profile: card("a100-40gb", 63.771828537056685, 0.2, 1.0, 20.0),
+        poll_millis: 100,
+        start: 0.0,
+        happenings: vec![
+            (world(0.6935975568307293, 57.33061609061171, 0.8), 1),
+            (fault(Fault::Call(Call::SmClock, Ok(20), 0)), 29),
+            (Happening::ForeignUnlock, 15),
+        ],
+    };
+    follow(&story).unwrap();
+}

@@ -63,9 +63,16 @@ impl Policy {
             View::Blind(heat) => heat,
             View::Never | View::Blink => None,
         };
-        let nothing_left = self.regulator.is_exhausted() || self.held.state() == State::Emergency;
+        // A knob that takes nothing lower is as good as none: those that failed before are tried again.
+        let took_nothing = seen
+            .writes
+            .iter()
+            .any(|(_, it)| it.is_some_and(knobs::Write::was_refused));
+        let nothing_left =
+            self.regulator.is_exhausted() || self.held.state() == State::Emergency || took_nothing;
         let blind = matches!(view, View::Blind(_));
-        let hungry = blind || heat.is_some_and(|heat| heat.at_set_point()) && nothing_left;
+        let hot = heat.is_some_and(|heat| heat.at_set_point());
+        let hungry = blind || hot && nothing_left;
         let renew = self.knobs.add_evidence(
             now,
             &knobs::Evidence {
@@ -75,6 +82,8 @@ impl Policy {
                 targets: &self.last.targets,
                 in_turn: !seen.woken,
                 hungry,
+                at_end: hungry || hot && self.regulator.is_on_last_rung(),
+                slowest: seen.facts.gpu_clock_min,
             },
         );
         let means = self.knobs.means();

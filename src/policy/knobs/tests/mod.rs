@@ -97,6 +97,8 @@ impl Bench {
             targets: &self.targets,
             in_turn: self.in_turn,
             hungry: self.hungry,
+            at_end: self.hungry,
+            slowest: None,
         };
         let renew = self.knobs.add_evidence(at(self.seconds), &seen);
         self.writes = ByKnob::default();

@@ -246,16 +246,23 @@ pub(super) fn readings(bytes: &[u8]) {
     let facts = facts(&mut input);
     let mut original = some_limit(&mut input);
     let mut rig = Rig::new(settings, facts, original, None);
-    let mut last = None;
+    let (mut last, mut left) = (None, original);
     for _ in 0..MOST_TICKS {
         if input.is_empty() {
             break;
         }
         happen(&mut rig, &mut input, &mut original, last.as_ref());
-        let (before, lock) = rig.rogue.stands();
+        let (found, lock) = rig.rogue.stands();
         let period = Duration::from_millis(u64::from(input.u16()));
         let tick = rig.tick(period);
+        // Somebody's lower limit that came while none could be read can't be known.
+        let before = if tick.reading.limit.is_err() {
+            found.max(left)
+        } else {
+            found
+        };
         check(&tick, &rig.rogue.card(), before, lock, original);
+        left = rig.rogue.stands().0;
         let gpu_handle = rig.shared.gpu_handle(&tick.identity.uuid);
         gpu_handle.expect("enlisted").publish(tick.clone());
         last = Some(tick);
