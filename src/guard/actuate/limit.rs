@@ -85,7 +85,8 @@ impl Actuation {
     pub(super) fn forgotten(&self, current: Watts) -> Option<LimitClaim> {
         let lately = |at: Moment| self.now.since(at) <= FORGETS_WITHIN;
         let (ours, _) = self.limit.returned.filter(|(_, at)| lately(*at))?;
-        let own = self.has_set_lately(current) && !self.is_back(ours.original, current);
+        // Whenever it was set: what it forgets in this time isn't an operator's.
+        let own = self.limit.has_set(current) && !self.is_back(ours.original, current);
         own.then_some(ours)
     }
 

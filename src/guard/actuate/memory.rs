@@ -78,6 +78,11 @@ impl LimitMemory {
         known.any(|(set, at)| *set == limit && lately(*at))
     }
 
+    /// The card stored this limit for the guard, among the last.
+    pub(super) fn has_set(&self, limit: Watts) -> bool {
+        self.set_lately.iter().any(|(set, _)| *set == limit)
+    }
+
     /// Takes the first limit that can be read after a write that couldn't be: what the card made of it.
     pub(super) fn note_shown(&mut self, limit: Watts, now: Moment) {
         let asked = self.unread.take();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::device::{ByKnob, ClockDomain, FanPolicy, Reading};
 use crate::policy::claim::Claim;
 use crate::policy::types::targets::{FanTarget, Targets};
-use crate::units::{Megahertz, Ratio, Watts};
+use crate::units::{Ratio, Watts};
 
 use super::state::{Outcome, Write};
 
@@ -33,17 +33,8 @@ pub(crate) struct Evidence<'a> {
     pub(crate) hungry: bool,
     /// The card is hot, and each knob is where it ends, or where it was before the guard.
     pub(crate) at_end: bool,
-    /// The slowest clock that the card supports.
-    pub(crate) slowest: Option<Megahertz>,
-}
-
-impl Evidence<'_> {
-    /// The clock that a lock holds down. One that is slower than any the card supports says nothing.
-    pub(super) fn clock(&self, domain: ClockDomain) -> Option<Megahertz> {
-        let slowest = self.slowest.filter(|_| domain == ClockDomain::Gpu);
-        let clock = self.reading.clock(domain);
-        clock.filter(|clock| slowest.is_none_or(|slowest| *clock >= slowest))
-    }
+    /// It is at alert or over.
+    pub(crate) over: bool,
 }
 
 /// If the requested limit can't be read back, the enforced one tells the outcome. A BMC may hold that
@@ -88,7 +79,7 @@ pub(super) fn keeps_to_limit(seen: &Evidence<'_>) -> Option<bool> {
 /// `None`: unknown.
 pub(super) fn exceeds(seen: &Evidence<'_>, domain: ClockDomain) -> Option<bool> {
     let lock = seen.targets.locks[domain].filter(|_| seen.claim.locks[domain])?;
-    let clock = seen.clock(domain)?;
+    let clock = seen.reading.clock(domain)?;
     Some(clock.megahertz() > lock.max.megahertz() + CLOCK_SLACK)
 }
 

@@ -274,14 +274,15 @@ impl Knobs {
     }
 
     /// If nothing shows whether a lock is still there, and the card is hot with no other knob left, the
-    /// lock is set again.
+    /// lock is set again. A clock under the lock shows it, but not on a card that is over alert all the same.
     fn may_be_gone(&mut self, now: Moment, knob: Knob, seen: &Evidence<'_>) -> bool {
         let Some(domain) = knob.clock() else {
             return false;
         };
-        let (claimed, clock) = (seen.claim.locks[domain], seen.clock(domain));
+        let claimed = seen.claim.locks[domain];
+        let shown = seen.reading.clock(domain).is_some() && !seen.over;
         let trial = &mut self.trials[knob];
-        if !claimed || clock.is_some() || !seen.at_end || !trial.state.is_usable() {
+        if !claimed || shown || !seen.at_end || !trial.state.is_usable() {
             trial.unseen = None;
             return false;
         }

@@ -128,11 +128,12 @@ impl Judge {
         }
     }
 
-    /// The sensors that aren't trusted now, and why. The next guard must know them.
+    /// The sensors that aren't trusted now, and why. The next guard must know them; but one that never
+    /// worked may not be there at all, which it finds out by itself.
     pub fn doubted(&self) -> BySensor<Option<Doubt>> {
         BySensor::of(|sensor| {
             let channel = self.channels.get(sensor as usize)?;
-            let lost = channel.run.is_lost();
+            let lost = channel.run.is_lost() && channel.evidence.worked;
             lost.then(|| channel.evidence.doubt.unwrap_or(Doubt::Missing))
         })
     }

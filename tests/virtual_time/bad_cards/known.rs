@@ -716,17 +716,75 @@ fn a_limit_that_was_refused_is_tried_again_as_soon_as_the_lock_takes_nothing_low
     follow(&story).unwrap();
 }
 
-/// Somebody took the lock off, and the clock that was read, 20 MHz, seemed to be under it.
+/// Somebody took the lock off, and the clock that was read seemed to be under it.
 #[test]
-fn a_clock_that_the_card_does_not_have_shows_no_lock() {
-    let story = Story {
+fn a_clock_that_tells_always_the_same_shows_no_lock_on_a_hot_card() {
+    for megahertz in [20, 255] {
+        follow(&one_clock(megahertz)).unwrap();
+    }
+}
+
+fn one_clock(megahertz: i64) -> Story {
+    Story {
         profile: card("a100-40gb", 63.771828537056685, 0.2, 1.0, 20.0),
         poll_millis: 100,
         start: 0.0,
         happenings: vec![
             (world(0.6935975568307293, 57.33061609061171, 0.8), 1),
-            (fault(Fault::Call(Call::SmClock, Ok(20), 0)), 29),
+            (fault(Fault::Call(Call::SmClock, Ok(megahertz), 0)), 29),
             (Happening::ForeignUnlock, 15),
+        ],
+    }
+}
+
+/// It went back to a limit that the guard had set minutes before.
+#[test]
+fn a_limit_that_was_forgotten_for_an_old_one_of_the_guards_is_given_back_again() {
+    let story = Story {
+        profile: known("rtx-6000-ada"),
+        poll_millis: 2000,
+        start: 0.7999313828166094,
+        happenings: vec![
+            (Happening::ForeignUnlock, 235),
+            (world(0.19502287225402326, 30.961436590974863, 0.8), 115),
+            (
+                fault(Fault::Setter(Knob::Limit, Lie::Quantise(1000, 0))),
+                131,
+            ),
+            (Happening::Mend, 169),
+            (
+                world(0.17394055827586907, 19.477972763280942, 1.3660845741566792),
+                19,
+            ),
+            (
+                world(0.2186326320951313, 23.0125985043535, 1.3290971520899548),
+                31,
+            ),
+            (
+                world(1.0361117083370646, 56.73204191985071, 1.1177267837505893),
+                33,
+            ),
+            (
+                fault(Fault::Setter(Knob::Limit, Lie::Forget(17.33653522981651))),
+                47,
+            ),
+            (world(0.0, 15.0, 0.8), 78),
+        ],
+    };
+    follow(&story).unwrap();
+}
+
+/// The next guard took a sensor that the card hasn't got for one that had worked, and was blind for ever.
+#[test]
+fn a_sensor_that_only_ever_failed_is_not_inherited() {
+    let story = Story {
+        profile: card("rtx-4090", 30.0, 0.2, 1.0, 20.0),
+        poll_millis: 100,
+        start: 0.0,
+        happenings: vec![
+            (fault(Fault::Call(Call::MemoryTemperature, Err(999), 0)), 3),
+            (Happening::Kill, 1),
+            (Happening::ForeignUnlock, 1),
         ],
     };
     follow(&story).unwrap();

@@ -8,9 +8,12 @@ use crate::policy::sense::{SuspectFans, View};
 use crate::policy::state::{Level, State};
 use crate::policy::types::decision::Decision;
 use crate::policy::types::observation::Observation;
-use crate::units::Moment;
+use crate::units::{Celsius, Moment};
 
 use super::Policy;
+
+/// A card that is held well stays under alert.
+const OVER: Celsius = Celsius::ZERO;
 
 impl Policy {
     /// What the card does about heat while the guard holds nothing. A guard that only observes never
@@ -83,7 +86,7 @@ impl Policy {
                 in_turn: !seen.woken,
                 hungry,
                 at_end: hungry || hot && self.regulator.is_on_last_rung(),
-                slowest: seen.facts.gpu_clock_min,
+                over: heat.is_some_and(|heat| heat.to_alert <= OVER),
             },
         );
         let means = self.knobs.means();

@@ -98,7 +98,7 @@ impl Bench {
             in_turn: self.in_turn,
             hungry: self.hungry,
             at_end: self.hungry,
-            slowest: None,
+            over: false,
         };
         let renew = self.knobs.add_evidence(at(self.seconds), &seen);
         self.writes = ByKnob::default();

@@ -246,7 +246,7 @@ pub(super) fn readings(bytes: &[u8]) {
     let facts = facts(&mut input);
     let mut original = some_limit(&mut input);
     let mut rig = Rig::new(settings, facts, original, None);
-    let (mut last, mut left) = (None, original);
+    let (mut last, mut known) = (None, original);
     for _ in 0..MOST_TICKS {
         if input.is_empty() {
             break;
@@ -257,12 +257,15 @@ pub(super) fn readings(bytes: &[u8]) {
         let tick = rig.tick(period);
         // Somebody's lower limit that came while none could be read can't be known.
         let before = if tick.reading.limit.is_err() {
-            found.max(left)
+            found.max(known)
         } else {
             found
         };
         check(&tick, &rig.rogue.card(), before, lock, original);
-        left = rig.rogue.stands().0;
+        let after = rig.rogue.stands().0;
+        if after != found || tick.reading.limit.is_ok() {
+            known = after;
+        }
         let gpu_handle = rig.shared.gpu_handle(&tick.identity.uuid);
         gpu_handle.expect("enlisted").publish(tick.clone());
         last = Some(tick);
