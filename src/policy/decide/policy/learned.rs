@@ -13,7 +13,7 @@ use crate::units::{Celsius, Moment};
 use super::Policy;
 
 /// A card that is held well stays under alert.
-const OVER: Celsius = Celsius::ZERO;
+const OVER: Celsius = Celsius::new(0.0);
 
 impl Policy {
     /// What the card does about heat while the guard holds nothing. A guard that only observes never
