@@ -228,8 +228,11 @@ impl Actuation {
                 self.limit.note_enforced(enforced, self.now);
             }
             // The enforced limit is at most the requested one, as a BMC may hold it lower. If it is
-            // higher than the last known limit, somebody has raised that.
-            self.limit.last = reading.enforced_limit.ok().max(self.limit.last);
+            // higher than the last known limit, somebody has raised that, within the card's range.
+            let most = self.limit.range.map(|range| range.max);
+            let enforced = reading.enforced_limit.ok();
+            let enforced = enforced.map(|it| most.map_or(it, |most| it.min(most)));
+            self.limit.last = enforced.max(self.limit.last);
             self.apply_unseen_limit(gpu, targets.limit);
             self.end_unseen_claim(targets.limit, reading);
         }

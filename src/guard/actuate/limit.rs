@@ -110,7 +110,11 @@ impl Actuation {
             return;
         };
         let raises = target.is_none() && wanted > known;
-        if (wanted < known || raises) && !self.waits(Knob::PowerLimit, raises) {
+        // The last write may have worked though the card answered with an error.
+        let tried = self.claim.limit.map(|ours| ours.next);
+        let lowers =
+            wanted < known && (self.may_loosen || tried.is_none_or(|tried| wanted <= tried));
+        if (lowers || raises) && !self.waits(Knob::PowerLimit, raises) {
             self.write_limit(gpu, known, wanted);
         }
     }
