@@ -31,10 +31,16 @@ pub(crate) struct Evidence<'a> {
     pub(crate) in_turn: bool,
     /// The card is hot, and no other knob is left.
     pub(crate) hungry: bool,
-    /// The card is hot, and each knob is where it ends, or where it was before the guard.
-    pub(crate) at_end: bool,
-    /// It is at alert or over.
-    pub(crate) over: bool,
+    pub(crate) at_end: AtEnd,
+}
+
+/// Whether the card is hot though each knob is where it ends, or where it was before the guard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AtEnd {
+    No,
+    Hot,
+    /// At alert or over, where a card that is held well doesn't stay.
+    AtAlert,
 }
 
 /// If the requested limit can't be read back, the enforced one tells the outcome. A BMC may hold that

@@ -8,7 +8,7 @@ use crate::policy::types::targets::Targets;
 use crate::units::{Megahertz, Moment, Watts};
 
 use super::effect::{
-    CLOCK_SLACK, Evidence, OVERDRAWS_FOR, SLOW_GONE_AFTER, exceeds, fans_lag, gone_after,
+    AtEnd, CLOCK_SLACK, Evidence, OVERDRAWS_FOR, SLOW_GONE_AFTER, exceeds, fans_lag, gone_after,
     keeps_to_limit, overdraws, shown,
 };
 use super::state::{GRAIN, KnobReport, KnobState, Means, Outcome, Write};
@@ -280,9 +280,13 @@ impl Knobs {
             return false;
         };
         let claimed = seen.claim.locks[domain];
-        let shown = seen.reading.clock(domain).is_some() && !seen.over;
+        let shown = match seen.at_end {
+            AtEnd::No => true,
+            AtEnd::Hot => seen.reading.clock(domain).is_some(),
+            AtEnd::AtAlert => false,
+        };
         let trial = &mut self.trials[knob];
-        if !claimed || shown || !seen.at_end || !trial.state.is_usable() {
+        if !claimed || shown || !trial.state.is_usable() {
             trial.unseen = None;
             return false;
         }

@@ -10,7 +10,7 @@ mod judge;
 mod state;
 mod trial;
 
-pub(crate) use effect::Evidence;
+pub(crate) use effect::{AtEnd, Evidence};
 pub(crate) use judge::Knobs;
 pub use state::{GRAIN, KnobReport, KnobState, Means, Outcome, Write};
 

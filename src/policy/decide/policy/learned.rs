@@ -2,18 +2,15 @@
 //! whether its fans do their part.
 
 use crate::device::ByKnob;
-use crate::policy::knobs;
+use crate::policy::knobs::{self, AtEnd};
 use crate::policy::sense::firmware::{Around, FirmwareReport};
 use crate::policy::sense::{SuspectFans, View};
 use crate::policy::state::{Level, State};
 use crate::policy::types::decision::Decision;
 use crate::policy::types::observation::Observation;
-use crate::units::{Celsius, Moment};
+use crate::units::Moment;
 
 use super::Policy;
-
-/// A card that is held well stays under alert.
-const OVER: Celsius = Celsius::new(0.0);
 
 impl Policy {
     /// What the card does about heat while the guard holds nothing. A guard that only observes never
@@ -85,8 +82,11 @@ impl Policy {
                 targets: &self.last.targets,
                 in_turn: !seen.woken,
                 hungry,
-                at_end: hungry || hot && self.regulator.is_on_last_rung(),
-                over: heat.is_some_and(|heat| heat.to_alert <= OVER),
+                at_end: match heat {
+                    _ if !(hungry || hot && self.regulator.is_on_last_rung()) => AtEnd::No,
+                    Some(heat) if heat.is_hot() => AtEnd::AtAlert,
+                    _ => AtEnd::Hot,
+                },
             },
         );
         let means = self.knobs.means();

@@ -97,8 +97,7 @@ impl Bench {
             targets: &self.targets,
             in_turn: self.in_turn,
             hungry: self.hungry,
-            at_end: self.hungry,
-            over: false,
+            at_end: if self.hungry { AtEnd::Hot } else { AtEnd::No },
         };
         let renew = self.knobs.add_evidence(at(self.seconds), &seen);
         self.writes = ByKnob::default();
