@@ -115,7 +115,8 @@ impl Actuation {
         let lowers =
             wanted < known && (self.may_loosen || tried.is_none_or(|tried| wanted <= tried));
         if (lowers || raises) && !self.waits(Knob::PowerLimit, raises) {
-            self.write_limit(gpu, known, wanted);
+            // Not halfway, if it is refused: that may be over what is on the card.
+            self.write_one(gpu, known, wanted);
         }
     }
 

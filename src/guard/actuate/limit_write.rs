@@ -53,7 +53,7 @@ impl Actuation {
     }
 
     /// True: the card refused it.
-    fn write_one(&mut self, gpu: &mut dyn Gpu, from: Watts, to: Watts) -> bool {
+    pub(super) fn write_one(&mut self, gpu: &mut dyn Gpu, from: Watts, to: Watts) -> bool {
         if !gpu.writes() {
             self.count(Action::PowerLimit, ActionResult::Observed);
             return false;
