@@ -32,7 +32,7 @@ const IDLE: f64 = 0.3;
 /// A move within this time is one, in seconds, and so are two steps: a load, and a limit that is given
 /// back. A card that is regulated at a constant temperature draws more or less power over longer, as its
 /// air changes; in the recordings none stands still for that, with three minutes or with one.
-const WITHIN: f64 = 180.0;
+pub(super) const WITHIN: f64 = 180.0;
 const GRID: f64 = 2.5;
 
 /// A lasting move.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::units::{Celsius, Moment, Ratio};
 
 use super::meter::Meter;
-use super::moves::{Move, lasting};
+use super::moves::{Move, WITHIN, lasting};
 use super::ramp::Ramp;
 
 /// A reading that changed a moment ago may have answered a move that the draw shows since: some cards
@@ -35,8 +35,9 @@ const PLAIN: f64 = 0.4;
 const FAN_RUNS: f64 = 0.15;
 const FAN_FOLLOWS: f64 = 10.0;
 
-/// A card that holds itself still again within this time, in seconds, still holds itself.
-const ONE_HOLD: f64 = 60.0;
+/// A card that holds itself still again within this time, in seconds, still holds itself: as long as a move
+/// of the hold before can be found.
+const ONE_HOLD: f64 = WITHIN;
 
 /// A move is found to begin up to this long before it did, in seconds.
 const EARLY: f64 = 2.5;

@@ -101,6 +101,27 @@ fn a_card_that_holds_itself_still_is_believed() {
     }
 }
 
+/// Twice, a minute and a half apart: the second time excuses what the first one did, too.
+#[test]
+fn a_card_that_holds_itself_now_and_then_is_believed() {
+    let mut bench = Bench::core(85.0);
+    bench.draws(380.0);
+    for second in 0..240 {
+        let holds = [60, 150]
+            .iter()
+            .any(|from| (*from..from + 5).contains(&second));
+        bench.reading.slowdown_reasons = Ok(if holds {
+            SOFTWARE
+        } else {
+            SlowdownReasons::default()
+        });
+        if second == 60 {
+            bench.draws(200.0);
+        }
+        assert_eq!(bench.look().doubt, None, "{second}");
+    }
+}
+
 /// For a few seconds it did, after a draw that the frozen reading hadn't shown: that excused nothing.
 #[test]
 fn a_card_that_holds_itself_for_a_moment_excuses_no_move_before_it() {
