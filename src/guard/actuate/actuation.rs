@@ -208,6 +208,12 @@ impl Actuation {
         }
     }
 
+    /// A reading of a card that was lost right after it: what somebody set meanwhile is the last known
+    /// limit all the same.
+    pub(crate) fn note_limit(&mut self, reading: &Reading) {
+        self.limit.last = reading.limit.ok().or(self.limit.last);
+    }
+
     /// Brings the GPU to `targets`.
     pub fn apply(&mut self, gpu: &mut dyn Gpu, targets: &Targets, reading: &Reading) {
         self.energy_millijoules = reading.slow.energy_millijoules.or(self.energy_millijoules);

@@ -110,11 +110,11 @@ impl Actuation {
             return;
         };
         let raises = target.is_none() && wanted > known;
-        // The last write may have worked though the card answered with an error.
-        let tried = self.claim.limit.map(|ours| ours.next);
-        let lowers =
-            wanted < known && (self.may_loosen || tried.is_none_or(|tried| wanted <= tried));
-        if (lowers || raises) && !self.waits(Knob::PowerLimit, raises) {
+        // The last write may have worked though the card answered with an error: a hot card is asked for
+        // nothing above it.
+        let tried = self.claim.limit.filter(|_| !self.may_loosen);
+        let wanted = tried.map_or(wanted, |tried| wanted.min(tried.next));
+        if (wanted < known || raises) && !self.waits(Knob::PowerLimit, raises) {
             // Not halfway, if it is refused: that may be over what is on the card.
             self.write_one(gpu, known, wanted);
         }

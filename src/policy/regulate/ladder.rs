@@ -47,6 +47,8 @@ pub struct Ladder {
     /// The heat when the rung was taken. The ladder doesn't go further down while that rung still
     /// cools the GPU.
     heat_at_move: Option<Celsius>,
+    /// The measured draw just before. On a card whose clock can't be read, it shows whether a lock works.
+    draw_at_move: Option<Watts>,
     under_since: Option<Moment>,
     well_under_since: Option<Moment>,
     up_hold: Duration,
@@ -63,6 +65,7 @@ impl Ladder {
             rung: 0,
             moved: Moment::START,
             heat_at_move: None,
+            draw_at_move: None,
             under_since: None,
             well_under_since: None,
             up_hold: UP_HOLD,
@@ -113,7 +116,7 @@ impl Ladder {
     pub fn regulate(&mut self, now: Moment, heat: &Heat, drive: Drive) {
         self.track(now, heat);
         let step = now.since(std::mem::replace(&mut self.seen, now));
-        if self.wants_down(now, heat, step) {
+        if self.wants_down(now, heat, drive, step) {
             if self
                 .raised
                 .is_some_and(|at| now.since(at) < self.up_hold * 2)
@@ -122,6 +125,7 @@ impl Ladder {
             }
             let next = self.next_biting(drive, heat.is_hot());
             self.step_to(now, next, heat);
+            self.draw_at_move = drive.measured;
         } else if self.wants_up(now) {
             self.raised = Some(now);
             self.step_to(now, self.rung.saturating_sub(1), heat);
@@ -233,7 +237,7 @@ impl Ladder {
     }
 
     /// `step`: the time between two ticks. The tick nearest to the end of a dwell ends it.
-    fn wants_down(&self, now: Moment, heat: &Heat, step: Duration) -> bool {
+    fn wants_down(&self, now: Moment, heat: &Heat, drive: Drive, step: Duration) -> bool {
         if !heat.at_set_point() || self.is_exhausted() {
             return false;
         }
@@ -241,7 +245,9 @@ impl Ladder {
             return true;
         };
         let cooling = heat.to_alert > before && !heat.is_hot();
-        let dwell = if heat.is_hot() {
+        let dwell = if heat.is_hot() && self.is_locked_in_vain(drive) {
+            HOT_DWELL
+        } else if heat.is_hot() {
             self.hot_dwell
         } else {
             DOWN_DWELL
@@ -258,15 +264,26 @@ impl Ladder {
                 || held(self.under_since, self.up_hold * PATIENCE))
     }
 
+    /// The rung has a lock of the SM clock, which can't be read, and the draw is no lower with it.
+    fn is_locked_in_vain(&self, drive: Drive) -> bool {
+        let locked = self.targets().locks[ClockDomain::Gpu].is_some();
+        let draws = drive.measured.zip(self.draw_at_move);
+        locked
+            && drive.clock.is_none()
+            && draws.is_some_and(|(now, before)| now > before.scaled(BITES))
+    }
+
     /// The next rung down that has an effect: a limit above the draw or a lock above the clock has
-    /// none. `hot`: don't stop at a rung that only the applications act on.
+    /// none. `hot`: don't stop at a rung that only the applications act on, nor at another lock after one
+    /// that showed no effect.
     fn next_biting(&self, drive: Drive, hot: bool) -> usize {
         let here = self.targets();
         let on_card = drive.limit.unwrap_or(drive.original);
         let limits = |limit: Watts| {
             limit < on_card && drive.draw.is_none_or(|draw| limit < draw.scaled(BITES))
         };
-        let slows = |lock: ClockRange| drive.clock.is_none_or(|clock| lock.max < clock);
+        let in_vain = hot && self.is_locked_in_vain(drive);
+        let slows = |lock: ClockRange| drive.clock.map_or(!in_vain, |clock| lock.max < clock);
         // Only of the SM clock is it known whether a lock slows it now.
         let changes = |domain, lock: Option<ClockRange>| {
             let slows = domain != ClockDomain::Gpu || lock.is_some_and(slows);
@@ -290,6 +307,7 @@ impl Ladder {
         self.rung = rung;
         self.moved = now;
         self.heat_at_move = Some(heat.to_alert);
+        self.draw_at_move = None;
         self.forget_calm();
     }
 

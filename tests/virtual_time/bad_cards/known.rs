@@ -789,3 +789,85 @@ fn a_sensor_that_only_ever_failed_is_not_inherited() {
     };
     follow(&story).unwrap();
 }
+
+/// The first limit failed, and none could be read: the next, a little higher, was never tried.
+#[test]
+fn an_unseen_limit_that_failed_is_tried_again_though_less_would_do() {
+    let story = Story {
+        profile: known("rtx-6000-ada"),
+        poll_millis: 5000,
+        start: 0.6197957374019657,
+        happenings: vec![
+            (fault(Fault::Call(Call::PowerLimit, Err(3), 0)), 161),
+            (Happening::Stop(0), 121),
+            (Happening::ForeignLimit(0.0), 6),
+            (world(0.4867635679259465, 15.0, 1.0480105291652109), 41),
+            (Happening::ForeignLimit(0.33805877078195906), 1),
+            (
+                world(0.7958644453351751, 30.41174927248711, 0.9837033310082252),
+                46,
+            ),
+            (Happening::Wakes(77), 36),
+            (
+                Happening::Alert {
+                    level: Level::Gradual,
+                    ttl: 6,
+                },
+                61,
+            ),
+            (
+                world(0.28116670904542973, 16.23260443235093, 0.9227914906061812),
+                76,
+            ),
+            (fault(Fault::Call(Call::SetPowerLimit, Err(999), 1)), 121),
+            (world(0.9327573355589317, 52.27050626493207, 0.8), 66),
+        ],
+    };
+    follow(&story).unwrap();
+}
+
+/// Lock after lock was taken, ten seconds each, though none did anything and the clock couldn't be read.
+#[test]
+fn an_unseen_lock_that_changes_no_draw_leaves_the_limit_to_the_next_step() {
+    let story = Story {
+        profile: card("rtx-4090", 52.0, 0.32, 5.0, 50.0),
+        poll_millis: 100,
+        start: 0.13093402500649678,
+        happenings: vec![
+            (fault(Fault::Setter(Knob::Clock, Lie::Ignore)), 1),
+            (fault(Fault::Call(Call::SmClock, Err(3), 0)), 1),
+            (
+                world(0.41906740156884537, 49.16994494812914, 1.7977978171204176),
+                197,
+            ),
+            (fault(Fault::Call(Call::EventReasons, Err(3), 1)), 93),
+        ],
+    };
+    follow(&story).unwrap();
+}
+
+/// Its draw was read wrong, and each forecast said that the last step would do: 4 °C over alert for good.
+#[test]
+fn a_forecast_from_a_frozen_draw_is_not_believed_for_ever() {
+    let story = Story {
+        profile: known("h100"),
+        poll_millis: 2000,
+        start: 0.8579057699336875,
+        happenings: vec![
+            (world(0.8956304509722995, 15.0, 1.1453918638760492), 3),
+            (
+                fault(Fault::Sensor(
+                    Which::Draw,
+                    Sensor {
+                        freeze: 1,
+                        ..Sensor::default()
+                    },
+                )),
+                1,
+            ),
+            (fault(Fault::Call(Call::PowerLimit, Err(3), 0)), 1),
+            (world(0.8809106379305832, 56.85087568262676, 0.8), 165),
+        ],
+    };
+    follow(&story).unwrap();
+}

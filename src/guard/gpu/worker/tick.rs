@@ -110,9 +110,11 @@ impl Worker {
                 self.actuation.renew(knob);
             }
         }
-        if let Some(gpu) = self.gpu.as_mut().filter(|_| self.may_write) {
-            self.actuation
-                .apply(gpu.as_mut(), &decision.targets, reading);
+        match self.gpu.as_mut().filter(|_| self.may_write) {
+            Some(gpu) => self
+                .actuation
+                .apply(gpu.as_mut(), &decision.targets, reading),
+            None => self.actuation.note_limit(reading),
         }
     }
 

@@ -93,6 +93,41 @@ fn a_dwell_ends_with_the_tick_that_is_nearest_to_its_end() {
     }
 }
 
+/// On a card whose clock can't be read, only the draw shows whether a lock works.
+#[test]
+fn past_alert_a_lock_that_changes_no_draw_is_followed_by_no_other() {
+    for (draw, clock, rungs) in [
+        (200, None, [3, 3]),
+        (190, None, [1, 2]),
+        (200, Some(2000), [1, 2]),
+    ] {
+        let mut all = vec![Targets::default()];
+        for max in [1500, 1400] {
+            let locks = ByClock::only(ClockDomain::Gpu, Some(lock(max)));
+            all.push(Targets {
+                locks,
+                ..Targets::default()
+            });
+        }
+        let mut least = all[2];
+        least.limit = Some(w(100));
+        all.push(least);
+        let mut ladder = Ladder::under_governor(Rungs::with(all));
+        let drive = |draw| Drive {
+            draw: Some(w(draw)),
+            measured: Some(w(draw)),
+            clock: clock.map(Megahertz::new),
+            ..BUSY
+        };
+        ladder.regulate(at(0), &under_alert(-1.0), drive(200));
+        assert_eq!(ladder.rung, 1);
+        for (second, rung) in [5, 10].into_iter().zip(rungs) {
+            ladder.regulate(at(second), &under_alert(-1.0), drive(draw));
+            assert_eq!(ladder.rung, rung, "{draw} {clock:?} {second}");
+        }
+    }
+}
+
 #[test]
 fn no_rung_is_taken_while_the_one_before_still_cools_but_past_alert() {
     for (before, now, rung) in [

@@ -31,6 +31,9 @@ const OVERFORESEEN_MOST: CelsiusDelta = CelsiusDelta::new(2.0);
 const CLEARLY_OVERFORESEEN: CelsiusDelta = CelsiusDelta::new(0.5);
 /// Over the set point by this much, forecasts count in full again.
 const SURELY_OVER: CelsiusDelta = CelsiusDelta::new(1.0);
+/// A forecast that it cools, so long after a move, while it is over alert and doesn't: the draw is read
+/// wrong, say. Then the temperature alone counts.
+const DISBELIEVED: Duration = Duration::from_secs(20);
 /// The dwell of a mild correction while peaks are still growing.
 const GROWS_DWELL: Duration = Duration::from_secs(10);
 
@@ -74,11 +77,22 @@ impl<D: Dial> Governor<D> {
         let foreseen = self.foreseen(scene);
         let expected = foreseen - self.overforeseen(scene);
         let over = self.over(scene);
-        if scene.load == Load::ComesAndGoes && over.min(foreseen) > self.overshoots(scene) {
+        let comes_back =
+            scene.load == Load::ComesAndGoes && over.min(foreseen) > self.overshoots(scene);
+        if comes_back || self.is_belied(scene) {
             expected.max(over)
         } else {
             expected
         }
+    }
+
+    /// The card is over alert, and stays there in spite of the last move.
+    fn is_belied(&self, scene: &Scene) -> bool {
+        let surely = self.observer.noise(OVERSHOOTS_NOISE);
+        self.setting.is_some()
+            && scene.dwelt >= DISBELIEVED
+            && self.observer.level() > surely
+            && !self.seen_lately.falls(scene.now)
     }
 
     /// What to take off a forecast.

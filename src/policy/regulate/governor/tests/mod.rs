@@ -103,7 +103,7 @@ fn locked(level: f64) -> Governor {
         .regulate(at(0), &over_alert(3.0), drive(192));
     governor
         .ladder
-        .regulate(at(10), &over_alert(3.0), drive(192));
+        .regulate(at(10), &over_alert(3.0), drive(180));
     assert!(governor.ladder.targets().locks[ClockDomain::Gpu].is_some());
     governor.steps.up_dwell = Duration::from_secs(40);
     governor

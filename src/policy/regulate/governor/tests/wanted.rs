@@ -120,3 +120,25 @@ fn a_card_on_the_move_is_not_trimmed() {
     assert!(!governor.observer.is_steady());
     assert_wants(&governor, 500, drive(300), None);
 }
+
+/// The draw is read wrong: the forecast for the limit on the card is far too low.
+#[test]
+fn over_alert_a_forecast_is_believed_for_twenty_seconds() {
+    let mut governor = resting(3.0, 320, Some(w(240)));
+    governor.moved = at(0);
+    let mut wanted = |second: u64| {
+        for last in [second - 1, second] {
+            governor.observe(at(last), &over_alert(3.0), &drive(320));
+        }
+        governor.wanted(
+            at(second),
+            Drive {
+                limit: Some(w(240)),
+                ..drive(320)
+            },
+        )
+    };
+    assert_eq!(wanted(19), None);
+    let lower = wanted(20).expect("it stays hot");
+    assert!(lower < Ratio::new(0.6), "{lower:?}");
+}
