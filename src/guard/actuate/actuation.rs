@@ -234,10 +234,11 @@ impl Actuation {
                 self.limit.note_enforced(enforced, self.now);
             }
             // The enforced limit is at most the requested one, as a BMC may hold it lower. If it is
-            // higher than the last known limit, somebody has raised that, within the card's range.
+            // higher than the last known limit, somebody has raised that. Beyond the card's range it is
+            // an odd answer.
             let most = self.limit.range.map(|range| range.max);
             let enforced = reading.enforced_limit.ok();
-            let enforced = enforced.map(|it| most.map_or(it, |most| it.min(most)));
+            let enforced = enforced.filter(|it| most.is_none_or(|most| *it <= most));
             self.limit.last = enforced.max(self.limit.last);
             self.apply_unseen_limit(gpu, targets.limit);
             self.end_unseen_claim(targets.limit, reading);

@@ -1,8 +1,8 @@
 //! A card's answers through NVML, as values: any temperature, any missing value, any answer to a write,
 //! in any order. With the real worker and policy in virtual time, and all views of the result.
 //!
-//! The card doesn't lie about two things, because then nothing could be promised: the range of its power
-//! limit, and the limit itself if it reports one.
+//! The card doesn't lie about these, because then nothing could be promised: the range of its power limit,
+//! the limit itself if it reports one, and that the enforced one, if it is within the range, is no higher.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -385,7 +385,14 @@ fn reading(input: &mut Input<'_>, limit: Watts) -> Reading {
         ..Reading::missing(Moment::START, Missing::NotSupported)
     };
     if input.u8() & 1 != 0 {
-        reading.enforced_limit = said(input, |input| Watts::from_milliwatts(input.u32()));
+        reading.enforced_limit = said(input, |input| {
+            let told = Watts::from_milliwatts(input.u32());
+            if told > POWER.max {
+                told
+            } else {
+                told.min(limit)
+            }
+        });
         reading.gpu_clock = said(input, |input| Megahertz::new(input.u32()));
         reading.slowdown_reasons = said(input, |input| nvml::slowdown_reasons(input.u64()));
         reading.utilization = said(input, |input| Ratio::from_percent(input.u32()));
