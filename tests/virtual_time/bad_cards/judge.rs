@@ -1,7 +1,7 @@
 //! Follows a history and judges it by the card's truth: its temperatures, its slowdown, and the
 //! settings that are really on it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -32,6 +32,8 @@ const ACTS_WITHIN_POLLS: f64 = 3.0;
 /// healthy cards stand still over it, as docs/limitations.md says.
 const DRAW_MOVED: f64 = 0.2;
 const DRAW_MOVED_FOR: f64 = 10.0;
+/// It shows in a move within this time. One over longer is none, either: air that changes may hide it.
+const DRAW_MOVED_WITHIN: f64 = 120.0;
 const ACTS_ON_DRAW_WITHIN: f64 = 40.0;
 
 /// Over alert by more than this, and for longer, a hold that doesn't go on to the end has failed.
@@ -74,17 +76,25 @@ struct Sign {
     within: f64,
 }
 
+/// A thermal sensor that stopped following.
+#[derive(Default)]
+struct Silence {
+    /// It is missing, and says so: as long as another one follows, nothing needs a sign.
+    told: bool,
+    /// The draws since then, of the last minutes: those that all later ones were higher than.
+    draws: VecDeque<(Moment, f64)>,
+}
+
 struct Follower<'a> {
     story: &'a Story,
     node: Node,
     poll: Duration,
     touched: Vec<Touched>,
-    /// The draw when a thermal sensor stopped following.
-    silent_from: Option<f64>,
+    silent: Option<Silence>,
     /// The core reads cooler than it is, and follows: the guard believes it in place of a lost margin.
     reads_cool: bool,
-    /// Since when it has been well over that.
-    draw_over: Option<Moment>,
+    /// Since when the draw has been well over what it was when a sensor stopped following, and what that was.
+    draw_over: Option<(Moment, f64)>,
     /// The highest limit that anybody but us has set.
     original: Watts,
     sign: Option<Sign>,
@@ -129,7 +139,7 @@ impl<'a> Follower<'a> {
             node,
             poll,
             touched: Vec::new(),
-            silent_from: None,
+            silent: None,
             reads_cool: false,
             draw_over: None,
             original,
@@ -232,7 +242,9 @@ impl<'a> Follower<'a> {
             self.touched.push(touched);
             let profile = self.story.profile;
             let thermal = match touched {
-                Touched::Sensor(Which::Core) => !profile.has_margin,
+                Touched::Sensor(Which::Core) => {
+                    !profile.has_margin || self.is_touched(Touched::Sensor(Which::Margin))
+                }
                 Touched::Sensor(Which::Memory) => profile.hbm.is_some(),
                 Touched::Sensor(Which::Margin) => profile.has_margin,
                 Touched::Sensor(Which::Draw) | Touched::Events => false,
@@ -247,11 +259,14 @@ impl<'a> Follower<'a> {
             if let (Touched::Sensor(Which::Core), Fault::Sensor(_, sensor)) = (touched, fault) {
                 self.reads_cool = sensor.offset < 0.0;
             }
-            if thermal && silent && self.silent_from.is_none() {
-                self.silent_from = Some(draw);
-            } else if thermal && follows {
-                self.silent_from = None;
+            if thermal && silent && self.silent.as_ref().is_none_or(|it| it.told) {
+                self.silent = Some(Silence {
+                    told: matches!(fault, Fault::Call(_, Err(_), _)),
+                    draws: VecDeque::from([(self.node.now(), draw)]),
+                });
                 self.draw_over = None;
+            } else if thermal && follows {
+                self.forget_silence();
             }
         }
         self.sign = None;
@@ -262,15 +277,14 @@ impl<'a> Follower<'a> {
         self.node.rack.card(0).faults = CardFaults::NONE;
         self.touched.clear();
         self.reads_cool = false;
-        self.silent_from = None;
-        self.draw_over = None;
+        self.forget_silence();
         self.sign = None;
         self.hot_since = None;
     }
 
     /// A new guard hasn't seen the draw at which a sensor stopped.
     fn forget_silence(&mut self) {
-        self.silent_from = None;
+        self.silent = None;
         self.draw_over = None;
     }
 
@@ -450,12 +464,22 @@ impl<'a> Follower<'a> {
         let now = self.node.now();
         let draw = self.node.rack.card(0).draw().as_f64();
         let moved = DRAW_MOVED * self.story.profile.default_limit.as_f64();
-        let over = self.silent_from.is_some_and(|level| draw > level + moved);
-        self.draw_over = if over {
-            self.draw_over.or(Some(now))
-        } else {
-            None
+        self.draw_over = self.draw_over.filter(|(_, level)| draw > level + moved);
+        let Some(silence) = &mut self.silent else {
+            return;
         };
+        let gone = |at: Moment| now.since(at).as_secs_f64() > DRAW_MOVED_WITHIN;
+        while silence.draws.front().is_some_and(|(at, _)| gone(*at)) {
+            silence.draws.pop_front();
+        }
+        while silence.draws.back().is_some_and(|(_, last)| *last >= draw) {
+            silence.draws.pop_back();
+        }
+        silence.draws.push_back((now, draw));
+        let level = silence.draws[0].1;
+        if self.draw_over.is_none() && draw > level + moved {
+            self.draw_over = Some((now, level));
+        }
     }
 
     fn note_sign(&mut self, on_card: OnCard) {
@@ -472,7 +496,7 @@ impl<'a> Follower<'a> {
             && !self.reads_cool
             && self
                 .draw_over
-                .is_some_and(|since| now.since(since).as_secs_f64() >= DRAW_MOVED_FOR);
+                .is_some_and(|(since, _)| now.since(since).as_secs_f64() >= DRAW_MOVED_FOR);
         let within = if self.surely_hot() || self.slows_itself() {
             Some(ACTS_WITHIN)
         } else if draw {
