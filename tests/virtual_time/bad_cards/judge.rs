@@ -76,21 +76,14 @@ struct Sign {
     within: f64,
 }
 
-/// A thermal sensor that stopped following.
-#[derive(Default)]
-struct Silence {
-    /// It is missing, and says so: as long as another one follows, nothing needs a sign.
-    told: bool,
-    /// The draws since then, of the last minutes: those that all later ones were higher than.
-    draws: VecDeque<(Moment, f64)>,
-}
-
 struct Follower<'a> {
     story: &'a Story,
     node: Node,
     poll: Duration,
     touched: Vec<Touched>,
-    silent: Option<Silence>,
+    /// The draws of the last minutes since the last thermal sensor stopped following: those that all later
+    /// ones were higher than.
+    silent_draws: Option<VecDeque<(Moment, f64)>>,
     /// The core reads cooler than it is, and follows: the guard believes it in place of a lost margin.
     reads_cool: bool,
     /// Since when the draw has been well over what it was when a sensor stopped following, and what that was.
@@ -139,7 +132,7 @@ impl<'a> Follower<'a> {
             node,
             poll,
             touched: Vec::new(),
-            silent: None,
+            silent_draws: None,
             reads_cool: false,
             draw_over: None,
             original,
@@ -259,11 +252,9 @@ impl<'a> Follower<'a> {
             if let (Touched::Sensor(Which::Core), Fault::Sensor(_, sensor)) = (touched, fault) {
                 self.reads_cool = sensor.offset < 0.0;
             }
-            if thermal && silent && self.silent.as_ref().is_none_or(|it| it.told) {
-                self.silent = Some(Silence {
-                    told: matches!(fault, Fault::Call(_, Err(_), _)),
-                    draws: VecDeque::from([(self.node.now(), draw)]),
-                });
+            // As long as another one followed, nothing needed a sign.
+            if thermal && silent {
+                self.silent_draws = Some(VecDeque::from([(self.node.now(), draw)]));
                 self.draw_over = None;
             } else if thermal && follows {
                 self.forget_silence();
@@ -284,7 +275,7 @@ impl<'a> Follower<'a> {
 
     /// A new guard hasn't seen the draw at which a sensor stopped.
     fn forget_silence(&mut self) {
-        self.silent = None;
+        self.silent_draws = None;
         self.draw_over = None;
     }
 
@@ -465,18 +456,18 @@ impl<'a> Follower<'a> {
         let draw = self.node.rack.card(0).draw().as_f64();
         let moved = DRAW_MOVED * self.story.profile.default_limit.as_f64();
         self.draw_over = self.draw_over.filter(|(_, level)| draw > level + moved);
-        let Some(silence) = &mut self.silent else {
+        let Some(draws) = &mut self.silent_draws else {
             return;
         };
         let gone = |at: Moment| now.since(at).as_secs_f64() > DRAW_MOVED_WITHIN;
-        while silence.draws.front().is_some_and(|(at, _)| gone(*at)) {
-            silence.draws.pop_front();
+        while draws.front().is_some_and(|(at, _)| gone(*at)) {
+            draws.pop_front();
         }
-        while silence.draws.back().is_some_and(|(_, last)| *last >= draw) {
-            silence.draws.pop_back();
+        while draws.back().is_some_and(|(_, last)| *last >= draw) {
+            draws.pop_back();
         }
-        silence.draws.push_back((now, draw));
-        let level = silence.draws[0].1;
+        draws.push_back((now, draw));
+        let level = draws[0].1;
         if self.draw_over.is_none() && draw > level + moved {
             self.draw_over = Some((now, level));
         }

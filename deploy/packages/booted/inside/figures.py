@@ -7,6 +7,7 @@ from node import Unexpected, metric, until
 from service import Outcome, without_guard
 
 HELD, COOL = "a hot GPU that is capped, in a room that gets hotter", "a loaded GPU that is cool only by its cap"
+NEWLY = "a GPU that was capped three seconds ago, and overshoots"
 packages = [life.NOW, life.NEXT]
 
 
@@ -35,31 +36,20 @@ def uncapped_and_warm():
     until("a die near alert", lambda: metric("thermal_guard_gpu_temperature_celsius") >= 76, 30)
 
 
-def stopped(what, prepare):
-    prepare()
-    line(f"SIGSTOP, {what}", service.stopped_process(), capped="uncapped" not in what)
-
-
 def measure(names) -> int:
     failures = 0
-    tries = [(f"nothing ends, {HELD}", scene.held, scene.hotter_room)]
+    tries = [(f"nothing ends, {HELD}", scene.held, scene.hotter_room), (f"nothing ends, {NEWLY}", scene.hot, lambda: None)]
     for end, run in ENDS:
         tries += [(f"{end}, {HELD}", scene.held, service.in_a_hotter_room(run)), (f"{end}, {COOL}", scene.cool_by_its_cap, run)]
+    tries += [("SIGSTOP, a warm GPU, uncapped", uncapped_and_warm, service.stop),
+              (f"SIGSTOP, {HELD}", scene.held, service.in_a_hotter_room(service.stop)), (f"SIGSTOP, {NEWLY}", scene.hot, service.stop)]
     for what, prepare, run in tries:
         if names and not any(name in what for name in names):
             continue
         try:
             prepare()
-            line(what, without_guard(run, AFTERMATH, ends=not what.startswith("nothing")))
+            line(what, without_guard(run, AFTERMATH, ends=not what.startswith("nothing")), capped="uncapped" not in what)
         except Unexpected as unexpected:
             failures += 1
             print(f"measured: {what}: failed, {unexpected}", flush=True)
-    for what, prepare in [("a warm GPU, uncapped", uncapped_and_warm), ("a hot GPU that is capped", scene.hot)]:
-        if names and not any(name in f"SIGSTOP, {what}" for name in names):
-            continue
-        try:
-            stopped(what, prepare)
-        except Unexpected as unexpected:
-            failures += 1
-            print(f"measured: SIGSTOP, {what}: failed, {unexpected}", flush=True)
     return failures

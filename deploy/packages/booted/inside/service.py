@@ -125,15 +125,14 @@ def seconds(span: str) -> float:
     return sum(float(number) * units[one] for number, one in re.findall(r"([\d.]+)(min|ms|us|s)", span))
 
 
-def stopped_process():
-    """Seconds from SIGSTOP to a guard that is ready, and the outcome."""
-    return without_guard(lambda: os.kill(main_pid(), signal.SIGSTOP), 5)
+def stop():
+    os.kill(main_pid(), signal.SIGSTOP)
 
 
 @step("a stopped process is replaced by systemd's watchdog")
 def watchdog():
     scene.hot()
-    outcome = stopped_process()
+    outcome = without_guard(stop, 5)
     expect(not outcome.given_back, "a limit that stays under the original", outcome)
     expect("watchdog" in log().lower(), "the watchdog's name in the unit's log", "none")
 
@@ -143,7 +142,7 @@ def watchdog_in_time():
     scene.hot()
     told = seconds(unit("WatchdogUSec"))
     expect(0 < told <= 10, "WatchdogSec= of at most 10 s", f"{told} s")
-    outcome = stopped_process()
+    outcome = without_guard(stop, 5)
     expect(outcome.unguarded <= STOPPED, f"ready after at most {STOPPED} s", outcome)
 
 
