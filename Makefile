@@ -80,8 +80,8 @@ storm-test: install-deps ## scrapes beside a hung GPU, a storm of deliveries, a 
 bench: install-deps ## beside its peers, reaction, a fleet: writes docs/benchmarks.md (half an hour with what it installs)
 	@deploy/demo/install-deps.sh $(BENCH_PACKAGES)
 	benches/peers/install.sh
-	cargo build --profile dist --workspace --locked
-	THERMAL_GUARD_BENCH_WRITE=1 cargo bench --locked --profile dist --bench peers --bench reaction --bench fleet
+	export RUSTFLAGS="$$(deploy/packages/rustflags.sh)" && cargo build --profile dist --workspace --locked && \
+		THERMAL_GUARD_BENCH_WRITE=1 cargo bench --locked --profile dist --bench peers --bench reaction --bench fleet
 
 .PHONY: backtest-bench
 backtest-bench: install-deps ## a backtest of 100 GPUs over 30 days in a real Prometheus, with bars (ten minutes, 5 GB of disk)

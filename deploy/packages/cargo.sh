@@ -55,12 +55,13 @@ install_debian() {
 
 # in_debian FLAGS…: the tree is read-only there, and there is no network. The mounts end with the command.
 in_debian() {
-    local revision
+    local revision flags
     revision=$(git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+    flags=$(deploy/packages/rustflags.sh /cargo)
     # shellcheck disable=SC2016  # for the inner shell
     unshare --mount bash -euo pipefail -c '
-        root=$1 tree=$2 target=$3 cargo=$4 revision=$5
-        shift 5
+        root=$1 tree=$2 target=$3 cargo=$4 revision=$5 flags=$6
+        shift 6
         mount --bind "$tree" "$root/src"
         mount -o remount,ro,bind "$root/src"
         mount --bind "$target" "$root/target"
@@ -69,19 +70,20 @@ in_debian() {
         mount --rbind /dev "$root/dev"
         zig=$(cd "$target/packaging/venv/lib" && echo python3*/site-packages/ziglang/zig)
         exec env -i PATH=/target/packaging/venv/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp CARGO_HOME=/cargo CARGO_TARGET_DIR=/target \
-            CARGO_NET_OFFLINE=true CARGO_ZIGBUILD_ZIG_PATH="/target/packaging/venv/lib/$zig" THERMAL_GUARD_REVISION="$revision" \
+            CARGO_NET_OFFLINE=true RUSTFLAGS="$flags" CARGO_ZIGBUILD_ZIG_PATH="/target/packaging/venv/lib/$zig" THERMAL_GUARD_REVISION="$revision" \
             chroot "$root" sh -eu -c "cd /src && exec cargo \"\$@\"" sh "$@"' \
-        bash "$root" "$PWD" "$target" "${CARGO_HOME:-$HOME/.cargo}" "$revision" "$@"
+        bash "$root" "$PWD" "$target" "${CARGO_HOME:-$HOME/.cargo}" "$revision" "$flags" "$@"
 }
 
 install_zig
 if has_std; then
     echo "compiler: $(rustc --version)"
+    RUSTFLAGS=$(deploy/packages/rustflags.sh)
+    export RUSTFLAGS
     PATH=$tools/venv/bin:$PATH cargo zigbuild --locked --target "$triple.$GLIBC" "$@"
 else
     install_debian
     echo "compiler: Debian's $(chroot "$root" rustc --version), because $(rustc --version) has no standard library for $arch"
     echo "(rustup target add $triple brings one)"
-    cargo fetch --locked
     in_debian zigbuild --locked --target "$triple.$GLIBC" "$@"
 fi

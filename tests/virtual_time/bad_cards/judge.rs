@@ -81,9 +81,10 @@ struct Follower<'a> {
     node: Node,
     poll: Duration,
     touched: Vec<Touched>,
-    /// The draws of the last minutes since the last thermal sensor stopped following: those that all later
-    /// ones were higher than.
-    silent_draws: Option<VecDeque<(Moment, f64)>>,
+    /// The draw when the last thermal sensor stopped following.
+    silent_from: Option<f64>,
+    /// The draws of the last minutes since then, none under that: those that all later ones were higher than.
+    silent_draws: VecDeque<(Moment, f64)>,
     /// The core reads cooler than it is, and follows: the guard believes it in place of a lost margin.
     reads_cool: bool,
     /// Since when the draw has been well over what it was when a sensor stopped following, and what that was.
@@ -132,7 +133,8 @@ impl<'a> Follower<'a> {
             node,
             poll,
             touched: Vec::new(),
-            silent_draws: None,
+            silent_from: None,
+            silent_draws: VecDeque::new(),
             reads_cool: false,
             draw_over: None,
             original,
@@ -254,8 +256,8 @@ impl<'a> Follower<'a> {
             }
             // As long as another one followed, nothing needed a sign.
             if thermal && silent {
-                self.silent_draws = Some(VecDeque::from([(self.node.now(), draw)]));
-                self.draw_over = None;
+                self.forget_silence();
+                self.silent_from = Some(draw);
             } else if thermal && follows {
                 self.forget_silence();
             }
@@ -275,7 +277,8 @@ impl<'a> Follower<'a> {
 
     /// A new guard hasn't seen the draw at which a sensor stopped.
     fn forget_silence(&mut self) {
-        self.silent_draws = None;
+        self.silent_from = None;
+        self.silent_draws.clear();
         self.draw_over = None;
     }
 
@@ -456,17 +459,18 @@ impl<'a> Follower<'a> {
         let draw = self.node.rack.card(0).draw().as_f64();
         let moved = DRAW_MOVED * self.story.profile.default_limit.as_f64();
         self.draw_over = self.draw_over.filter(|(_, level)| draw > level + moved);
-        let Some(draws) = &mut self.silent_draws else {
+        let Some(stopped_at) = self.silent_from else {
             return;
         };
+        let (draws, least) = (&mut self.silent_draws, draw.max(stopped_at));
         let gone = |at: Moment| now.since(at).as_secs_f64() > DRAW_MOVED_WITHIN;
         while draws.front().is_some_and(|(at, _)| gone(*at)) {
             draws.pop_front();
         }
-        while draws.back().is_some_and(|(_, last)| *last >= draw) {
+        while draws.back().is_some_and(|(_, last)| *last >= least) {
             draws.pop_back();
         }
-        draws.push_back((now, draw));
+        draws.push_back((now, least));
         let level = draws[0].1;
         if self.draw_over.is_none() && draw > level + moved {
             self.draw_over = Some((now, level));
