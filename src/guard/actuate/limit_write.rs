@@ -3,7 +3,7 @@
 use crate::device::{ActuatorError, Gpu, Knob};
 use crate::guard::actuate::actuation::Actuation;
 use crate::guard::actuate::claiming::Direction;
-use crate::guard::actuate::memory::{ROUNDS_BY, Stored};
+use crate::guard::actuate::memory::{ROUNDS_BY, Stored, Unread};
 use crate::guard::outcomes::{Action, ActionResult};
 use crate::policy::knobs::GRAIN;
 use crate::policy::{Claim, LimitClaim, Outcome, Write};
@@ -77,6 +77,11 @@ impl Actuation {
         let stored = self.read_limit(gpu);
         self.limit.last = stored.or(written.is_ok().then_some(to)).or(self.limit.last);
         let was_confirmed = std::mem::replace(&mut self.limit.confirmed, false);
+        let unread = Unread {
+            from,
+            asked: to,
+            at: self.now,
+        };
         let result = match (written, stored) {
             (Ok(()), Some(stored)) => {
                 self.limit.confirmed = stored != from;
@@ -88,10 +93,14 @@ impl Actuation {
                 }
             }
             (Ok(()), None) => {
-                self.limit.unread = Some(to);
+                self.limit.unread = Some(unread);
                 ActionResult::NotTaken
             }
             (Err(error), _) => {
+                // It may have worked all the same.
+                if stored.is_none() && !error.is_refusal() {
+                    self.limit.unread = Some(unread);
+                }
                 // After a refusal the card is as it was: another limit on it is somebody else's.
                 self.limit.confirmed = was_confirmed && error.is_refusal();
                 self.refused(error, before);

@@ -28,7 +28,7 @@ pub(super) struct LimitMemory {
     /// What the card stored for the last requested limit: it may round or clamp.
     pub(super) stored: Option<Stored>,
     /// The last write that could not be read back since. The card may have rounded it.
-    pub(super) unread: Option<Watts>,
+    pub(super) unread: Option<Unread>,
     /// By how much it was seen to round down.
     pub(super) rounds_by: Watts,
     /// The last claim whose original was given back, and when: a card may forget that, too.
@@ -45,6 +45,23 @@ pub(super) struct LimitMemory {
     /// can't be read back.
     pub(super) ignores_writes: bool,
     pub(super) tries: Tries,
+}
+
+/// A write of a limit that could not be read back.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unread {
+    pub(super) from: Watts,
+    pub(super) asked: Watts,
+    pub(super) at: Moment,
+}
+
+impl Unread {
+    /// The card stored more than it was asked for, and less than before: the end of its range. Much later it
+    /// may be an operator's limit.
+    fn clamped_to(&self, limit: Watts, now: Moment) -> bool {
+        let between = self.asked < limit && limit < self.from;
+        between && now.since(self.at) <= FORGETS_WITHIN
+    }
 }
 
 /// The memory of one clock lock, which can't be read back.
@@ -85,8 +102,10 @@ impl LimitMemory {
 
     /// Takes the first limit that can be read after a write that couldn't be: what the card made of it.
     pub(super) fn note_shown(&mut self, limit: Watts, now: Moment) {
-        let asked = self.unread.take();
-        if asked.is_some_and(|asked| limit == asked || limit.is_just_under(asked)) {
+        let made = |it: Unread| {
+            limit == it.asked || limit.is_just_under(it.asked) || it.clamped_to(limit, now)
+        };
+        if self.unread.take().is_some_and(made) {
             self.note_set(limit, now);
         }
     }
@@ -94,7 +113,8 @@ impl LimitMemory {
     /// The limit that is enforced after a write that couldn't be read back: the card may have clamped it to
     /// that.
     pub(super) fn note_enforced(&mut self, enforced: Watts, now: Moment) {
-        if self.unread.is_some_and(|asked| enforced <= asked) {
+        let made = |it: Unread| enforced <= it.asked || it.clamped_to(enforced, now);
+        if self.unread.is_some_and(made) {
             self.note_set(enforced, now);
         }
     }

@@ -871,3 +871,43 @@ fn a_forecast_from_a_frozen_draw_is_not_believed_for_ever() {
     };
     follow(&story).unwrap();
 }
+
+/// It couldn't be read at first, and was somewhat higher than asked: the guard took it for an operator's.
+#[test]
+fn a_limit_that_was_clamped_up_unseen_is_the_guards_own() {
+    let story = Story {
+        profile: known("v100-32gb"),
+        poll_millis: 100,
+        start: 0.8592355850428915,
+        happenings: vec![
+            (
+                Happening::Reload {
+                    floor: 0.2,
+                    ladder: true,
+                },
+                1,
+            ),
+            (
+                fault(Fault::Setter(
+                    Knob::Limit,
+                    Lie::ClampLow(0.8243123012408973),
+                )),
+                1,
+            ),
+            (fault(Fault::Call(Call::PowerLimit, Ok(0), 0)), 1),
+            (
+                fault(Fault::Sensor(
+                    Which::Core,
+                    Sensor {
+                        offset: -21.226_121_139_027_274,
+                        ..Sensor::default()
+                    },
+                )),
+                3,
+            ),
+            (world(1.0422609423281177, 36.18813417041385, 0.8), 167),
+            (Happening::ForeignUnlock, 237),
+        ],
+    };
+    follow(&story).unwrap();
+}
