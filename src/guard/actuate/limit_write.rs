@@ -76,37 +76,7 @@ impl Actuation {
         let written = gpu.set_power_limit(to);
         let stored = self.read_limit(gpu);
         self.limit.last = stored.or(written.is_ok().then_some(to)).or(self.limit.last);
-        let was_confirmed = std::mem::replace(&mut self.limit.confirmed, false);
-        let unread = Unread {
-            from,
-            asked: to,
-            at: self.now,
-        };
-        let result = match (written, stored) {
-            (Ok(()), Some(stored)) => {
-                self.limit.confirmed = stored != from;
-                self.store(from, to, stored);
-                if stored == to {
-                    ActionResult::Ok
-                } else {
-                    ActionResult::NotTaken
-                }
-            }
-            (Ok(()), None) => {
-                self.limit.unread = Some(unread);
-                ActionResult::NotTaken
-            }
-            (Err(error), _) => {
-                // It may have worked all the same.
-                if stored.is_none() && !error.is_refusal() {
-                    self.limit.unread = Some(unread);
-                }
-                // After a refusal the card is as it was: another limit on it is somebody else's.
-                self.limit.confirmed = was_confirmed && error.is_refusal();
-                self.refused(error, before);
-                error.into()
-            }
-        };
+        let result = self.learn((from, to), written, stored, before);
         let moved = stored.is_some_and(|stored| moves(from, to, stored));
         self.limit.ignores_writes = written.is_ok() && !moved && stored.is_some();
         if written.is_ok() && moved {
@@ -134,6 +104,47 @@ impl Actuation {
             written,
             Err(ActuatorError::OutOfRange | ActuatorError::Unsupported)
         )
+    }
+
+    /// What came of a write.
+    fn learn(
+        &mut self,
+        (from, to): (Watts, Watts),
+        written: Result<(), ActuatorError>,
+        stored: Option<Watts>,
+        before: Claim,
+    ) -> ActionResult {
+        let was_confirmed = std::mem::replace(&mut self.limit.confirmed, false);
+        let unread = Unread {
+            from,
+            asked: to,
+            at: self.now,
+        };
+        match (written, stored) {
+            (Ok(()), Some(stored)) => {
+                self.limit.confirmed = stored != from;
+                self.store(from, to, stored);
+                if stored == to {
+                    ActionResult::Ok
+                } else {
+                    ActionResult::NotTaken
+                }
+            }
+            (Ok(()), None) => {
+                self.limit.unread = Some(unread);
+                ActionResult::NotTaken
+            }
+            (Err(error), _) => {
+                // It may have worked all the same.
+                if stored.is_none() && !error.is_refusal() {
+                    self.limit.unread = Some(unread);
+                }
+                // After a refusal the card is as it was: another limit on it is somebody else's.
+                self.limit.confirmed = was_confirmed && error.is_refusal();
+                self.refused(error, before);
+                error.into()
+            }
+        }
     }
 
     /// The claim before `to` is written. If the card had rounded the original when it was given back, or
