@@ -1,7 +1,7 @@
 //! Follows a history and judges it by the card's truth: its temperatures, its slowdown, and the
 //! settings that are really on it.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -32,8 +32,6 @@ const ACTS_WITHIN_POLLS: f64 = 3.0;
 /// healthy cards stand still over it, as docs/limitations.md says.
 const DRAW_MOVED: f64 = 0.2;
 const DRAW_MOVED_FOR: f64 = 10.0;
-/// It shows in a move within this time. One over longer is none, either: air that changes may hide it.
-const DRAW_MOVED_WITHIN: f64 = 120.0;
 const ACTS_ON_DRAW_WITHIN: f64 = 40.0;
 
 /// Over alert by more than this, and for longer, a hold that doesn't go on to the end has failed.
@@ -83,12 +81,10 @@ struct Follower<'a> {
     touched: Vec<Touched>,
     /// The draw when the last thermal sensor stopped following.
     silent_from: Option<f64>,
-    /// The draws of the last minutes since then, none under that: those that all later ones were higher than.
-    silent_draws: VecDeque<(Moment, f64)>,
     /// The core reads cooler than it is, and follows: the guard believes it in place of a lost margin.
     reads_cool: bool,
-    /// Since when the draw has been well over what it was when a sensor stopped following, and what that was.
-    draw_over: Option<(Moment, f64)>,
+    /// Since when it has been well over that.
+    draw_over: Option<Moment>,
     /// The highest limit that anybody but us has set.
     original: Watts,
     sign: Option<Sign>,
@@ -134,7 +130,6 @@ impl<'a> Follower<'a> {
             poll,
             touched: Vec::new(),
             silent_from: None,
-            silent_draws: VecDeque::new(),
             reads_cool: false,
             draw_over: None,
             original,
@@ -278,7 +273,6 @@ impl<'a> Follower<'a> {
     /// A new guard hasn't seen the draw at which a sensor stopped.
     fn forget_silence(&mut self) {
         self.silent_from = None;
-        self.silent_draws.clear();
         self.draw_over = None;
     }
 
@@ -458,23 +452,12 @@ impl<'a> Follower<'a> {
         let now = self.node.now();
         let draw = self.node.rack.card(0).draw().as_f64();
         let moved = DRAW_MOVED * self.story.profile.default_limit.as_f64();
-        self.draw_over = self.draw_over.filter(|(_, level)| draw > level + moved);
-        let Some(stopped_at) = self.silent_from else {
-            return;
+        let over = self.silent_from.is_some_and(|level| draw > level + moved);
+        self.draw_over = if over {
+            self.draw_over.or(Some(now))
+        } else {
+            None
         };
-        let (draws, least) = (&mut self.silent_draws, draw.max(stopped_at));
-        let gone = |at: Moment| now.since(at).as_secs_f64() > DRAW_MOVED_WITHIN;
-        while draws.front().is_some_and(|(at, _)| gone(*at)) {
-            draws.pop_front();
-        }
-        while draws.back().is_some_and(|(_, last)| *last >= least) {
-            draws.pop_back();
-        }
-        draws.push_back((now, least));
-        let level = draws[0].1;
-        if self.draw_over.is_none() && draw > level + moved {
-            self.draw_over = Some((now, level));
-        }
     }
 
     fn note_sign(&mut self, on_card: OnCard) {
@@ -491,7 +474,7 @@ impl<'a> Follower<'a> {
             && !self.reads_cool
             && self
                 .draw_over
-                .is_some_and(|(since, _)| now.since(since).as_secs_f64() >= DRAW_MOVED_FOR);
+                .is_some_and(|since| now.since(since).as_secs_f64() >= DRAW_MOVED_FOR);
         let within = if self.surely_hot() || self.slows_itself() {
             Some(ACTS_WITHIN)
         } else if draw {
